@@ -1,0 +1,208 @@
+"""What the call layer asks of the shells around it, as Protocols.
+
+``calls`` never imports ``net``, ``stacks`` or ``observe``; ``app`` plugs them together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from telephony.base.errors import TelephonyError
+
+Address = tuple[str, int]
+"""Host and port of a socket: a numeric IPv4 or IPv6 address, and a port number."""
+
+Clock = Callable[[], float]
+"""Monotonic seconds."""
+
+Encoding = Literal["pcmu", "pcma", "l16"]
+
+
+class CannotAnswer(TelephonyError):
+    """The leg cannot carry this call; ``status`` is the SIP status that says so."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        self.status = status
+        self.reason = reason
+        super().__init__(f"{status} {reason}")
+
+
+@dataclass(frozen=True, slots=True)
+class LegFacts:
+    """What signalling knows of a call when it arrives (or when it is placed)."""
+
+    sip_call_id: str
+    called: str
+    caller: str
+    caller_name: str
+    source_ip: str
+    transport: str
+    trunk: str
+    headers: Mapping[str, str]
+
+
+@dataclass(slots=True)
+class MediaStats:
+    """Counters of one leg's media, read when somebody looks."""
+
+    packets_received: int = 0
+    packets_sent: int = 0
+    packets_lost: int = 0
+    packets_late: int = 0
+    packets_duplicate: int = 0
+    packets_reordered: int = 0
+    packets_discarded: int = 0
+    packets_refused: int = 0
+    send_errors: int = 0
+    concealed_ms: int = 0
+    gap_ms: int = 0
+    jitter_ms: float = 0.0
+    jitter_buffer_delay_ms: float = 0.0
+
+
+class MediaSink(Protocol):
+    """What a leg's media talks to, once a ptime."""
+
+    def hear(self, frame: bytes, now: float) -> None:
+        """Take one ptime of the caller in the media's encoding; time has no holes."""
+
+    def speak(self, now: float) -> bytes | None:
+        """Return the next ptime for the caller, or None when there is nothing to say.
+
+        The frame counts as heard by the caller from this call on.
+        """
+
+
+class Media(Protocol):
+    """Audio of one leg: a frame in and a frame out every ``ptime_ms``."""
+
+    @property
+    def encoding(self) -> Encoding: ...
+
+    @property
+    def sample_rate_hz(self) -> int: ...
+
+    @property
+    def ptime_ms(self) -> int: ...
+
+    @property
+    def last_received_at(self) -> float | None:
+        """When the last valid packet came, in monotonic seconds."""
+
+    def stats(self) -> MediaStats: ...
+
+    def start(self, sink: MediaSink) -> None: ...
+
+    def send_digits(self, digits: str) -> None:
+        """Queue ``digits`` as telephone-events; each replaces audio while it lasts."""
+
+
+class LegListener(Protocol):
+    """Who hears of a leg's signalling. Every method returns at once."""
+
+    def leg_progressed(self, status: int) -> None:
+        """A provisional response came (outbound legs)."""
+
+    def leg_confirmed(self) -> None:
+        """The dialog stands on both sides and media is known: ACK (inbound) or 200 (outbound)."""
+
+    def leg_held(self, held: bool) -> None: ...
+
+    def digit_received(self, digit: str) -> None: ...
+
+    def leg_ended(self, ended_by: str, cause: str, status: int) -> None:
+        """The leg is gone: BYE, CANCEL, a failure. Nothing more comes from it."""
+
+
+class Leg(Protocol):
+    """One signalling leg: a dialog and the media negotiated in it."""
+
+    @property
+    def facts(self) -> LegFacts: ...
+
+    @property
+    def media(self) -> Media:
+        """The leg's media; raises LocalProtocolError before it was negotiated."""
+
+    def listen(self, listener: LegListener) -> None: ...
+
+    def prepare(self) -> None:
+        """Negotiate media and open its port; raises :class:`CannotAnswer`."""
+
+    def ring(self) -> None: ...
+
+    def answer(self) -> None: ...
+
+    def reject(self, status: int, reason: str = "", retry_after_s: int | None = None) -> None: ...
+
+    def hangup(self, cause: str = "") -> None:
+        """End the leg in whatever state it is (BYE, CANCEL or a final response). Idempotent."""
+
+    def close(self) -> None:
+        """Release the media port. Idempotent."""
+
+
+class Signaling(Protocol):
+    """A SIP stack that brings inbound legs to a callback and places outbound ones."""
+
+    def place_call(
+        self, uri: str, from_uri: str, headers: Sequence[tuple[str, str]] = ()
+    ) -> Leg: ...
+
+
+class ModelConnection(Protocol):
+    """An open WebSocket to a realtime model."""
+
+    def send(self, message: bytes) -> None:
+        """Send a control message; it is never dropped and never overtaken by later audio."""
+
+    def send_audio(self, message: bytes) -> bool:
+        """Send an audio message; returns False when the queue was full and audio was dropped."""
+
+    @property
+    def audio_dropped(self) -> int: ...
+
+    async def close(self, code: int = 1000) -> None: ...
+
+
+class ModelConnector(Protocol):
+    """Opens model connections; raises ModelUnavailable when one cannot be had."""
+
+    async def __call__(
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        on_message: Callable[[bytes | str], None],
+        on_closed: Callable[[int, str], None],
+    ) -> ModelConnection: ...
+
+
+class ModelUnavailable(TelephonyError):
+    """The model cannot be reached or refuses us."""
+
+    def __init__(self, reason: str, *, fatal: bool = False) -> None:
+        self.reason = reason
+        self.fatal = fatal
+        super().__init__(reason)
+
+
+class CallMetrics(Protocol):
+    """What the call layer reports; plain calls, no labels to look up on the media path."""
+
+    def call_started(self) -> None: ...
+
+    def call_finished(self, result: str, cause: str, setup_s: float | None) -> None: ...
+
+    def turn_latency(
+        self, total_s: float, caller_to_model_s: float | None, model_to_caller_s: float | None
+    ) -> None: ...
+
+    def barge_in(self, seconds: float, source: str) -> None: ...
+
+    def model_reconnected(self, outcome: str) -> None: ...
+
+    def register_leg(self, stats: Callable[[], MediaStats]) -> None: ...
+
+    def unregister_leg(self, stats: Callable[[], MediaStats]) -> None: ...
