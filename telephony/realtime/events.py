@@ -1,0 +1,237 @@
+"""What a speech model may report, in one vocabulary for all dialects.
+
+Each dialect (OpenAI Realtime, others beside it) turns its own messages into these facts. Ids are
+the model's; times named ``audio_*_ms`` count from the first audio appended on this connection or,
+for an item, from the item's first sample.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from telephony.audio.format import AudioFormat
+
+Role: TypeAlias = Literal["user", "assistant"]
+ResponseStatus: TypeAlias = Literal["completed", "cancelled", "failed", "incomplete"]
+
+
+@dataclass(frozen=True, slots=True)
+class SessionReady:
+    """The model accepted our configuration; audio may be appended from now on.
+
+    Comes once per connection. The formats are those the server confirmed, which need not be those
+    we asked for. ``expires_at`` is in Unix seconds.
+    """
+
+    session_id: str
+    model: str
+    input_format: AudioFormat
+    output_format: AudioFormat
+    expires_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionExpiring:
+    """The session nears the provider's length limit: reconnect in the next quiet moment."""
+
+    age_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class OutputFormatChanged:
+    """All audio deltas after this event are in ``format``, whatever was asked for."""
+
+    format: AudioFormat
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseStarted:
+    """``out_of_band`` responses run beside the conversation and leave no trace in it."""
+
+    response_id: str
+    out_of_band: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AudioDelta:
+    """A piece of speech in the output format in force; arrives faster than real time."""
+
+    response_id: str
+    item_id: str
+    content_index: int
+    audio: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class AudioFinished:
+    """No more audio will come for this item."""
+
+    response_id: str
+    item_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptDelta:
+    role: Role
+    item_id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptFinished:
+    """``text`` is the whole transcript of the item, not its last piece.
+
+    For the assistant it is what was generated; what the caller heard of it is decided by playout.
+    """
+
+    role: Role
+    item_id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptFailed:
+    """The caller's turn was heard but could not be transcribed."""
+
+    item_id: str
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechStarted:
+    """The model's own voice activity detection heard the caller begin (padding included)."""
+
+    item_id: str
+    audio_start_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechStopped:
+    item_id: str
+    audio_end_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class InputCommitted:
+    """The caller's turn became an item of the conversation."""
+
+    item_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallerIdle:
+    """The caller said nothing for the configured time; the model responds by itself."""
+
+    item_id: str
+    audio_start_ms: int
+    audio_end_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCallRequested:
+    """Run the tool ``name`` and return its output under ``call_id``, exactly once.
+
+    ``arguments`` is the text the model wrote: meant to be a JSON object, not checked here.
+    """
+
+    call_id: str
+    name: str
+    arguments: str
+    item_id: str
+    response_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one response. Input counts contain the cached ones."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    input_text_tokens: int = 0
+    input_audio_tokens: int = 0
+    cached_text_tokens: int = 0
+    cached_audio_tokens: int = 0
+    output_text_tokens: int = 0
+    output_audio_tokens: int = 0
+
+    @property
+    def total_tokens(self) -> int:
+        return self.input_tokens + self.output_tokens
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseFinished:
+    """The model stopped generating; playout may go on for long after.
+
+    ``reason`` is the model's word for a status other than completed (``turn_detected``,
+    ``client_cancelled``, ``max_output_tokens``, ``content_filter``, an error code), or ours:
+    ``connection_lost``, ``stalled``. ``tool_calls`` were all reported as
+    :class:`ToolCallRequested` before.
+    """
+
+    response_id: str
+    status: ResponseStatus
+    reason: str = ""
+    usage: Usage | None = None
+    tool_calls: tuple[ToolCallRequested, ...] = ()
+    message: str = ""
+    out_of_band: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ItemTruncated:
+    """The model now believes it was cut off at ``audio_end_ms``.
+
+    ``text`` is our estimate of the words the caller heard.
+    """
+
+    item_id: str
+    audio_end_ms: int
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ItemDeleted:
+    """The model forgot the item."""
+
+    item_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelError:
+    """The model complained.
+
+    ``fatal``: this connection is of no more use. ``retryable``: a new one may do better (false for
+    a wrong key, an empty account, a refused configuration). ``event_id`` names the message of ours
+    that was refused, when the model says so.
+    """
+
+    code: str
+    message: str
+    fatal: bool
+    event_id: str = ""
+    retryable: bool = True
+
+
+ModelEvent: TypeAlias = (
+    SessionReady
+    | SessionExpiring
+    | OutputFormatChanged
+    | ResponseStarted
+    | AudioDelta
+    | AudioFinished
+    | TranscriptDelta
+    | TranscriptFinished
+    | TranscriptFailed
+    | SpeechStarted
+    | SpeechStopped
+    | InputCommitted
+    | CallerIdle
+    | ToolCallRequested
+    | ResponseFinished
+    | ItemTruncated
+    | ItemDeleted
+    | ModelError
+)
