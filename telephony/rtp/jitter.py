@@ -1,0 +1,415 @@
+"""The jitter buffer: packets in as they arrive, frames out at our clock.
+
+Time is counted in samples. A packet's delay is the time between the moment the fastest packets
+would have brought it and its pop; it is kept between the target of :class:`DelayEstimate` and one
+frame more. An underrun lets it grow, for the playout point does not move; a frame dropped (a
+quiet one if possible) lets it shrink. Both also absorb the drift of the sender's clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from telephony.base.serial import diff32
+from telephony.rtp.delay import DelayEstimate
+from telephony.rtp.frames import Gap, JitterConfig, JitterStats, Lost
+from telephony.rtp.packet import RtpPacket
+from telephony.rtp.restart import RestartDetector
+
+_CAPACITY_PACKETS = 256
+_MAX_DROPOUT_PACKETS = 3000  # RFC 3550 appendix A.1
+_MAX_MISORDER_PACKETS = 100
+_JUMP_TOLERANCE_MS = 500
+_IDLE_MS = 500
+_LONG_HOLE_MS = 500
+_FRAME_MAX_MS = 200
+_QUIET_SHRINK_S = 0.1
+_LOUD_SHRINK_S = 1.0
+_REMEMBERED_HOLES = 256
+_UNKNOWN = -1
+
+
+class JitterBuffer:
+    """Orders the packets of one source.
+
+    :meth:`pop` is called once per ptime, more or less often when the sender's packets are
+    shorter or longer. It answers the next packet, or :class:`Lost`, :class:`Gap`, or ``None``:
+    not started yet, or nothing there. Audio that comes after a ``None`` is still played, unless
+    the delay would pass its maximum.
+
+    A payload byte is one tick of the RTP clock, as in G.711 and G.722. ``is_quiet`` tells which
+    packets may be dropped or preceded by a fill without being noticed.
+    """
+
+    def __init__(
+        self,
+        config: JitterConfig,
+        clock_rate_hz: int = 8000,
+        is_quiet: Callable[[RtpPacket], bool] | None = None,
+    ) -> None:
+        self.stats = JitterStats()
+        self._config = config
+        self._rate = clock_rate_hz
+        self._is_quiet = is_quiet
+        per_ms = clock_rate_hz / 1000
+        self._estimate = DelayEstimate(
+            config.min_ms * per_ms, config.start_ms * per_ms, config.max_ms * per_ms, clock_rate_hz
+        )
+        self._maximum = config.max_ms * per_ms
+        self._jump_tolerance = max(_JUMP_TOLERANCE_MS, 2 * config.max_ms) * per_ms
+        self._idle = _IDLE_MS * per_ms
+        self._long_hole = _LONG_HOLE_MS * per_ms
+        self._pull = int(config.ptime_ms * per_ms)
+        self._gap = Gap(self._pull)
+        self._lost = Lost(self._pull)
+        self._frame = self._pull
+        self._packets: dict[int, tuple[int, RtpPacket | None]] = {}
+        self._restart = RestartDetector()
+        self._ssrc: int | None = None
+        self._shrunk_at = 0.0
+        self._holes: dict[int, None] = {}
+        self._forget_position()
+        self._set_bounds()
+
+    def _forget_position(self) -> None:
+        self._packets.clear()
+        self._holes.clear()
+        self._playing = False
+        self._in_silence = False
+        self._credit = 0
+        self._delay = 0.0
+        self._shift = 0
+        self._restart.forget()
+        self._highest = self._next = 0
+        self._highest_timestamp = 0
+        self._next_timestamp = _UNKNOWN
+
+    def _set_bounds(self) -> None:
+        target = self._estimate.target
+        self._floor = target - self._frame
+        self._ceiling = target + self._frame * 1.25
+
+    @property
+    def delay_ms(self) -> float:
+        """The delay that the last packet popped had in the buffer."""
+        return self._delay * 1000 / self._rate
+
+    @property
+    def target_ms(self) -> float:
+        return self._estimate.target * 1000 / self._rate
+
+    @property
+    def packets_held(self) -> int:
+        return len(self._packets)
+
+    def reset(self) -> None:
+        """Drop everything held; the next packet starts a new stream."""
+        self.stats.discarded += len(self._packets)
+        self._ssrc = None
+        self._forget_position()
+
+    # Arrival
+
+    def push(self, packet: RtpPacket, now: float) -> None:
+        """Take a packet of audio; its payload is not empty."""
+        self.stats.received += 1
+        if packet.ssrc != self._ssrc:
+            self._start(packet, now)
+            return
+        step = ((packet.sequence_number - self._highest + 0x8000) & 0xFFFF) - 0x8000
+        sequence = self._highest + step
+        if step > _MAX_DROPOUT_PACKETS or sequence < self._next or sequence in self._packets:
+            self._receive_misplaced(packet, sequence, step, now)
+            return
+        last = self._highest_timestamp
+        timestamp = last + diff32(packet.timestamp + self._shift, last)
+        transit = now * self._rate - timestamp
+        if timestamp - last != step * self._frame:
+            timestamp, transit = self._place_jump(packet, timestamp, step, transit)
+        if step > 0:
+            self._highest = sequence
+            self._highest_timestamp = timestamp
+        else:
+            self.stats.reordered += 1
+        self._restart.forget()
+        if self._credit:
+            self._end_underrun(sequence, transit, now)
+        if self._estimate.observe(transit):
+            self._set_bounds()
+        self._packets[sequence] = (timestamp, packet)
+        if len(self._packets) > _CAPACITY_PACKETS:
+            self._drop_oldest()
+
+    def push_silence(self, packet: RtpPacket, now: float) -> None:
+        """Take a packet that has a place in the sequence but no audio of its own.
+
+        Comfort noise, telephone-events: their slots are not lost, and after them the buffer
+        answers :class:`Gap` instead of ``None`` until there is audio again. Their timestamps
+        are not looked at: a telephone-event keeps that of its start.
+        """
+        self.stats.received += 1
+        if packet.ssrc != self._ssrc:
+            self._start(packet, now)
+            self._packets[self._highest] = (self._highest_timestamp, None)
+            return
+        step = ((packet.sequence_number - self._highest + 0x8000) & 0xFFFF) - 0x8000
+        sequence = self._highest + step
+        if step > _MAX_DROPOUT_PACKETS or sequence < self._next or sequence in self._packets:
+            self._receive_misplaced(packet, sequence, step, now)
+            return
+        self._restart.forget()
+        self._highest = max(self._highest, sequence)
+        self._packets[sequence] = (self._highest_timestamp, None)
+        if len(self._packets) > _CAPACITY_PACKETS:
+            self._drop_oldest()
+
+    def _start(self, packet: RtpPacket, now: float) -> None:
+        """Begin with ``packet`` as the first of its source."""
+        self.stats.discarded += len(self._packets)
+        if self._ssrc is not None:
+            self.stats.resyncs += 1
+        self._forget_position()
+        self._ssrc = packet.ssrc
+        # Extended numbers start one cycle up, so that packets from before the first fit below it.
+        self._highest = self._next = packet.sequence_number + 0x1_0000
+        self._highest_timestamp = packet.timestamp + 0x1_0000_0000
+        self._estimate.restart(now * self._rate - self._highest_timestamp)
+        self._packets[self._highest] = (self._highest_timestamp, packet)
+        self._set_frame(len(packet.payload))
+
+    def _set_frame(self, samples: int) -> None:
+        """Learn the duration of the sender's packets."""
+        if samples != self._frame and 0 < samples <= self._rate * _FRAME_MAX_MS / 1000:
+            self._frame = samples
+            self._lost = Lost(samples)
+        self._set_bounds()
+
+    def _place_jump(
+        self, packet: RtpPacket, timestamp: int, step: int, transit: float
+    ) -> tuple[int, float]:
+        """Return where a packet belongs whose timestamp does not follow from its sequence number.
+
+        A jump that agrees with the time of arrival is silence suppression, or another packet
+        size. Any other is a new timestamp origin: the audio goes on where it was.
+        """
+        last = self._highest_timestamp
+        lateness = transit - self._estimate.base
+        forward = (timestamp > last) == (step > 0)
+        if forward and abs(lateness) <= self._jump_tolerance:
+            if step == 1 and timestamp - last == len(packet.payload):
+                self._set_frame(len(packet.payload))
+            return timestamp, transit
+        placed = last + step * self._frame
+        if step > 0:
+            self._shift += placed - timestamp
+            self.stats.resyncs += 1
+        return placed, transit + timestamp - placed
+
+    def _end_underrun(self, sequence: int, transit: float, now: float) -> None:
+        """Learn from the first audio after a pop that found nothing."""
+        lateness = transit - self._estimate.base
+        if self._credit > self._idle and abs(lateness) > self._maximum:
+            # The sender's clock stood still, or the path changed, while nothing came.
+            self._estimate.restart(transit)
+            self._next_timestamp = _UNKNOWN
+        elif sequence == self._next:
+            self._shrunk_at = now
+            self._came_late(lateness)
+
+    def _came_late(self, lateness: float) -> None:
+        self._estimate.came_late(lateness)
+        self._set_bounds()
+
+    def _receive_misplaced(self, packet: RtpPacket, sequence: int, step: int, now: float) -> None:
+        """Take a packet that is late, doubled, from before the start, or of a restarted sender."""
+        if sequence in self._packets:
+            self.stats.duplicate += 1
+        elif sequence in self._holes:
+            del self._holes[sequence]
+            self.stats.late += 1
+            timestamp = self._highest_timestamp + step * self._frame
+            self._came_late(now * self._rate - timestamp - self._estimate.base)
+        elif self._next_timestamp == _UNKNOWN and -_MAX_MISORDER_PACKETS < step < 0:
+            self._next = sequence
+            self.stats.received -= 1
+            self.push(packet, now)
+        else:
+            self._receive_stray(packet, step, now)
+
+    def _receive_stray(self, packet: RtpPacket, step: int, now: float) -> None:
+        self.stats.discarded += 1
+        first = self._restart.observe(packet, far=not -_MAX_MISORDER_PACKETS <= step <= 0)
+        if first is None:
+            return
+        self._start(first, now)
+        self.stats.discarded -= 2
+        self.stats.received -= 1
+        self.push(packet, now)
+
+    def _drop_oldest(self) -> None:
+        """Keep the buffer bounded while nobody pops."""
+        sequence = self._next if self._next in self._packets else min(self._packets)
+        self._give_up(sequence)
+        self._discard_next()
+        self.stats.overflow += 1
+
+    # Departure
+
+    def pop(self, now: float) -> RtpPacket | Lost | Gap | None:
+        """Return what is due at ``now``; see the class."""
+        estimate = self._estimate
+        entry = self._packets.get(self._next)
+        if entry is not None:
+            timestamp, packet = entry
+            delay = now * self._rate - timestamp - estimate.base
+            if (
+                timestamp == self._next_timestamp
+                and self._floor <= delay <= self._ceiling
+                and packet is not None
+            ):
+                del self._packets[self._next]
+                self._next += 1
+                self._next_timestamp = timestamp + len(packet.payload)
+                self._delay = delay
+                self._credit = 0
+                self._in_silence = False
+                return packet
+        return self._pop_irregular(now)
+
+    def _pop_irregular(self, now: float) -> RtpPacket | Lost | Gap | None:
+        self._pass_silence()
+        if not self._packets:
+            return self._fill()
+        if self._next_timestamp == _UNKNOWN:
+            return self._pop_first(now)
+        if self._next not in self._packets:
+            return self._pop_hole(now)
+        timestamp = self._packets[self._next][0]
+        if timestamp - self._next_timestamp >= self._pull // 2:
+            return self._pop_after_gap(timestamp, now)
+        delay = self._delay_of(timestamp, now)
+        if delay > self._ceiling:
+            self._shorten(delay, now)
+        elif delay < self._floor and self._may_wait():
+            return self._fill()
+        return self._take(now)
+
+    def _delay_of(self, timestamp: int, now: float) -> float:
+        return now * self._rate - timestamp - self._estimate.base
+
+    def _pass_silence(self) -> None:
+        """Step over packets that hold a place in the sequence only."""
+        entry = self._packets.get(self._next)
+        while entry is not None and entry[1] is None:
+            del self._packets[self._next]
+            self._next += 1
+            self._in_silence = True
+            entry = self._packets.get(self._next)
+
+    def _fill(self) -> Gap | None:
+        """Let one ptime pass without audio; the playout point stays, so the delay grows."""
+        if self._next_timestamp != _UNKNOWN:
+            self._credit += self._pull
+            self.stats.underruns += not self._in_silence
+        if not self._in_silence:
+            return None
+        self.stats.gap_samples += self._pull
+        return self._gap
+
+    def _pop_first(self, now: float) -> RtpPacket | Gap | None:
+        """Start, once the first packet has waited for the target."""
+        sequence = min(self._packets)
+        timestamp = self._packets[sequence][0]
+        if self._delay_of(timestamp, now) < self._estimate.target:
+            return self._fill()
+        self._give_up(sequence)
+        return self._take(now)
+
+    def _pop_hole(self, now: float) -> RtpPacket | Lost | Gap | None:
+        """Wait for the missing packet up to the target, then give it up."""
+        head = min(self._packets)
+        missing_samples = (head - self._next) * self._frame
+        if missing_samples - self._credit > self._long_hole:
+            self._give_up(head)
+            return self.pop(now)
+        if self._delay_of(self._next_timestamp, now) < self._estimate.target:
+            return self._fill()
+        filled = min(head - self._next, self._credit // self._frame)
+        if filled:
+            # Fills have already stood in for these.
+            self._credit -= filled * self._frame
+            self._give_up(self._next + filled)
+            return self.pop(now)
+        self._give_up(self._next + 1)
+        return self._lost
+
+    def _pop_after_gap(self, timestamp: int, now: float) -> RtpPacket | Gap | None:
+        """Fill silence suppression until the talkspurt is due: the delay starts at the target."""
+        if self._delay_of(timestamp, now) < self._estimate.target:
+            self._in_silence = True
+            return self._fill()
+        return self._take(now)
+
+    def _may_wait(self) -> bool:
+        """Tell whether the next packet may be delayed unnoticed."""
+        packet = self._packets[self._next][1]
+        if packet is None or packet.marker:
+            return True
+        return self._is_quiet is not None and self._is_quiet(packet)
+
+    def _take(self, now: float) -> RtpPacket | Gap | None:
+        timestamp, packet = self._packets.pop(self._next)
+        self._next += 1
+        if packet is None:
+            self._in_silence = True
+            return self._fill()
+        self._next_timestamp = timestamp + len(packet.payload)
+        self._delay = self._delay_of(timestamp, now)
+        self._credit = 0
+        self._in_silence = False
+        return packet
+
+    def _give_up(self, sequence: int) -> None:
+        """Count everything before ``sequence`` as lost, and move there."""
+        missing = sequence - self._next
+        if missing <= 0:
+            return
+        self.stats.lost += missing
+        for hole in range(max(self._next, sequence - _REMEMBERED_HOLES), sequence):
+            self._holes[hole] = None
+        while len(self._holes) > _REMEMBERED_HOLES:
+            del self._holes[next(iter(self._holes))]
+        self._next = sequence
+        if self._next_timestamp != _UNKNOWN:
+            self._next_timestamp += missing * self._frame
+
+    # Shorter delay
+
+    def _shorten(self, delay: float, now: float) -> None:
+        """Drop what is too old: at once beyond the maximum, else one frame now and then."""
+        if delay > self._maximum:
+            while delay - self._frame >= self._estimate.target and self._can_spare():
+                self._discard_next()
+                self.stats.overflow += 1
+                delay = self._delay_of(self._next_timestamp, now)
+            self._shrunk_at = now
+            return
+        since_s = now - self._shrunk_at
+        packet = self._packets[self._next][1]
+        if packet is None or since_s < _QUIET_SHRINK_S or not self._can_spare():
+            return
+        if since_s >= _LOUD_SHRINK_S or (self._is_quiet is not None and self._is_quiet(packet)):
+            self._discard_next()
+            self._shrunk_at = now
+
+    def _can_spare(self) -> bool:
+        """Tell whether the target's worth of audio, the packet after next first, stays held."""
+        left_samples = self._highest_timestamp - self._next_timestamp
+        return left_samples >= self._estimate.target and self._next + 1 in self._packets
+
+    def _discard_next(self) -> None:
+        timestamp, packet = self._packets.pop(self._next)
+        self._next += 1
+        self.stats.discarded += 1
+        if packet is not None and self._next_timestamp != _UNKNOWN:
+            self._next_timestamp = timestamp + len(packet.payload)

@@ -1,0 +1,334 @@
+"""One RTP port of one leg: who may send to it, what the packets are, frames of our ptime."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from telephony.base.ids import Ids
+from telephony.base.serial import diff32
+from telephony.rtp.framer import GAP, LOST, Absence, Framer
+from telephony.rtp.frames import JitterConfig
+from telephony.rtp.jitter import JitterBuffer
+from telephony.rtp.packet import RtpPacket, RtpParseError, parse_packet
+from telephony.rtp.packetizer import Packetizer
+from telephony.rtp.quiet import is_quiet
+from telephony.rtp.source import (
+    Address,
+    SourceChangeRefused,
+    SourceLatched,
+    SourcePolicy,
+)
+from telephony.rtp.stats import RtpStats
+
+COMFORT_NOISE_PAYLOAD_TYPE = 13
+_TELEPHONE_EVENTS_MAX = 64
+_EVENTS_MAX = 64
+
+_AUDIO = 1
+_TELEPHONE_EVENT = 2
+_COMFORT_NOISE = 3
+
+
+@dataclass(frozen=True, slots=True)
+class SsrcChanged:
+    old: int
+    new: int
+
+
+__all__ = [
+    "GAP",
+    "LOST",
+    "Absence",
+    "RtpSession",
+    "RtpSessionConfig",
+    "SessionStats",
+    "SsrcChanged",
+]
+
+RtpEvent = SourceLatched | SourceChangeRefused | SsrcChanged
+
+
+@dataclass(frozen=True, slots=True)
+class RtpSessionConfig:
+    """``audio_payload_types`` maps what we accept to its encoding, ``{0: "pcmu", 8: "pcma"}``.
+
+    ``latch`` allows one source other than ``remote`` (symmetric RTP, RFC 4961).
+    """
+
+    audio_payload_types: dict[int, str]
+    send_payload_type: int
+    telephone_event_payload_type: int | None = None
+    clock_rate_hz: int = 8000
+    ptime_ms: int = 20
+    remote: Address | None = None
+    latch: bool = True
+    jitter: JitterConfig = field(default_factory=JitterConfig)
+
+
+@dataclass(slots=True)
+class SessionStats:
+    """Datagrams by what they were; ``received`` counts the RTP packets that were taken."""
+
+    received: int = 0
+    received_bytes: int = 0
+    malformed: int = 0
+    rtcp: int = 0
+    stun: int = 0
+    refused_source: int = 0
+    unknown_payload_type: int = 0
+    foreign_ssrc: int = 0
+    telephone_events: int = 0
+    telephone_events_dropped: int = 0
+    comfort_noise: int = 0
+    empty: int = 0
+    muted: int = 0
+    ssrc_changes: int = 0
+
+
+class RtpSession:
+    """Receives datagrams, gives one frame per ptime, numbers what we send.
+
+    After :meth:`receive_datagram` drain ``telephone_events`` and ``events`` (both usually empty
+    lists). Nothing a peer sends raises.
+    """
+
+    def __init__(self, config: RtpSessionConfig, ids: Ids) -> None:
+        self.stats = SessionStats()
+        self.events: list[RtpEvent] = []
+        self.telephone_events: list[RtpPacket] = []
+        self.last_received_at: float | None = None
+        self._clock_rate_hz = config.clock_rate_hz
+        self._frame_samples = config.clock_rate_hz * config.ptime_ms // 1000
+        self._source = SourcePolicy(config.remote, config.latch)
+        self.jitter = JitterBuffer(config.jitter, config.clock_rate_hz, self._is_quiet)
+        self._framer = Framer(self.jitter, self._frame_samples)
+        self.reception = RtpStats(config.clock_rate_hz)
+        self._lost_before = 0
+        self._ssrc: int | None = None
+        self._candidate: tuple[RtpPacket, int] | None = None
+        self._event_timestamp: int | None = None
+        self._event_samples = 0
+        self._packetizer = Packetizer(
+            config.send_payload_type, ids.uint32(), ids.uint16(), ids.uint32()
+        )
+        self._talkspurt_starts = True
+        self._sent_event_timestamp = 0
+        self.change_payload_types(
+            config.audio_payload_types,
+            config.send_payload_type,
+            config.telephone_event_payload_type,
+        )
+
+    # Negotiation
+
+    def change_payload_types(
+        self, audio: dict[int, str], send: int, telephone_event: int | None
+    ) -> None:
+        """Take the payload types of a new offer/answer; the stream goes on."""
+        kinds = bytearray(128)
+        kinds[COMFORT_NOISE_PAYLOAD_TYPE] = _COMFORT_NOISE
+        for payload_type in audio:
+            kinds[payload_type] = _AUDIO
+        if telephone_event is not None:
+            kinds[telephone_event] = _TELEPHONE_EVENT
+        self._kinds = bytes(kinds)
+        self._encodings = dict(audio)
+        self._framer.encodings = self._encodings
+        self._telephone_event_payload_type = telephone_event
+        self._packetizer.payload_type = send
+
+    def change_remote(self, address: Address | None, now: float) -> None:
+        """Take the address of a new offer/answer; ``None`` stops sending (hold).
+
+        An address that differs from the one signalled before allows one latch again; the same
+        address keeps what was latched, so that a session refresh does not cut the audio.
+        """
+        self._source.change_remote(address, now)
+
+    @property
+    def remote(self) -> Address | None:
+        """Where to send: the latched source, else the signalled address."""
+        return self._source.remote
+
+    # Receiving
+
+    def receive_datagram(self, data: bytes, source: Address, now: float) -> None:
+        """Take a datagram that arrived at ``now``."""
+        if len(data) < 12 or data[0] & 0xC0 != 0x80 or 192 <= data[1] <= 223:
+            self._receive_other(data)
+            return
+        if not self._source.may_send(source, now):
+            self._refuse(source)
+            return
+        kind = self._kinds[data[1] & 0x7F]
+        if not kind:
+            self.stats.unknown_payload_type += 1
+            return
+        try:
+            packet = parse_packet(data)
+        except RtpParseError:
+            self.stats.malformed += 1
+            return
+        if source != self._source.current and self._source.accept(source):
+            self._report(SourceLatched(source))
+        self._receive_packet(packet, kind, now)
+
+    def _receive_packet(self, packet: RtpPacket, kind: int, now: float) -> None:
+        if packet.ssrc != self._ssrc and not self._admit_ssrc(packet, kind, now):
+            return
+        self._candidate = None
+        self.last_received_at = now
+        stats = self.stats
+        stats.received += 1
+        stats.received_bytes += len(packet.payload)
+        if kind == _AUDIO and packet.payload and self._event_timestamp is None:
+            self.reception.receive(packet.sequence_number, packet.timestamp, now)
+            self.jitter.push(packet, now)
+        else:
+            self._receive_unusual(packet, kind, now)
+
+    def _receive_unusual(self, packet: RtpPacket, kind: int, now: float) -> None:
+        """Take a packet without audio, or audio while a telephone-event lasts."""
+        if kind == _AUDIO and packet.payload:
+            self.reception.receive(packet.sequence_number, packet.timestamp, now)
+            if self._is_muted(packet):
+                self.stats.muted += 1
+                self.jitter.push_silence(packet, now)
+            else:
+                self._event_timestamp = None
+                self.jitter.push(packet, now)
+            return
+        self.reception.receive_sequence(packet.sequence_number)
+        self.jitter.push_silence(packet, now)
+        if kind == _TELEPHONE_EVENT:
+            self._receive_telephone_event(packet)
+        elif kind == _COMFORT_NOISE:
+            self.stats.comfort_noise += 1
+        else:
+            self.stats.empty += 1
+
+    def _receive_telephone_event(self, packet: RtpPacket) -> None:
+        self.stats.telephone_events += 1
+        if len(packet.payload) >= 4:
+            ended = packet.payload[1] & 0x80
+            self._event_timestamp = None if ended else packet.timestamp
+            self._event_samples = int.from_bytes(packet.payload[2:4])
+        if len(self.telephone_events) < _TELEPHONE_EVENTS_MAX:
+            self.telephone_events.append(packet)
+        else:
+            self.stats.telephone_events_dropped += 1
+
+    def _is_muted(self, packet: RtpPacket) -> bool:
+        """Tell whether audio belongs to the digit that a telephone-event already carries."""
+        assert self._event_timestamp is not None
+        into_event = diff32(packet.timestamp, self._event_timestamp)
+        return -self._frame_samples < into_event < self._event_samples + 2 * self._frame_samples
+
+    def _receive_other(self, data: bytes) -> None:
+        """Count what shares the port with RTP (RFC 7983, RFC 5761 section 4)."""
+        if len(data) >= 8 and data[0] & 0xC0 == 0x80 and 192 <= data[1] <= 223:
+            self.stats.rtcp += 1
+        elif len(data) >= 20 and data[0] < 4:
+            self.stats.stun += 1
+        else:
+            self.stats.malformed += 1
+
+    def _refuse(self, source: Address) -> None:
+        self.stats.refused_source += 1
+        if self._source.refuse(source):
+            self._report(SourceChangeRefused(source))
+
+    def _report(self, event: RtpEvent) -> None:
+        if len(self.events) < _EVENTS_MAX:
+            self.events.append(event)
+
+    def _admit_ssrc(self, packet: RtpPacket, kind: int, now: float) -> bool:
+        """Follow a new SSRC at its second packet in a row, so that two do not alternate."""
+        if self._ssrc is None:
+            self._ssrc = packet.ssrc
+            return True
+        candidate = self._candidate
+        self._candidate = (packet, kind)
+        if candidate is None or candidate[0].ssrc != packet.ssrc:
+            self.stats.foreign_ssrc += 1
+            return False
+        self._follow_ssrc(packet.ssrc)
+        self.stats.foreign_ssrc -= 1
+        self._receive_packet(*candidate, now)
+        return True
+
+    def _follow_ssrc(self, ssrc: int) -> None:
+        assert self._ssrc is not None
+        self._report(SsrcChanged(self._ssrc, ssrc))
+        self.stats.ssrc_changes += 1
+        self._lost_before += self.reception.lost
+        self.reception = RtpStats(self._clock_rate_hz)
+        self._ssrc = ssrc
+        self._event_timestamp = None
+
+    @property
+    def ssrc(self) -> int | None:
+        """The SSRC of the peer."""
+        return self._ssrc
+
+    @property
+    def lost(self) -> int:
+        """Packets expected and not received, over all SSRCs of the session."""
+        return self._lost_before + self.reception.lost
+
+    # Frames
+
+    @property
+    def received_payload_type(self) -> int | None:
+        """The payload type of the last frame that :meth:`pop_frame` returned."""
+        return self._framer.payload_type
+
+    @property
+    def received_encoding(self) -> str | None:
+        """The encoding of the last frame that :meth:`pop_frame` returned."""
+        payload_type = self._framer.payload_type
+        return None if payload_type is None else self._encodings.get(payload_type)
+
+    def pop_frame(self, now: float) -> bytes | Absence | None:
+        """Return one ptime of audio in ``received_encoding``; called once per ptime.
+
+        ``LOST``: conceal. ``GAP``: the sender is silent, fill. ``None``: nothing has come, or
+        nothing in time; conceal too, a concealer fades out by itself.
+        """
+        return self._framer.pop(now)
+
+    def _is_quiet(self, packet: RtpPacket) -> bool:
+        return is_quiet(packet.payload, self._encodings.get(packet.payload_type, ""))
+
+    # Sending
+
+    def packetize(self, payload: bytes, marker: bool = False) -> bytes:
+        """Return the datagram for one ptime of audio; the first of a talkspurt is marked."""
+        if self._talkspurt_starts:
+            self._talkspurt_starts = False
+            marker = True
+        return self._packetizer.packetize(payload, self._frame_samples, marker)
+
+    def packetize_telephone_event(self, payload: bytes, start: bool = False) -> bytes:
+        """Return the datagram for a telephone-event, sent once per ptime instead of audio."""
+        packetizer = self._packetizer
+        if start:
+            self._sent_event_timestamp = packetizer.timestamp
+        payload_type = self._telephone_event_payload_type
+        assert payload_type is not None
+        packetizer.advance(self._frame_samples)
+        self._talkspurt_starts = True
+        return packetizer.packetize_event(payload, payload_type, self._sent_event_timestamp, start)
+
+    def skip_frame(self) -> None:
+        """Let one ptime pass in which nothing is sent."""
+        self._packetizer.advance(self._frame_samples)
+        self._talkspurt_starts = True
+
+    @property
+    def packets_sent(self) -> int:
+        return self._packetizer.packets_sent
+
+    @property
+    def sent_ssrc(self) -> int:
+        return self._packetizer.ssrc
