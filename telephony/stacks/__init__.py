@@ -1,0 +1,1 @@
+"""Signalling stacks behind one interface; the native one is ours."""

@@ -1,0 +1,315 @@
+"""A leg's media on our own RTP plane: socket, session, concealment, pacing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from telephony.audio import g711
+from telephony.audio.conceal import Concealer
+from telephony.audio.format import PCMA, PCMU, AudioFormat
+from telephony.base.errors import LocalProtocolError
+from telephony.base.ids import Ids
+from telephony.base.interfaces import Address, Clock, Encoding, MediaSink, MediaStats
+from telephony.dtmf.telephone_event import DigitReceiver, DigitSender
+from telephony.net.pacer import Pacer, Slot
+from telephony.net.port_pool import PortPool
+from telephony.net.rtp_endpoint import RtpEndpoint, open_endpoint
+from telephony.rtp.frames import JitterConfig
+from telephony.rtp.session import GAP, RtpSession, RtpSessionConfig
+from telephony.sdp.offer_answer import NegotiatedMedia
+
+CONCEALED_FRAMES_MAX = 5
+"""Consecutive frames after which nothing more is concealed: the concealer has faded out."""
+
+MAX_CATCH_UP_FRAMES = 50
+"""How much of the caller's time is made up for after a stall; the rest is gone."""
+
+PAUSE_FRAMES = 3
+"""Frames between two digits: 60 ms at 20 ms, above the 40 ms that receivers need."""
+
+FORMATS: dict[str, AudioFormat] = {"pcmu": PCMU, "pcma": PCMA}
+
+
+@dataclass(frozen=True, slots=True)
+class MediaConfig:
+    """How every leg's media behaves.
+
+    ``host`` is what sockets bind, ``advertised_host`` what SDP says. ``send_silence`` keeps RTP
+    flowing while the bot is silent: NAT bindings and media timeouts of peers live on it.
+    """
+
+    host: str
+    advertised_host: str
+    codecs: tuple[Encoding, ...] = ("pcmu", "pcma")
+    ptime_ms: int = 20
+    telephone_event: bool = True
+    send_silence: bool = True
+    latch: bool = True
+    jitter: JitterConfig = field(default_factory=JitterConfig)
+
+
+@dataclass(frozen=True, slots=True)
+class MediaPlane:
+    """What the legs of one process share."""
+
+    config: MediaConfig
+    loop: asyncio.AbstractEventLoop
+    ports: PortPool
+    pacer: Pacer
+    clock: Clock
+    ids: Ids
+
+
+class RtpMedia:
+    """One leg's media, from its open port to its last packet.
+
+    The sink sees one encoding for the whole call, the one negotiated first; when a re-INVITE or
+    the peer changes the codec on the wire, frames are translated here.
+    """
+
+    def __init__(self, plane: MediaPlane, on_digit: Callable[[str], None]) -> None:
+        self._plane = plane
+        self._on_digit = on_digit
+        self._endpoint = open_endpoint(
+            plane.loop, plane.ports, plane.config.host, self._received, plane.clock
+        )
+        self._session: RtpSession | None = None
+        self._negotiated: NegotiatedMedia | None = None
+        self._wire = self._face = FORMATS[plane.config.codecs[0]]
+        self._sink: MediaSink | None = None
+        self._slot: Slot | None = None
+        self._skipped = 0
+        self._digits_in = DigitReceiver()
+        self._digits_out: deque[tuple[bytes, bool] | None] = deque()
+        self._frame_samples = self._face.sample_rate_hz * plane.config.ptime_ms // 1000
+        self._silence = self._face.silence(self._face.frame_bytes(plane.config.ptime_ms))
+        self._concealer = Concealer(self._face.sample_rate_hz, plane.config.ptime_ms)
+        self._talking = False
+        self._held = False
+        self._may_send = True
+        self._heard = self._face
+        self._heard_payload_type: int | None = None
+        self._missing_frames = 0
+        self._concealed_frames = 0
+        self._gap_frames = 0
+
+    @property
+    def port(self) -> int:
+        return self._endpoint.local[1]
+
+    @property
+    def encoding(self) -> Encoding:
+        return self._face.encoding
+
+    @property
+    def sample_rate_hz(self) -> int:
+        return self._face.sample_rate_hz
+
+    @property
+    def ptime_ms(self) -> int:
+        return self._plane.config.ptime_ms
+
+    @property
+    def last_received_at(self) -> float | None:
+        return self._session.last_received_at if self._session else None
+
+    @property
+    def held(self) -> bool:
+        """True while the peer wants no audio from us."""
+        return self._held
+
+    # Negotiation
+
+    def negotiated(self, media: NegotiatedMedia) -> None:
+        """Take the outcome of an offer/answer, the first one or a later one."""
+        now = self._plane.clock()
+        self._wire = FORMATS[media.encoding]
+        remote = None if media.hold else media.remote
+        session = self._session
+        if session is None:
+            self._face = self._wire
+            self._silence = self._face.silence(len(self._silence))
+            self._session = self._open_session(media)
+        else:
+            session.change_payload_types(
+                media.receive_payload_types,
+                media.send_payload_type,
+                media.telephone_event_payload_type,
+            )
+            session.change_remote(remote, now)
+        self._negotiated = media
+        self._held = media.hold
+        self._may_send = media.direction in ("sendrecv", "sendonly")
+
+    def _open_session(self, media: NegotiatedMedia) -> RtpSession:
+        config = self._plane.config
+        return RtpSession(
+            RtpSessionConfig(
+                audio_payload_types=media.receive_payload_types,
+                send_payload_type=media.send_payload_type,
+                telephone_event_payload_type=media.telephone_event_payload_type,
+                ptime_ms=config.ptime_ms,
+                remote=media.remote,
+                latch=config.latch,
+                jitter=config.jitter,
+            ),
+            self._plane.ids,
+        )
+
+    # Life
+
+    def start(self, sink: MediaSink) -> None:
+        """Begin to exchange frames with ``sink``, once a ptime."""
+        if self._session is None:
+            raise LocalProtocolError("media was not negotiated")
+        self._sink = sink
+        if self._slot is None:
+            self._slot = self._plane.pacer.add(self._tick, self._plane.config.ptime_ms)
+
+    def close(self) -> None:
+        """Stop, and give the port back. Twice is harmless."""
+        if self._slot is not None:
+            self._plane.pacer.remove(self._slot)
+            self._slot = None
+        self._endpoint.close()
+
+    def send_digits(self, digits: str) -> None:
+        negotiated = self._negotiated
+        if negotiated is None or negotiated.telephone_event_payload_type is None:
+            raise LocalProtocolError("the peer takes no telephone-events")
+        for digit in digits:
+            payloads = DigitSender(digit, self._frame_samples).payloads()
+            self._digits_out.extend((p, n == 0) for n, p in enumerate(payloads))
+            self._digits_out.extend([None] * PAUSE_FRAMES)
+
+    # Packets in
+
+    def _received(self, data: bytes, source: Address, now: float) -> None:
+        session = self._session
+        if session is None:
+            return
+        session.receive_datagram(data, source, now)
+        if session.telephone_events:
+            self._take_telephone_events(session, now)
+
+    def _take_telephone_events(self, session: RtpSession, now: float) -> None:
+        packets = session.telephone_events[:]
+        session.telephone_events.clear()
+        for packet in packets:
+            digit = self._digits_in.receive(packet.payload, packet.timestamp, now)
+            if digit is not None:
+                self._on_digit(digit)
+
+    # Once a ptime
+
+    def _tick(self, now: float) -> None:
+        session, sink, slot = self._session, self._sink, self._slot
+        if session is None or sink is None or slot is None:
+            return
+        if slot.skipped != self._skipped:
+            self._catch_up(session, sink, slot, now)
+        sink.hear(self._next_heard(session, now), now)
+        if self._digits_out:
+            self._send_digit(session)
+            return
+        frame = sink.speak(now) if self._may_send else None
+        self._send(session, frame)
+
+    def _catch_up(self, session: RtpSession, sink: MediaSink, slot: Slot, now: float) -> None:
+        """After a stall: the caller's time is made up for, ours is skipped (RFC 3550 5.1)."""
+        for _ in range(min(slot.skipped - self._skipped, MAX_CATCH_UP_FRAMES)):
+            sink.hear(self._next_heard(session, now), now)
+        for _ in range(slot.skipped - self._skipped):
+            session.skip_frame()
+        self._skipped = slot.skipped
+
+    def _next_heard(self, session: RtpSession, now: float) -> bytes:
+        """Return the caller's next frame in the sink's encoding, whatever came of it."""
+        frame = session.pop_frame(now)
+        if self._held:
+            # What a holding peer plays (music) is not the caller.
+            return self._silence
+        if type(frame) is bytes:
+            self._missing_frames = 0
+            pcm16 = g711.decode(self._heard_format(session), frame)
+            smooth = self._concealer.good(pcm16)
+            if smooth is pcm16 and self._heard is self._face:
+                return frame
+            return g711.encode(self._face, smooth)
+        if frame is GAP or session.last_received_at is None:
+            self._gap_frames += 1
+            return self._silence
+        return self._concealed()
+
+    def _heard_format(self, session: RtpSession) -> AudioFormat:
+        payload_type = session.received_payload_type
+        if payload_type != self._heard_payload_type:
+            self._heard_payload_type = payload_type
+            self._heard = FORMATS[session.received_encoding or self._face.encoding]
+        return self._heard
+
+    def _concealed(self) -> bytes:
+        self._missing_frames += 1
+        if self._missing_frames > CONCEALED_FRAMES_MAX:
+            self._gap_frames += 1
+            return self._silence
+        self._concealed_frames += 1
+        return g711.encode(self._face, self._concealer.lost())
+
+    def _send(self, session: RtpSession, frame: bytes | None) -> None:
+        remote = session.remote
+        if remote is None or not self._may_send:
+            session.skip_frame()
+            self._talking = False
+            return
+        marker = False
+        if frame is None:
+            self._talking = False
+            if not self._plane.config.send_silence:
+                session.skip_frame()
+                return
+            frame = self._silence
+        elif not self._talking:
+            # RFC 3551 section 4.1: the first packet of a talkspurt is marked.
+            self._talking = marker = True
+        if self._wire is not self._face:
+            frame = g711.encode(self._wire, g711.decode(self._face, frame))
+        self._endpoint.send(session.packetize(frame, marker), remote)
+
+    def _send_digit(self, session: RtpSession) -> None:
+        """Send the next packets of the digits queued, instead of one frame of audio."""
+        entry = self._digits_out.popleft()
+        remote = session.remote
+        if entry is None or remote is None:
+            session.skip_frame()
+            return
+        payload, start = entry
+        self._endpoint.send(session.packetize_telephone_event(payload, start), remote)
+
+    # Numbers
+
+    def stats(self) -> MediaStats:
+        session = self._session
+        if session is None:
+            return MediaStats()
+        jitter = session.jitter.stats
+        received = session.stats
+        return MediaStats(
+            packets_received=received.received,
+            packets_sent=self._endpoint.stats.sent,
+            packets_lost=session.lost,
+            packets_late=jitter.late,
+            packets_duplicate=jitter.duplicate,
+            packets_reordered=jitter.reordered,
+            packets_discarded=jitter.discarded,
+            packets_refused=received.refused_source,
+            packets_malformed=received.malformed + received.unknown_payload_type,
+            send_errors=self._endpoint.stats.send_errors + self._endpoint.stats.send_blocked,
+            concealed_ms=self._concealed_frames * self.ptime_ms,
+            gap_ms=self._gap_frames * self.ptime_ms,
+            jitter_ms=session.reception.jitter * 1000,
+            jitter_buffer_delay_ms=session.jitter.delay_ms,
+        )
