@@ -117,6 +117,7 @@ class VoiceActivityDetector:
         "speaking",
         "speech_ms",
         "trailing_silence_ms",
+        "voiced_ms",
     )
 
     def __init__(self, config: VadConfig | None = None, sample_rate_hz: int = 8000) -> None:
@@ -146,6 +147,8 @@ class VoiceActivityDetector:
         self.speech_ms = 0
         """Length of the speech going on or, when not ``speaking``, of the last one, from its
         first voiced frame to its last."""
+        self.voiced_ms = 0
+        """Voiced frames alone of the same speech: pauses inside it and after it don't count."""
         self.trailing_silence_ms = 0
         """Time since the last voiced frame, while ``speaking`` and after."""
 
@@ -183,6 +186,7 @@ class VoiceActivityDetector:
             return None
         self.speaking = True
         self.speech_ms = history.bit_length() * self._frame_ms
+        self.voiced_ms = history.bit_count() * self._frame_ms
         self.trailing_silence_ms = 0
         return True
 
@@ -199,6 +203,8 @@ class VoiceActivityDetector:
         self._echo_dbfs = max(self._echoes_dbfs)
 
     def _while_speaking(self, voiced: bool, history: int) -> bool | None:
+        if voiced:
+            self.voiced_ms += self._frame_ms
         # One voiced frame alone is a click or a breath; two of three are speech.
         if voiced and history & 0b110:
             self.speech_ms += self.trailing_silence_ms + self._frame_ms

@@ -212,6 +212,8 @@ def test_counting(voiced: str, changes: str) -> None:
 def test_speech_and_silence_are_measured() -> None:
     vad, _ = scripted("-xxxxx--", CONFIG)
     assert (vad.speaking, vad.speech_ms, vad.trailing_silence_ms) == (True, 100, 40)
+    vad, _ = scripted("-xxx--xx-", CONFIG)
+    assert (vad.speech_ms, vad.voiced_ms, vad.trailing_silence_ms) == (140, 100, 20)
     vad, _ = scripted("-xxxxx------", CONFIG)
     assert (vad.speaking, vad.speech_ms, vad.trailing_silence_ms) == (False, 100, 120)
 
