@@ -1,0 +1,57 @@
+"""What the user agent is told once: addresses, timers and limits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from telephony.sip.flow import Address, Transport
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageLimits:
+    """Sizes above which a message is refused (513) or a stream is given up."""
+
+    max_message_bytes: int = 65_535
+    max_header_bytes: int = 32_768
+    max_body_bytes: int = 32_768
+    max_line_bytes: int = 8_192
+    max_header_count: int = 128
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimerConfig:
+    """The three base values of RFC 3261 table 4; every timer derives from them."""
+
+    t1_s: float = 0.5
+    t2_s: float = 4.0
+    t4_s: float = 5.0
+
+    @property
+    def give_up_s(self) -> float:
+        """64*T1: when a peer that does not answer is given up."""
+        return 64 * self.t1_s
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserAgentConfig:
+    """Everything about the user agent that a call does not decide.
+
+    ``advertised`` maps a transport to the host and port written into Contact and Via; a transport
+    that is missing uses the local address of the flow. ``symmetric_signalling`` sends requests to
+    where the peer's packets came from when its Contact names another address (NAT).
+    ``ring_timeout_s`` ends an outgoing INVITE that has only provisional responses.
+    ``provisional_refresh_s`` repeats the last 18x of an unanswered call (section 13.3.1), so that
+    proxies on the path do not give it up.
+    """
+
+    advertised: Mapping[Transport, Address] = field(default_factory=dict)
+    contact_user: str = ""
+    product: str = "telephony"
+    symmetric_signalling: bool = True
+    timers: TimerConfig = field(default_factory=TimerConfig)
+    limits: MessageLimits = field(default_factory=MessageLimits)
+    ring_timeout_s: float = 180.0
+    provisional_refresh_s: float = 60.0
+    reinvite_attempts: int = 4
+    max_server_transactions: int = 20_000

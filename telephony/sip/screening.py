@@ -1,0 +1,47 @@
+"""Whether a request is one we serve at all (RFC 3261 section 8.2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from telephony.sip.body import UnsupportedBodyError, find_sdp
+from telephony.sip.message import IncomingRequest
+from telephony.sip.status import ALLOW, ALLOWED_METHODS, KNOWN_METHODS
+from telephony.sip.values import uri_scheme
+from telephony.sip.writer import SDP_TYPE, HeaderLines
+
+_SCHEMES = frozenset(("sip", "sips", "tel"))
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A status with the headers that explain it."""
+
+    status: int
+    headers: HeaderLines = ()
+
+
+def screen(request: IncomingRequest) -> Refusal | None:
+    """Return why ``request`` can't be served: method, URI, extension or body; None if it can.
+
+    Extensions are not checked on CANCEL (section 8.2.2.3); we support none.
+    """
+    if request.method not in ALLOWED_METHODS:
+        return Refusal(405 if request.method in KNOWN_METHODS else 501, (ALLOW,))
+    if request.method == "CANCEL":
+        return None
+    if uri_scheme(request.uri) not in _SCHEMES:
+        return Refusal(416)
+    if required := ", ".join(request.values("Require")):
+        return Refusal(420, (("Unsupported", required),))
+    if request.method == "INVITE":
+        return _screen_body(request)
+    return None
+
+
+def _screen_body(request: IncomingRequest) -> Refusal | None:
+    try:
+        find_sdp(request.headers, request.body)
+    except UnsupportedBodyError:
+        return Refusal(415, (("Accept", SDP_TYPE), ("Accept-Encoding", "identity")))
+    return None

@@ -1,0 +1,268 @@
+"""The calling side: INVITE and CANCEL, and every request within a dialog."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from telephony.base.errors import LocalProtocolError
+from telephony.sip.agent import Agent
+from telephony.sip.dialog import Dialog
+from telephony.sip.events import CallFailed, LegEnded, ReinviteFailed, RequestAnswered
+from telephony.sip.flow import Flow
+from telephony.sip.invite_attempt import InviteAttempt
+from telephony.sip.leg import Leg, LegState
+from telephony.sip.request_attempt import FinalCallback, RequestAttempt
+from telephony.sip.routing import contact_value, local_host_port, via_value
+from telephony.sip.status import ALLOW, reason_phrase
+from telephony.sip.values import read_address, read_uri, uri_scheme
+from telephony.sip.writer import SDP_TYPE, HeaderLines, RequestParts, check_headers, write_request
+
+_ACCEPT = ("Accept", SDP_TYPE)
+# A dialog whose peer answers so no longer exists (section 12.2.1.2).
+_DIALOG_IS_GONE = frozenset((408, 481, 503))
+
+
+class Uac:
+    """Requests of ours. Methods taking a Leg are called with one that is not over."""
+
+    __slots__ = ("agent",)
+
+    def __init__(self, agent: Agent) -> None:
+        self.agent = agent
+
+    # -- the first INVITE -----------------------------------------------------------------------
+
+    def invite(
+        self,
+        request_uri: str,
+        from_uri: str,
+        sdp: bytes | None,
+        flow: Flow,
+        now: float,
+        headers: HeaderLines = (),
+        to: str | None = None,
+    ) -> str:
+        agent = self.agent
+        _check_addresses(request_uri, from_uri, to or request_uri)
+        check_headers(headers)
+        leg_id, branch = agent.ids.token(), agent.new_branch()
+        host = local_host_port(agent.config, flow).rpartition(":")[0]
+        parts = RequestParts(
+            method="INVITE",
+            uri=request_uri,
+            via=via_value(agent.config, flow, branch),
+            routes=(),
+            from_value=f"{_name_addr(from_uri)};tag={leg_id}",
+            to_value=_name_addr(to or request_uri),
+            call_id=f"{agent.ids.token(12)}@{host}",
+            cseq=1,
+        )
+        leg = Leg(leg_id, LegState.CALLING, caller=True)
+        agent.legs[leg_id] = leg
+        leg.outgoing = attempt = InviteAttempt(self, leg, parts, flow, sdp)
+        give_up_at = now + agent.config.ring_timeout_s
+        leg.handles.append(agent.timers.schedule(give_up_at, attempt.ring_timed_out))
+        secure = uri_scheme(request_uri) == "sips"
+        attempt.begin(branch, self._write_invite(parts, flow, sdp, headers, secure), now)
+        return leg_id
+
+    def _write_invite(
+        self,
+        parts: RequestParts,
+        flow: Flow,
+        sdp: bytes | None,
+        headers: HeaderLines,
+        secure: bool,
+    ) -> bytes:
+        contact = ("Contact", contact_value(self.agent.config, flow, secure))
+        product = ("User-Agent", self.agent.config.product)
+        lines = (contact, ALLOW, _ACCEPT, product, *headers)
+        return write_request(parts, lines, SDP_TYPE if sdp else "", sdp or b"")
+
+    def cancel(self, leg: Leg, now: float) -> None:
+        """Give up a call of ours; one that was answered in the same moment is ended by BYE."""
+        if leg.state is LegState.CALLING and leg.outgoing is not None:
+            leg.outgoing.cancel(now)
+        elif leg.caller and leg.state is LegState.UP:
+            self.bye(leg, now)
+        else:
+            raise LocalProtocolError("cancel() is for calls of ours; use reject() or bye()")
+
+    # -- within a dialog ------------------------------------------------------------------------
+
+    def dialog_parts(
+        self, dialog: Dialog, method: str, cseq: int, branch: str
+    ) -> tuple[RequestParts, Flow]:
+        config = self.agent.config
+        uri, routes, flow = dialog.request_path(config.symmetric_signalling)
+        via = via_value(config, flow, branch)
+        parts = RequestParts(
+            method=method,
+            uri=uri,
+            via=via,
+            routes=routes,
+            from_value=dialog.local_value,
+            to_value=dialog.remote_value,
+            call_id=dialog.call_id,
+            cseq=cseq,
+        )
+        return parts, flow
+
+    def reinvite(self, leg: Leg, sdp: bytes | None, now: float) -> None:
+        """Offer a changed session. A collision already known is reported like one on the wire."""
+        dialog = _up(leg)
+        if leg.invite_in_progress:
+            event = ReinviteFailed(leg.leg_id, 491, reason_phrase(491))
+            self.agent.events.append(event)
+            return
+        self._begin_reinvite(leg, dialog, sdp, 1, now)
+
+    def _begin_reinvite(
+        self, leg: Leg, dialog: Dialog, sdp: bytes | None, tries: int, now: float
+    ) -> None:
+        branch = self.agent.new_branch()
+        parts, flow = self.dialog_parts(dialog, "INVITE", dialog.next_cseq(), branch)
+        leg.outgoing = attempt = InviteAttempt(self, leg, parts, flow, sdp)
+        attempt.tries = tries
+        attempt.begin(branch, self._write_invite(parts, flow, sdp, (), dialog.secure), now)
+
+    def retry_later(self, attempt: InviteAttempt, now: float) -> bool:
+        """Schedule a re-INVITE again after a collision (section 14.1); False: often enough.
+
+        The owner of the Call-ID waits 2.1 to 4 s, the other side up to 2 s, in steps of 10 ms.
+        """
+        leg, agent = attempt.leg, self.agent
+        if attempt.tries >= agent.config.reinvite_attempts:
+            return False
+        draw = agent.ids.uint16()
+        delay_s = (210 + draw % 191 if leg.caller else draw % 201) / 100
+        leg.stop_retrying()
+        leg.retry = agent.timers.schedule(now + delay_s, partial(self._retry, attempt))
+        return True
+
+    def _retry(self, attempt: InviteAttempt, now: float) -> None:
+        """Send it again, unless the peer changed the session meanwhile: the offer is stale."""
+        leg = attempt.leg
+        leg.retry = None
+        if leg.invite_in_progress or leg.dialog is None or leg.offers_answered != attempt.session:
+            self.agent.events.append(ReinviteFailed(leg.leg_id, 491, reason_phrase(491)))
+            return
+        self._begin_reinvite(leg, leg.dialog, attempt.sdp, attempt.tries + 1, now)
+
+    def request(
+        self,
+        leg: Leg,
+        method: str,
+        now: float,
+        headers: HeaderLines = (),
+        content_type: str = "",
+        body: bytes = b"",
+    ) -> None:
+        dialog = _up(leg)
+        if method not in ("INFO", "OPTIONS"):
+            raise LocalProtocolError(f"request() does not send {method}")
+        check_headers((*headers, ("Content-Type", content_type)))
+        finished = partial(self._request_finished, leg, method)
+        self._send_in_dialog(dialog, method, headers, finished, now, content_type, body)
+
+    def _request_finished(
+        self, leg: Leg, method: str, status: int, reason: str, now: float
+    ) -> None:
+        if leg.state is LegState.UP:
+            event = RequestAnswered(leg.leg_id, method, status, reason)
+            self.agent.events.append(event)
+            self.dialog_refused(leg, status, now)
+
+    def _send_in_dialog(
+        self,
+        dialog: Dialog,
+        method: str,
+        headers: HeaderLines,
+        finished: FinalCallback,
+        now: float,
+        content_type: str = "",
+        body: bytes = b"",
+    ) -> None:
+        branch = self.agent.new_branch()
+        parts, flow = self.dialog_parts(dialog, method, dialog.next_cseq(), branch)
+        data = write_request(parts, headers, content_type, body)
+        self._send(method, branch, data, flow, finished, now)
+
+    def send_cancel(self, parts: RequestParts, branch: str, flow: Flow, now: float) -> None:
+        """Send a CANCEL whose outcome shows in the INVITE it cancels."""
+        self._send("CANCEL", branch, write_request(parts), flow, lambda *_: None, now)
+
+    def _send(
+        self,
+        method: str,
+        branch: str,
+        data: bytes,
+        flow: Flow,
+        finished: FinalCallback,
+        now: float,
+    ) -> None:
+        user = RequestAttempt(finished)
+        self.agent.transactions.create_client(method, branch, flow, user).begin(data, now)
+
+    # -- the end --------------------------------------------------------------------------------
+
+    def bye(self, leg: Leg, now: float, headers: HeaderLines = ()) -> None:
+        if leg.state is LegState.CALLING:
+            self.cancel(leg, now)
+            return
+        _up(leg)
+        check_headers(headers)
+        self.end(leg, now, LegEnded(leg.leg_id, "local"), headers)
+
+    def end(
+        self, leg: Leg, now: float, event: LegEnded | CallFailed, headers: HeaderLines = ()
+    ) -> None:
+        """Report ``event`` and send BYE.
+
+        The callee's BYE waits for the ACK of its 2xx (section 15). A re-INVITE of the peer that is
+        still open is answered 487, an offer in its 2xx acknowledged without an answer.
+        """
+        agent = self.agent
+        if leg.incoming is not None:
+            agent.respond(leg.incoming, 487, now)
+            leg.incoming = None
+        if leg.outgoing is not None and leg.outgoing.awaits_our_answer:
+            leg.outgoing.send_ack(None, now)
+        agent.end_leg(leg, event)
+        if leg.unacked:
+            leg.bye_headers = headers
+        elif leg.dialog is not None:
+            self.send_bye(leg.dialog, leg, headers, now)
+
+    def send_bye(self, dialog: Dialog, leg: Leg | None, headers: HeaderLines, now: float) -> None:
+        """Send BYE; the dialog of ``leg`` is forgotten when its transaction has an outcome."""
+        self._send_in_dialog(dialog, "BYE", headers, partial(self._bye_finished, leg), now)
+
+    def _bye_finished(self, leg: Leg | None, _status: int, _reason: str, _now: float) -> None:
+        if leg is not None:
+            self.agent.forget(leg)
+
+    def dialog_refused(self, leg: Leg, status: int, now: float) -> None:
+        """End the leg when ``status`` says that the peer no longer has the dialog."""
+        if status in _DIALOG_IS_GONE:
+            self.end(leg, now, LegEnded(leg.leg_id, "error", status=status))
+
+
+def _up(leg: Leg) -> Dialog:
+    if leg.state is not LegState.UP or leg.dialog is None:
+        raise LocalProtocolError("the call is not answered yet")
+    return leg.dialog
+
+
+def _name_addr(address: str) -> str:
+    return address if "<" in address else f"<{address}>"
+
+
+def _check_addresses(request_uri: str, *addresses: str) -> None:
+    """Raise LocalProtocolError for addresses that would not make a valid INVITE."""
+    if read_uri(request_uri) is None:
+        raise LocalProtocolError(f"not a SIP URI: {request_uri!r}")
+    for text in addresses:
+        address = read_address(text)
+        if address is None or read_uri(address.uri) is None or "\r" in text or "\n" in text:
+            raise LocalProtocolError(f"not a SIP address: {text!r}")

@@ -1,0 +1,221 @@
+"""The user agent: bytes, commands and time in; messages, events and the next deadline out.
+
+After any call drain ``messages_to_send()``, then ``events_received()``, and set the timer to
+``next_timer()``. Commands return False, and do nothing, when the leg is already over: the peer was
+faster, and the event that says so is on its way. They raise LocalProtocolError when the state of a
+living leg does not allow them.
+
+Hosts are not resolved. The first INVITE goes to the flow it is given; later requests go to numeric
+addresses, or to where the peer was last heard (see ``routing.next_hop_flow``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from hashlib import blake2s
+
+from telephony.base.ids import Ids
+from telephony.sip.agent import Agent
+from telephony.sip.config import UserAgentConfig
+from telephony.sip.events import Event
+from telephony.sip.flow import Flow, Outgoing
+from telephony.sip.framing import RawRequest, SipParseError, is_keepalive, parse_message
+from telephony.sip.leg import Leg
+from telephony.sip.malformed import write_refusal
+from telephony.sip.message import DialogKey, read_request, read_response
+from telephony.sip.stats import UserAgentStats
+from telephony.sip.uac import Uac
+from telephony.sip.uas import Uas
+from telephony.sip.writer import HeaderLines, check_headers
+
+
+class UserAgent:
+    """Both sides of every call of one SIP endpoint, over any number of flows."""
+
+    __slots__ = ("_agent", "_secret", "_uac", "_uas")
+
+    def __init__(self, config: UserAgentConfig, ids: Ids) -> None:
+        self._agent = Agent(config, ids)
+        self._uac = Uac(self._agent)
+        self._uas = Uas(self._agent, self._uac)
+        self._secret = ids.token(16).encode()
+
+    # -- inputs -----------------------------------------------------------------------------------
+
+    def receive_message(self, data: bytes, flow: Flow, now: float) -> None:
+        """Take one datagram, or one message of a stream. Nothing a peer sends raises."""
+        stats = self._agent.stats
+        if is_keepalive(data):
+            stats.keepalives_received += 1
+            return
+        stats.messages_received += 1
+        try:
+            message = parse_message(data, self._agent.config.limits)
+            if isinstance(message, RawRequest):
+                request = read_request(message, flow)
+                stats.requests_received += 1
+                self._uas.receive_request(request, now)
+            else:
+                response = read_response(message)
+                stats.responses_received += 1
+                if not self._agent.transactions.receive_response(response, now):
+                    stats.responses_unmatched += 1
+        except SipParseError as error:
+            stats.malformed[error.reason] += 1
+            self._answer_malformed(error, flow)
+
+    def _answer_malformed(self, error: SipParseError, flow: Flow) -> None:
+        """Answer without state: every copy gets the same To tag (section 8.2.7)."""
+        config = self._agent.config
+        answer = write_refusal(error, flow, config.symmetric_signalling, self._derived_tag)
+        if answer is not None:
+            self._agent.stats.refused[error.status] += 1
+            self._agent.transactions.send(answer.data, answer.flow)
+
+    def _derived_tag(self, text: str) -> str:
+        octets = text.encode("utf-8", "surrogateescape")
+        return blake2s(octets, digest_size=8, key=self._secret).hexdigest()
+
+    def transport_failed(self, flow: Flow, now: float) -> None:
+        """The connection of ``flow`` is gone, or a datagram to it was refused."""
+        self._agent.stats.transports_failed += 1
+        self._agent.transactions.transport_failed(flow, now)
+
+    def next_timer(self) -> float | None:
+        """Return when ``handle_timer`` is to be called next, None when nothing waits."""
+        return self._agent.timers.next_deadline()
+
+    def handle_timer(self, now: float) -> None:
+        self._agent.timers.run(now)
+
+    # -- outputs ----------------------------------------------------------------------------------
+
+    def messages_to_send(self) -> list[Outgoing]:
+        outbox = self._agent.outbox
+        messages = outbox[:]
+        outbox.clear()
+        return messages
+
+    def events_received(self) -> list[Event]:
+        events, self._agent.events = self._agent.events, []
+        return events
+
+    @property
+    def stats(self) -> UserAgentStats:
+        return self._agent.stats
+
+    @property
+    def dialogs(self) -> Mapping[DialogKey, Leg]:
+        """Every dialog, those whose BYE is not answered yet included."""
+        return self._agent.dialogs
+
+    @property
+    def legs(self) -> Mapping[str, Leg]:
+        """Every leg whose end was not reported yet."""
+        return self._agent.legs
+
+    @property
+    def transaction_count(self) -> int:
+        return len(self._agent.transactions)
+
+    # -- answering --------------------------------------------------------------------------------
+
+    def ring(self, leg_id: str, now: float) -> bool:
+        """Send 180 Ringing."""
+        leg = self._agent.find_leg(leg_id)
+        if leg is not None:
+            self._uas.ring(leg, now)
+        return leg is not None
+
+    def answer(self, leg_id: str, sdp: bytes, now: float) -> bool:
+        """Send 200 OK with ``sdp``; LegConfirmed or AckTimedOut follows."""
+        leg = self._agent.find_leg(leg_id)
+        if leg is not None:
+            self._uas.answer(leg, sdp, now)
+        return leg is not None
+
+    def reject(
+        self, leg_id: str, status: int, now: float, reason: str = "", headers: HeaderLines = ()
+    ) -> bool:
+        """Refuse an unanswered call with a status of 300 to 699; LegEnded follows at once."""
+        leg = self._agent.find_leg(leg_id)
+        if leg is not None:
+            self._uas.reject(leg, status, now, reason, headers)
+        return leg is not None
+
+    def answer_options_with(self, status: int, headers: HeaderLines = ()) -> None:
+        """Choose what OPTIONS gets from now on, such as 503 with Retry-After while draining."""
+        check_headers(headers)
+        self._uas.options_status = status
+        self._uas.options_headers = tuple(headers)
+
+    # -- calling ----------------------------------------------------------------------------------
+
+    def invite(
+        self,
+        request_uri: str,
+        from_uri: str,
+        sdp: bytes | None,
+        flow: Flow,
+        now: float,
+        headers: HeaderLines = (),
+        to: str | None = None,
+    ) -> str:
+        """Call ``request_uri`` over ``flow`` and return the leg id.
+
+        ``from_uri`` and ``to`` (by default the Request-URI) are URIs, or name-addrs such as
+        ``"Bot" <sip:bot@example.com>``. ``sdp`` None asks the callee for its offer.
+        """
+        return self._uac.invite(request_uri, from_uri, sdp, flow, now, headers, to)
+
+    def cancel(self, leg_id: str, now: float) -> bool:
+        """Give up a call of ours; CallFailed (487) follows, LegEnded if it was just answered."""
+        leg = self._agent.find_leg(leg_id)
+        if leg is not None:
+            self._uac.cancel(leg, now)
+        return leg is not None
+
+    # -- both -------------------------------------------------------------------------------------
+
+    def bye(self, leg_id: str, now: float, headers: HeaderLines = ()) -> bool:
+        """End an answered call; LegEnded follows at once. A call of ours still ringing: cancel."""
+        leg = self._agent.find_leg(leg_id)
+        if leg is not None:
+            self._uac.bye(leg, now, headers)
+        return leg is not None
+
+    def answer_offer(self, leg_id: str, sdp: bytes, now: float) -> bool:
+        """Answer OfferReceived, or CallAnswered after invite(sdp=None); False if withdrawn."""
+        leg = self._agent.find_leg(leg_id)
+        return leg is not None and self._uas.answer_offer(leg, sdp, now)
+
+    def refuse_offer(self, leg_id: str, status: int, now: float, headers: HeaderLines = ()) -> bool:
+        """Refuse OfferReceived, the session stays; an offer in a 2xx can only end the call."""
+        leg = self._agent.find_leg(leg_id)
+        return leg is not None and self._uas.refuse_offer(leg, status, now, headers)
+
+    def reinvite(self, leg_id: str, sdp: bytes | None, now: float) -> bool:
+        """Offer a changed session; AnswerReceived or ReinviteFailed follows.
+
+        With ``sdp`` None the peer makes the offer: OfferReceived, then answer_offer(). A collision
+        (491) is tried again after the delay of section 14.1.
+        """
+        leg = self._agent.find_leg(leg_id)
+        if leg is not None:
+            self._uac.reinvite(leg, sdp, now)
+        return leg is not None
+
+    def request(
+        self,
+        leg_id: str,
+        method: str,
+        now: float,
+        headers: HeaderLines = (),
+        content_type: str = "",
+        body: bytes = b"",
+    ) -> bool:
+        """Send INFO or OPTIONS in the dialog; RequestAnswered follows."""
+        leg = self._agent.find_leg(leg_id)
+        if leg is not None:
+            self._uac.request(leg, method, now, headers, content_type, body)
+        return leg is not None
