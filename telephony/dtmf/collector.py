@@ -1,0 +1,75 @@
+"""Digits gathered into an entry."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from telephony.base.errors import LocalProtocolError
+
+EntryEnd = Literal["length", "terminator", "timeout"]
+
+
+@dataclass(frozen=True, slots=True)
+class DigitsCollected:
+    """The entry without its terminator; ``digits`` may be empty."""
+
+    digits: str
+    reason: EntryEnd
+
+
+class DigitCollector:
+    """Ends an entry at ``length`` digits, at a terminator, or when the caller pauses.
+
+    The time to the first digit is ``first_digit_timeout_s``, between digits
+    ``inter_digit_timeout_s``. After the end it takes nothing until the next :meth:`start`.
+    """
+
+    def __init__(
+        self,
+        length: int,
+        terminator: str = "#",
+        inter_digit_timeout_s: float = 3.0,
+        first_digit_timeout_s: float = 10.0,
+    ) -> None:
+        if length < 1:
+            raise LocalProtocolError("an entry needs at least one digit")
+        self._length = length
+        self._terminator = terminator
+        self._inter_digit_timeout_s = inter_digit_timeout_s
+        self._first_digit_timeout_s = first_digit_timeout_s
+        self._digits = ""
+        self._deadline: float | None = None
+
+    def start(self, now: float) -> None:
+        """Begin an empty entry."""
+        self._digits = ""
+        self._deadline = now + self._first_digit_timeout_s
+
+    @property
+    def collecting(self) -> bool:
+        return self._deadline is not None
+
+    def receive_digit(self, digit: str, now: float) -> DigitsCollected | None:
+        """Take a digit; return the entry when this one ends it."""
+        if self._deadline is None:
+            return None
+        if digit in self._terminator:
+            return self._end("terminator")
+        self._digits += digit
+        self._deadline = now + self._inter_digit_timeout_s
+        return self._end("length") if len(self._digits) >= self._length else None
+
+    def next_timer(self) -> float | None:
+        """Return when :meth:`handle_timer` is due."""
+        return self._deadline
+
+    def handle_timer(self, now: float) -> DigitsCollected | None:
+        """Return the entry when the caller has paused too long."""
+        if self._deadline is None or now < self._deadline:
+            return None
+        return self._end("timeout")
+
+    def _end(self, reason: EntryEnd) -> DigitsCollected:
+        self._deadline = None
+        return DigitsCollected(self._digits, reason)
