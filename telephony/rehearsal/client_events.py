@@ -1,0 +1,193 @@
+"""Client events: their shape, and the error the API has for every way to get it wrong."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
+
+from telephony.rehearsal.outbox import ClientError, Wire
+from telephony.rehearsal.session_fields import Fields, ResponseFields, SessionFields
+
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+class _Event(Fields):
+    event_id: str | None = Field(None, max_length=512)
+
+
+class SessionUpdate(_Event):
+    type: Literal["session.update"]
+    session: SessionFields
+
+
+class Commit(_Event):
+    type: Literal["input_audio_buffer.commit"]
+
+
+class Clear(_Event):
+    type: Literal["input_audio_buffer.clear"]
+
+
+class TextPart(Fields):
+    type: Literal["input_text", "output_text"]
+    text: str
+
+
+class AudioPart(Fields):
+    type: Literal["input_audio", "output_audio"]
+    audio: str | None = None
+    transcript: str | None = None
+
+
+class ImagePart(Fields):
+    type: Literal["input_image"]
+    image_url: str
+    detail: Literal["auto", "low", "high"] = "auto"
+
+
+class _NewItem(Fields):
+    id: str | None = Field(None, min_length=1, max_length=64)
+    object: Literal["realtime.item"] = "realtime.item"
+    status: Literal["completed", "incomplete", "in_progress"] | None = None
+
+
+class MessageItem(_NewItem):
+    type: Literal["message"]
+    role: Literal["system", "user", "assistant"]
+    content: list[Annotated[TextPart | AudioPart | ImagePart, Field(discriminator="type")]]
+
+
+class FunctionCallItem(_NewItem):
+    type: Literal["function_call"]
+    name: str
+    call_id: str | None = None
+    arguments: str
+
+
+class FunctionOutputItem(_NewItem):
+    type: Literal["function_call_output"]
+    call_id: str
+    output: str
+
+
+NewItem = Annotated[
+    MessageItem | FunctionCallItem | FunctionOutputItem, Field(discriminator="type")
+]
+
+
+class ItemCreate(_Event):
+    type: Literal["conversation.item.create"]
+    previous_item_id: str | None = None
+    item: NewItem
+
+
+class ItemRetrieve(_Event):
+    type: Literal["conversation.item.retrieve"]
+    item_id: str
+
+
+class ItemDelete(_Event):
+    type: Literal["conversation.item.delete"]
+    item_id: str
+
+
+class ItemTruncate(_Event):
+    type: Literal["conversation.item.truncate"]
+    item_id: str
+    content_index: int = Field(ge=0)
+    audio_end_ms: int = Field(ge=0)
+
+
+class ResponseCreate(_Event):
+    type: Literal["response.create"]
+    response: ResponseFields | None = None
+
+
+class ResponseCancel(_Event):
+    type: Literal["response.cancel"]
+    response_id: str | None = None
+
+
+ClientEvent = Annotated[
+    SessionUpdate
+    | Commit
+    | Clear
+    | ItemCreate
+    | ItemRetrieve
+    | ItemDelete
+    | ItemTruncate
+    | ResponseCreate
+    | ResponseCancel,
+    Field(discriminator="type"),
+]
+
+_CLIENT_EVENT: TypeAdapter[Any] = TypeAdapter(ClientEvent)
+_NEW_ITEM: TypeAdapter[Any] = TypeAdapter(NewItem)
+
+# pydantic puts the chosen branch of a union into the path of an error; the API does not.
+_BRANCHES = frozenset(
+    name.lower()
+    for name in (
+        *("audio/pcm", "audio/pcmu", "audio/pcma", "server_vad", "semantic_vad", "function", "mcp"),
+        *("message", "function_call", "function_call_output", "Voice", "VoiceId", "Tracing"),
+        *("input_text", "output_text", "input_audio", "output_audio", "input_image"),
+        *("RetentionRatio", "int", "constrained-int"),
+    )
+)
+
+
+def parse_client_event(message: Wire) -> Any:
+    """Return the event model; raise ClientError with code and param as the API has them."""
+    try:
+        return _CLIENT_EVENT.validate_python(message)
+    except ValidationError as error:
+        raise _client_error(error, skip=1) from None
+
+
+def parse_new_item(item: Wire) -> MessageItem | FunctionCallItem | FunctionOutputItem:
+    """Return one item of ``response.create``'s ``input``; raise ClientError."""
+    try:
+        parsed: MessageItem | FunctionCallItem | FunctionOutputItem
+        parsed = _NEW_ITEM.validate_python(item)
+    except ValidationError as error:
+        raise _client_error(error, skip=0) from None
+    return parsed
+
+
+def _client_error(error: ValidationError, skip: int) -> ClientError:
+    details = error.errors(include_url=False)[0]
+    kind = details["type"]
+    if kind in ("union_tag_invalid", "union_tag_not_found") and len(details["loc"]) < skip:
+        return ClientError("invalid_event", details["msg"], "type")
+    param = _param(details, skip)
+    if kind == "extra_forbidden":
+        return ClientError("unknown_parameter", f"Unknown parameter: '{param}'.", param)
+    if kind in ("missing", "union_tag_not_found"):
+        text = f"Missing required parameter: '{param}'."
+        return ClientError("missing_required_parameter", text, param)
+    if kind.endswith("_type"):
+        text = f"Invalid type for '{param}': {details['msg']}."
+        return ClientError("invalid_type", text, param)
+    return ClientError("invalid_value", f"Invalid value for '{param}': {details['msg']}.", param)
+
+
+def _param(details: ErrorDetails, skip: int) -> str:
+    path = ""
+    for step in details["loc"][skip:]:
+        if isinstance(step, int):
+            path += f"[{step}]"
+        elif step.lower() not in _BRANCHES and not step.startswith(("literal[", "constrained-")):
+            path += f".{step}" if path else step
+    if details["type"].startswith("union_tag"):
+        path += ".type"
+    return path
+
+
+def strictly(model: type[_Model], value: Any) -> _Model:
+    """Return ``value`` as ``model`` or raise ClientError."""
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        raise _client_error(error, skip=0) from None

@@ -1,0 +1,171 @@
+"""The rehearsal model server: OpenAI Realtime (GA) on a port of this machine.
+
+    async with serve(port=8765) as server:
+        client = AsyncOpenAI(api_key="any", base_url=server.base_url)
+
+No key and no internet are needed. ``server.sessions[-1].conversation`` is what the model
+believes that was said.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections import deque
+from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+
+from telephony.base.ids import Ids
+from telephony.rehearsal.ears import Ears, Recognised
+from telephony.rehearsal.faults import NO_CONNECTION_FAULTS, ConnectionFaults
+from telephony.rehearsal.model_connection import ModelConnection, Tap
+from telephony.rehearsal.model_session import ModelSession
+from telephony.rehearsal.prompt_library import shipped_prompts
+from telephony.rehearsal.scenario import Scenario, shipped_scenario
+from telephony.rehearsal.utterance import Voice
+
+_REMEMBERED_SESSIONS = 512
+_CLOSE_GRACE_S = 0.5
+
+
+class ModelServer:
+    """Accepts connections until :meth:`close`.
+
+    ``scenario`` and ``faults`` may be replaced at any time; they hold for the next connection.
+    ``faults`` None means those of the scenario.
+    """
+
+    def __init__(
+        self, scenario: Scenario, api_key: str | None, tap: Tap | None, ids: Ids, voice: Voice
+    ) -> None:
+        self.scenario = scenario
+        self.faults: ConnectionFaults | None = None
+        self.api_key = api_key
+        self.tap = tap
+        self.sessions: deque[ModelSession] = deque(maxlen=_REMEMBERED_SESSIONS)
+        """The last sessions, ended ones too, oldest first."""
+        self.connections: set[ModelConnection] = set()
+        self.handshakes = 0
+        self._ids = ids
+        self._voice = voice
+        self._ears: Ears | None = None
+        # One thread: ears are never worth more than one core.
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ears")
+        self._listener: asyncio.Server
+        self.host = ""
+        self.port = 0
+
+    async def start(self, host: str, port: int) -> None:
+        """Listen on ``host``; port 0 is any free one. Raise OSError when the port is taken."""
+        loop = asyncio.get_running_loop()
+        self._listener = await loop.create_server(lambda: ModelConnection(self), host, port)
+        self.host, self.port = self._listener.sockets[0].getsockname()[:2]
+
+    @property
+    def base_url(self) -> str:
+        """What an OpenAI client takes as its ``base_url``."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}/v1"
+
+    @property
+    def websocket_url(self) -> str:
+        return self.base_url.replace("http", "ws", 1) + "/realtime"
+
+    async def close(self) -> None:
+        """Close every connection with 1001 (going away) and stop listening; twice is once."""
+        self._listener.close()
+        for connection in list(self.connections):
+            connection.close(1001, "The rehearsal is over.")
+        ends = [asyncio.ensure_future(c.closed.wait()) for c in self.connections]
+        if ends:
+            _, late = await asyncio.wait(ends, timeout=_CLOSE_GRACE_S)
+            for connection in list(self.connections):
+                connection.abort()
+            if late:
+                await asyncio.wait(late)
+        await self._listener.wait_closed()
+        self._thread.shutdown(wait=True, cancel_futures=True)
+
+    # What connections ask for
+
+    def now(self) -> float:
+        return time.monotonic()
+
+    def faults_of_next_connection(self) -> ConnectionFaults:
+        """Return the faults for this handshake; connections beyond the limit have none."""
+        self.handshakes += 1
+        faults = self.scenario.faults if self.faults is None else self.faults
+        if faults.connections is not None and self.handshakes > faults.connections:
+            return NO_CONNECTION_FAULTS
+        return faults
+
+    def open_session(self, model: str, faults: ConnectionFaults) -> ModelSession:
+        unix_time_s = int(time.time())
+        session = ModelSession(
+            self.scenario, self._voice, self._ids, model, unix_time_s, self.now(), faults
+        )
+        self.sessions.append(session)
+        return session
+
+    def listen(self, pcm16: bytes) -> asyncio.Future[Recognised]:
+        loop = asyncio.get_running_loop()
+        return loop.run_in_executor(self._thread, self._recognise, pcm16)
+
+    def _recognise(self, pcm16: bytes) -> Recognised:
+        if self._ears is None:
+            self._ears = Ears.for_caller(self._voice.prompts)
+        return self._ears.recognise(pcm16)
+
+    def connection_opened(self, connection: ModelConnection) -> None:
+        self.connections.add(connection)
+
+    def connection_closed(self, connection: ModelConnection) -> None:
+        self.connections.discard(connection)
+
+
+class serve:  # noqa: N801 - used as a function
+    """``server = await serve(...)`` or ``async with serve(...) as server``.
+
+    ``api_key`` None accepts any key and none; ``tap`` sees every frame.
+    """
+
+    def __init__(
+        self,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        scenario: Scenario | None = None,
+        *,
+        api_key: str | None = None,
+        tap: Tap | None = None,
+        ids: Ids | None = None,
+        voice: Voice | None = None,
+    ) -> None:
+        self._host = host
+        self._port = port
+        self._server = ModelServer(
+            scenario or shipped_scenario("default"),
+            api_key,
+            tap,
+            ids or Ids(os.urandom),
+            voice or Voice(shipped_prompts()),
+        )
+
+    async def _start(self) -> ModelServer:
+        await self._server.start(self._host, self._port)
+        return self._server
+
+    def __await__(self) -> Generator[None, None, ModelServer]:
+        return self._start().__await__()
+
+    async def __aenter__(self) -> ModelServer:
+        return await self._start()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._server.close()

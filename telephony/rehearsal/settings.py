@@ -1,0 +1,177 @@
+"""The session object: what the client has set so far, and the defaults under it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from telephony.audio.format import L16_24K, PCMA, PCMU, AudioFormat
+from telephony.rehearsal.outbox import ClientError, Wire
+from telephony.rehearsal.session_fields import ResponseFields, SemanticVad, ServerVad, SessionFields
+
+WIRE_FORMATS: dict[str, AudioFormat] = {
+    "audio/pcm": L16_24K,
+    "audio/pcmu": PCMU,
+    "audio/pcma": PCMA,
+}
+
+# How long a pause may be before "the speaker has finished" at each eagerness. The real thing
+# judges the words and waits at most 8, 4 and 2 s; this one cannot judge words.
+_EAGERNESS_SILENCE_MS = {"low": 1200, "medium": 700, "auto": 700, "high": 400}
+
+
+@dataclass(frozen=True, slots=True)
+class TurnDetection:
+    """``turn_detection`` of either type, in the terms of a voice activity detector."""
+
+    threshold: float
+    prefix_padding_ms: int
+    silence_duration_ms: int
+    idle_timeout_ms: int | None
+    create_response: bool
+    interrupt_response: bool
+
+
+def _default_session(session_id: str, model: str, expires_at_unix_s: int) -> Wire:
+    return {
+        "type": "realtime",
+        "object": "realtime.session",
+        "id": session_id,
+        "model": model,
+        "expires_at": expires_at_unix_s,
+        "output_modalities": ["audio"],
+        "instructions": "",
+        "tools": [],
+        "tool_choice": "auto",
+        "parallel_tool_calls": True,
+        "max_output_tokens": "inf",
+        "reasoning": None,
+        "tracing": None,
+        "truncation": "auto",
+        "prompt": None,
+        "include": None,
+        "audio": {
+            "input": {
+                "format": {"type": "audio/pcm", "rate": 24000},
+                "transcription": None,
+                "noise_reduction": None,
+                "turn_detection": ServerVad.model_validate({"type": "server_vad"}).model_dump(),
+            },
+            "output": {
+                "format": {"type": "audio/pcm", "rate": 24000},
+                "voice": "marin",
+                "speed": 1.0,
+            },
+        },
+    }
+
+
+class SessionSettings:
+    """``wire`` is the whole session object, as ``session.updated`` carries it."""
+
+    __slots__ = ("has_spoken", "wire")
+
+    def __init__(self, session_id: str, model: str, expires_at_unix_s: int) -> None:
+        self.wire = _default_session(session_id, model, expires_at_unix_s)
+        self.has_spoken = False
+
+    def update(self, fields: SessionFields) -> None:
+        """Merge what the client set; raise ClientError for what may not change any more."""
+        if fields.model is not None and fields.model != self.wire["model"]:
+            raise ClientError("invalid_value", "The model cannot be changed.", "session.model")
+        changes = fields.model_dump(exclude_unset=True, exclude={"model"})
+        voice = changes.get("audio", {}).get("output", {}).get("voice")
+        if self.has_spoken and voice not in (None, self.wire["audio"]["output"]["voice"]):
+            raise ClientError(
+                "cannot_update_voice",
+                "Cannot update a conversation's voice if assistant audio is present.",
+                "session.audio.output.voice",
+            )
+        _complete_new_objects(fields, changes, self.wire)
+        _merge(self.wire, changes)
+
+    @property
+    def input_format(self) -> AudioFormat:
+        return WIRE_FORMATS[self.wire["audio"]["input"]["format"]["type"]]
+
+    @property
+    def output_format(self) -> AudioFormat:
+        return WIRE_FORMATS[self.wire["audio"]["output"]["format"]["type"]]
+
+    @property
+    def transcribes(self) -> bool:
+        return self.wire["audio"]["input"]["transcription"] is not None
+
+    @property
+    def turn_detection(self) -> TurnDetection | None:
+        wire = self.wire["audio"]["input"]["turn_detection"]
+        if wire is None:
+            return None
+        semantic = wire["type"] == "semantic_vad"
+        return TurnDetection(
+            threshold=0.5 if semantic else wire["threshold"],
+            prefix_padding_ms=300 if semantic else wire["prefix_padding_ms"],
+            silence_duration_ms=_EAGERNESS_SILENCE_MS[wire["eagerness"]]
+            if semantic
+            else wire["silence_duration_ms"],
+            idle_timeout_ms=None if semantic else wire["idle_timeout_ms"],
+            create_response=wire["create_response"],
+            interrupt_response=wire["interrupt_response"],
+        )
+
+
+def _complete_new_objects(fields: SessionFields, changes: Wire, session: Wire) -> None:
+    """Give a turn detection of another type than before its type's defaults."""
+    given = fields.audio.input if fields.audio and fields.audio.input else None
+    detection = given.turn_detection if given else None
+    if not isinstance(detection, ServerVad | SemanticVad):
+        return
+    before = session["audio"]["input"]["turn_detection"]
+    if before is None or before["type"] != detection.type:
+        changes["audio"]["input"]["turn_detection"] = detection.model_dump()
+
+
+def _merge(old: Wire, changes: Wire) -> None:
+    for key, value in changes.items():
+        before = old.get(key)
+        if not (isinstance(before, dict) and isinstance(value, dict)):
+            old[key] = value
+        elif before.get("type") == value.get("type"):
+            _merge(before, value)
+        else:
+            old[key] = value
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseSettings:
+    """What one response follows: the session's settings under those of ``response.create``."""
+
+    modality: str
+    output_format: AudioFormat
+    wire_format: Wire
+    voice: Any
+    instructions: str
+    tools: tuple[Wire, ...]
+    tool_choice: Any
+    max_output_tokens: int | str
+    metadata: dict[str, str] | None
+    in_conversation: bool
+
+
+def response_settings(session: SessionSettings, fields: ResponseFields | None) -> ResponseSettings:
+    """Merge ``fields`` over the session for one response."""
+    given = fields.model_dump(exclude_unset=True) if fields else {}
+    wire = session.wire | {key: value for key, value in given.items() if key != "audio"}
+    output = session.wire["audio"]["output"] | given.get("audio", {}).get("output", {})
+    return ResponseSettings(
+        modality=wire["output_modalities"][0],
+        output_format=WIRE_FORMATS[output["format"]["type"]],
+        wire_format=output["format"],
+        voice=output["voice"],
+        instructions=wire["instructions"],
+        tools=tuple(wire["tools"]),
+        tool_choice=wire["tool_choice"],
+        max_output_tokens=wire["max_output_tokens"],
+        metadata=given.get("metadata"),
+        in_conversation=given.get("conversation", "auto") == "auto",
+    )
