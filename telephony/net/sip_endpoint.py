@@ -1,0 +1,183 @@
+"""The user agent on the network: sockets in, sockets out, one timer."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Literal, Protocol
+
+from telephony.net.clock import monotonic
+from telephony.net.listen import Address, is_wildcard, local_address_towards
+from telephony.net.sip_stream import SipStreams, StreamLimits
+from telephony.net.sip_udp import SipUdp
+from telephony.sip.config import MessageLimits
+from telephony.sip.events import Event
+from telephony.sip.flow import Flow, Outgoing
+
+Trace = Callable[[Literal["received", "sent"], bytes, Flow, float], None]
+
+
+class UserAgentCore(Protocol):
+    """What the shell drives: :class:`telephony.sip.user_agent.UserAgent`."""
+
+    def receive_message(self, data: bytes, flow: Flow, now: float) -> None: ...
+
+    def transport_failed(self, flow: Flow, now: float) -> None: ...
+
+    def next_timer(self) -> float | None: ...
+
+    def handle_timer(self, now: float) -> None: ...
+
+    def messages_to_send(self) -> Sequence[Outgoing]: ...
+
+    def events_received(self) -> Sequence[Event]: ...
+
+
+class SipEndpoint:
+    """Runs a user agent on UDP and TCP.
+
+    ``on_event`` gets every event in order, within the turn of the loop in which it happened. After
+    a command to the user agent call :meth:`flush`; within ``on_event`` that is not needed.
+    ``trace`` sees every message in both directions.
+    """
+
+    def __init__(
+        self,
+        user_agent: UserAgentCore,
+        loop: asyncio.AbstractEventLoop,
+        on_event: Callable[[Event], None],
+        clock: Callable[[], float] = monotonic,
+        *,
+        stream_limits: StreamLimits | None = None,
+        message_limits: MessageLimits | None = None,
+        trace: Trace | None = None,
+    ) -> None:
+        self.user_agent = user_agent
+        self.clock = clock
+        self.trace = trace
+        self.udp: SipUdp | None = None
+        self.streams = SipStreams(
+            loop, self._received, self._failed, clock, stream_limits, message_limits
+        )
+        self._loop = loop
+        self._on_event = on_event
+        self._events: deque[Event] = deque()
+        self._flushing = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_deadline: float | None = None
+        self._closed = False
+
+    async def listen(self, host: str, port: int, *, tcp: bool = True) -> int:
+        """Open UDP and (on the same port) TCP; returns the port.
+
+        Raises:
+            PortInUse: a process holds one of the two; nothing is left open.
+            OSError: the address is not ours.
+        """
+        self.udp = SipUdp(self._loop, (host, port), self._received)
+        bound = self.udp.local[1]
+        if tcp:
+            try:
+                await self.streams.listen((host, bound))
+            except BaseException:
+                self.udp.close()
+                self.udp = None
+                raise
+        return bound
+
+    def flow_to(self, remote: Address, transport: Literal["udp", "tcp"] = "udp") -> Flow:
+        """Return the flow for a new request to a numeric address.
+
+        An open connection is used again. Raises OSError when there is no route.
+        """
+        if transport == "tcp":
+            existing = self.streams.flow_to(remote)
+            if existing is not None:
+                return existing
+        bound = self.streams.local if transport == "tcp" else self.udp and self.udp.local
+        host, port = bound or ("", 0)
+        if is_wildcard(host):
+            host = local_address_towards(remote)
+        return Flow(transport, remote, (host, port))
+
+    def flush(self) -> None:
+        """Send what the user agent wants sent, tell what happened, set the timer."""
+        if self._flushing or self._closed:
+            return
+        self._flushing = True
+        try:
+            while self._send_all() or self._tell_next():
+                pass
+        finally:
+            self._flushing = False
+            if self._events:
+                # A listener raised: the loop reports it, the events behind it still come.
+                self._loop.call_soon(self.flush)
+            self._arm_timer()
+
+    async def close(self) -> None:
+        """Send what is left, then close every socket. No event comes after this."""
+        self.flush()
+        self._closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self.udp is not None:
+            self.udp.close()
+        await self.streams.close()
+
+    def _received(self, data: bytes, flow: Flow) -> None:
+        now = self.clock()
+        if self.trace is not None:
+            self.trace("received", data, flow, now)
+        self.user_agent.receive_message(data, flow, now)
+        self.flush()
+
+    def _failed(self, flow: Flow) -> None:
+        if not self._closed:
+            self.user_agent.transport_failed(flow, self.clock())
+            self.flush()
+
+    def _send_all(self) -> bool:
+        """Write every message out; return whether there was one."""
+        messages = self.user_agent.messages_to_send()
+        for message in messages:
+            if self.trace is not None:
+                self.trace("sent", message.data, message.flow, self.clock())
+            self._send(message.data, message.flow)
+        return bool(messages)
+
+    def _send(self, data: bytes, flow: Flow) -> None:
+        if flow.reliable:
+            self.streams.send(data, flow)
+        elif self.udp is None or not self.udp.send(data, flow):
+            self.user_agent.transport_failed(flow, self.clock())
+
+    def _tell_next(self) -> bool:
+        """Deliver one event; what it makes us send goes out before the next one."""
+        self._events.extend(self.user_agent.events_received())
+        if not self._events:
+            return False
+        self._on_event(self._events.popleft())
+        return True
+
+    def _arm_timer(self) -> None:
+        deadline = None if self._closed else self.user_agent.next_timer()
+        if deadline == self._timer_deadline:
+            return
+        self._timer_deadline = deadline
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if deadline is not None:
+            # Whole milliseconds, rounded up: a timer of libuv would otherwise fire early.
+            delay_ms = max(0, math.ceil((deadline - self.clock()) * 1000))
+            self._timer = self._loop.call_later(delay_ms / 1000, self._time_came)
+
+    def _time_came(self) -> None:
+        self._timer = None
+        self._timer_deadline = None
+        self.user_agent.handle_timer(self.clock())
+        self.flush()

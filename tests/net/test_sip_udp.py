@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from telephony.net.listen import PortInUse
+from telephony.net.sip_udp import SipUdp
+from telephony.sip.flow import Flow
+from tests.support.eventually import eventually
+
+
+class Inbox:
+    def __init__(self) -> None:
+        self.received: list[tuple[bytes, Flow]] = []
+        self._arrived = asyncio.Event()
+
+    def __call__(self, data: bytes, flow: Flow) -> None:
+        self.received.append((data, flow))
+        self._arrived.set()
+
+    async def wait(self, count: int) -> list[tuple[bytes, Flow]]:
+        while len(self.received) < count:
+            self._arrived.clear()
+            await self._arrived.wait()
+        return self.received
+
+
+def open_udp(host: str = "127.0.0.1", inbox: Inbox | None = None) -> SipUdp:
+    return SipUdp(asyncio.get_running_loop(), (host, 0), inbox or Inbox())
+
+
+async def test_a_datagram_is_a_message_with_its_flow() -> None:
+    inbox = Inbox()
+    a, b = open_udp(inbox=inbox), open_udp()
+    assert b.send(b"hello", Flow("udp", a.local, b.local))
+    assert await inbox.wait(1) == [(b"hello", Flow("udp", b.local, a.local))]
+    a.close()
+    b.close()
+    b.close()
+
+
+@pytest.mark.parametrize(("wildcard", "loopback"), [("0.0.0.0", "127.0.0.2"), ("::", "::1")])
+async def test_on_a_wildcard_the_flow_names_the_address_written_to(
+    wildcard: str, loopback: str
+) -> None:
+    asked, answered = Inbox(), Inbox()
+    try:
+        a = open_udp(wildcard, asked)
+        b = open_udp("127.0.0.1" if wildcard == "0.0.0.0" else "::1", answered)
+    except OSError:
+        pytest.skip("no IPv6 on this machine")
+    b.send(b"ping", Flow("udp", (loopback, a.local[1]), b.local))
+    flow = (await asked.wait(1))[0][1]
+    assert flow == Flow("udp", b.local, (loopback, a.local[1]))
+    a.send(b"pong", flow)
+    assert (await answered.wait(1))[0][1].remote == (loopback, a.local[1])
+    a.close()
+    b.close()
+
+
+async def test_many_datagrams_in_one_wake_up_keep_their_order() -> None:
+    inbox = Inbox()
+    a, b = open_udp(inbox=inbox), open_udp()
+    for n in range(100):
+        b.send(str(n).encode(), Flow("udp", a.local, b.local))
+    received = await inbox.wait(100)
+    assert [int(data) for data, _ in received] == list(range(100))
+    a.close()
+    b.close()
+
+
+async def test_closing_in_the_middle_of_a_batch() -> None:
+    a: SipUdp
+    seen: list[bytes] = []
+
+    def close_on_first(data: bytes, flow: Flow) -> None:
+        seen.append(data)
+        a.close()
+
+    a = SipUdp(asyncio.get_running_loop(), ("127.0.0.1", 0), close_on_first)
+    b = open_udp()
+    for _ in range(3):
+        b.send(b"x", Flow("udp", a.local, b.local))
+    await eventually(lambda: seen)
+    assert seen == [b"x"]
+    b.close()
+
+
+async def test_what_can_not_be_sent_is_said_and_counted() -> None:
+    a = open_udp()
+    assert not a.send(b"x" * 70_000, Flow("udp", ("127.0.0.1", 9), a.local))
+    assert not a.send(b"x", Flow("udp", ("127.0.0.1", 99999), a.local))
+    assert not a.send(b"x", Flow("udp", ("255.255.255.255", 9), a.local))
+    assert a.stats.send_errors == 3
+    a.close()
+
+
+async def test_a_taken_port() -> None:
+    a = open_udp()
+    with pytest.raises(PortInUse):
+        SipUdp(asyncio.get_running_loop(), a.local, Inbox())
+    a.close()
