@@ -15,6 +15,8 @@ _EVENT = struct.Struct("!BBH")
 _DURATION_MAX = 0xFFFF
 _END_PACKETS = 3  # RFC 4733 section 2.5.1.4
 _REORDERED_S = 5.0
+_SEGMENT_SAMPLES = range(0xF000, 0x1_0000 + 1)
+_SEGMENT_PAUSE_S = 0.5
 
 
 class TelephoneEventParseError(ValueError):
@@ -106,19 +108,20 @@ class DigitReceiver:
         if after < 0 and now - self._received_at < _REORDERED_S:
             self.stats.late += 1
             return False
-        if self._continues(event, after):
+        if self._continues(event, after, now):
             self._last, self._timestamp, self._received_at = event, timestamp, now
             return False
         return True
 
-    def _continues(self, event: TelephoneEvent, after_samples: int) -> bool:
+    def _continues(self, event: TelephoneEvent, after_samples: int, now: float) -> bool:
         """Tell whether this is the next segment of a key held for long (section 2.5.1.3)."""
         last = self._last
         return (
             last is not None
             and not last.end
             and event.event == last.event
-            and after_samples == _DURATION_MAX
+            and after_samples in _SEGMENT_SAMPLES
+            and now - self._received_at < _SEGMENT_PAUSE_S
         )
 
 

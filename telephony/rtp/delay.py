@@ -7,37 +7,39 @@ The fastest recent packet defines zero; the lateness of a packet is its transit 
 from __future__ import annotations
 
 _BIN_MS = 5
-_PERCENTILE_ABOVE = 0.02
+_SHARE_ABOVE = 0.02
 _REVIEW_PACKETS = 32
 _WINDOW_REVIEWS = 4
-_REVIEW_FORGETTING = 1.023  # half of the weight is 32 reviews old: 1024 packets, 20 s
+_FORGETTING = 1.023  # half of the weight is 32 reviews old: 1024 packets, 20 s
 _WEIGHT_MAX = 1e9
-_DECAY_PER_REVIEW = 0.1
+_DECAY = 0.1
+_ATTACK_MS = 20
+_STEP_MS = 30
 _STEP_PACKETS = 5
 
 
 class DelayEstimate:
-    """Follows ``base`` (transit of the fastest packets) and ``target`` (delay to keep).
+    """Follows ``base`` (transit of the fastest packets) and ``target`` (delay to keep), in samples.
 
     The target is the 98th percentile of the lateness over some 20 seconds. :meth:`came_late`
-    raises it at once; it falls back slowly. A lasting step of the transit beyond the largest
-    delay (another path, or a sender whose timestamps stood still) moves ``base`` after
-    100 ms instead of raising the target.
+    raises it at once; it falls back slowly. A lasting step of the transit (another path, or a
+    sender whose timestamps stood still) moves ``base`` and leaves the target alone.
     """
 
     __slots__ = (
-        "_bin_samples",
+        "_attack",
+        "_bin",
         "_bins",
-        "_countdown",
-        "_frame_samples",
+        "_fastest",
+        "_lateness",
         "_maximum",
         "_minimum",
-        "_previous_transit",
-        "_reviews",
+        "_previous",
+        "_step",
         "_step_base",
         "_steps",
+        "_transits",
         "_weight",
-        "_window_base",
         "base",
         "target",
     )
@@ -45,50 +47,51 @@ class DelayEstimate:
     def __init__(
         self, min_samples: float, start_samples: float, max_samples: float, rate_hz: int
     ) -> None:
+        per_ms = rate_hz / 1000
         self._minimum = min_samples
         self._maximum = max_samples
-        self._bin_samples = rate_hz * _BIN_MS / 1000
-        self._bins = [0.0] * (int(max_samples / self._bin_samples) + 1)
+        self._attack = _ATTACK_MS * per_ms
+        self._step = _STEP_MS * per_ms
+        self._bin = _BIN_MS * per_ms
+        self._bins = [0.0] * (int(max_samples / self._bin) + 1)
         self._weight = 1.0
-        self._frame_samples = rate_hz * 20 / 1000
         self.target = start_samples
         self.restart(0.0)
 
     def restart(self, transit: float) -> None:
         """Forget the base: ``transit`` is the first of a new source. The target stays."""
         self.base = transit
-        self._window_base = transit
-        self._previous_transit = transit
+        self._fastest = [transit]
+        self._transits: list[float] = []
+        self._lateness: list[float] = []
+        self._previous = transit
         self._step_base = transit
         self._steps = 0
-        self._countdown = _REVIEW_PACKETS
-        self._reviews = 0
 
     def observe(self, transit: float) -> bool:
         """Take the transit of one packet; return whether the target was reviewed."""
-        if transit < self._window_base:
-            self._window_base = transit
-            if transit < self.base:
-                self.base = transit
         lateness = transit - self.base
-        if lateness > self._maximum:
+        if lateness < 0:
+            self.base = transit
+            lateness = 0.0
+        elif lateness > self._maximum or (self._steps and lateness > self._step):
             self._observe_step(transit)
             return False
         self._steps = 0
-        self._bins[int(lateness / self._bin_samples)] += self._weight
-        self._countdown -= 1
-        if self._countdown:
+        self._lateness.append(lateness)
+        self._transits.append(transit)
+        if len(self._transits) < _REVIEW_PACKETS:
             return False
         self._review()
         return True
 
     def _observe_step(self, transit: float) -> None:
         """Tell a stalled burst, whose transit falls packet by packet, from a lasting step."""
-        draining = transit < self._previous_transit - self._frame_samples / 2
+        draining = transit < self._previous - self._attack / 2
         if self._steps == 0 or draining:
             self._steps = 0
             self._step_base = transit
-        self._previous_transit = transit
+        self._previous = transit
         self._step_base = min(self._step_base, transit)
         self._steps += 1
         if self._steps > _STEP_PACKETS:
@@ -98,35 +101,55 @@ class DelayEstimate:
         """Attack: a packet missed its slot by arriving this much after the fastest ones."""
         wanted = min(lateness_samples, self._maximum)
         if wanted > self.target:
-            self.target += min(wanted - self.target, self._frame_samples)
+            self.target += min(wanted - self.target, self._attack)
 
     def _review(self) -> None:
-        self._countdown = _REVIEW_PACKETS
-        self._reviews += 1
-        if self._reviews == _WINDOW_REVIEWS:
-            self._reviews = 0
-            self.base = self._window_base
-            self._window_base = float("inf")
+        count = self._settled()
+        if count == 0:
+            # Every packet was late: the path has changed.
+            self._fastest.clear()
+            count = len(self._transits)
+            fastest = min(self._transits)
+            self._lateness = [transit - fastest for transit in self._transits]
+        self._fastest.append(min(self._transits[:count]))
+        del self._fastest[:-_WINDOW_REVIEWS]
+        self.base = min(self._fastest)
+        self._weigh(self._lateness[:count])
+        del self._lateness[:count], self._transits[:count]
+        self._move_target()
+
+    def _settled(self) -> int:
+        """Return how many packets came before a run of late ones that is not over.
+
+        That run is kept for the next review, which can tell jitter from a step.
+        """
+        lateness = self._lateness
+        count = len(lateness)
+        while count and lateness[count - 1] > self._step:
+            count -= 1
+        return count
+
+    def _weigh(self, lateness: list[float]) -> None:
+        bins, last = self._bins, len(self._bins) - 1
+        for samples in lateness:
+            bins[min(int(samples / self._bin), last)] += self._weight
+        self._weight *= _FORGETTING ** (len(lateness) / _REVIEW_PACKETS)
+        if self._weight > _WEIGHT_MAX:
+            self._bins = [count / self._weight for count in bins]
+            self._weight = 1.0
+
+    def _move_target(self) -> None:
         percentile = max(self._percentile(), self._minimum)
-        if percentile >= self.target:
-            self.target = percentile
+        if percentile < self.target - 1:
+            self.target -= (self.target - percentile) * _DECAY
         else:
-            self.target -= (self.target - percentile) * _DECAY_PER_REVIEW
-            if self.target - percentile < 1:
-                self.target = percentile
-        self._forget()
+            self.target = percentile
 
     def _percentile(self) -> float:
         bins = self._bins
-        allowed = sum(bins) * _PERCENTILE_ABOVE
+        allowed = sum(bins) * _SHARE_ABOVE
         index = len(bins) - 1
         while index > 0 and bins[index] <= allowed:
             allowed -= bins[index]
             index -= 1
-        return min((index + 1) * self._bin_samples, self._maximum)
-
-    def _forget(self) -> None:
-        self._weight *= _REVIEW_FORGETTING
-        if self._weight > _WEIGHT_MAX:
-            self._bins = [count / self._weight for count in self._bins]
-            self._weight = 1.0
+        return min((index + 1) * self._bin, self._maximum)

@@ -67,7 +67,7 @@ class JitterBuffer:
         self._restart = RestartDetector()
         self._ssrc: int | None = None
         self._shrunk_at = 0.0
-        self._holes: dict[int, None] = {}
+        self._holes: dict[int, bool] = {}
         self._forget_position()
         self._set_bounds()
 
@@ -87,7 +87,7 @@ class JitterBuffer:
     def _set_bounds(self) -> None:
         target = self._estimate.target
         self._floor = target - self._frame
-        self._ceiling = target + self._frame * 1.25
+        self._ceiling = target + self._frame
 
     @property
     def delay_ms(self) -> float:
@@ -101,12 +101,6 @@ class JitterBuffer:
     @property
     def packets_held(self) -> int:
         return len(self._packets)
-
-    def reset(self) -> None:
-        """Drop everything held; the next packet starts a new stream."""
-        self.stats.discarded += len(self._packets)
-        self._ssrc = None
-        self._forget_position()
 
     # Arrival
 
@@ -125,10 +119,12 @@ class JitterBuffer:
         timestamp = last + diff32(packet.timestamp + self._shift, last)
         transit = now * self._rate - timestamp
         if timestamp - last != step * self._frame:
-            timestamp, transit = self._place_jump(packet, timestamp, step, transit)
+            timestamp, transit = self._place_jump(timestamp, step, transit)
         if step > 0:
             self._highest = sequence
             self._highest_timestamp = timestamp
+            if len(packet.payload) != self._frame:
+                self._set_frame(len(packet.payload))
         else:
             self.stats.reordered += 1
         self._restart.forget()
@@ -140,28 +136,27 @@ class JitterBuffer:
         if len(self._packets) > _CAPACITY_PACKETS:
             self._drop_oldest()
 
-    def push_silence(self, packet: RtpPacket, now: float) -> None:
-        """Take a packet that has a place in the sequence but no audio of its own.
+    def push_silence(self, packet: RtpPacket) -> None:
+        """Take a packet that has a place in the sequence only: comfort noise, telephone-event.
 
-        Comfort noise, telephone-events: their slots are not lost, and after them the buffer
-        answers :class:`Gap` instead of ``None`` until there is audio again. Their timestamps
-        are not looked at: a telephone-event keeps that of its start.
+        Its slot is not lost, and after it the buffer answers :class:`Gap` instead of ``None``
+        until there is audio again. Its timestamp, which may be that of an event's start, is
+        not looked at.
         """
         self.stats.received += 1
-        if packet.ssrc != self._ssrc:
-            self._start(packet, now)
-            self._packets[self._highest] = (self._highest_timestamp, None)
-            return
         step = ((packet.sequence_number - self._highest + 0x8000) & 0xFFFF) - 0x8000
         sequence = self._highest + step
-        if step > _MAX_DROPOUT_PACKETS or sequence < self._next or sequence in self._packets:
-            self._receive_misplaced(packet, sequence, step, now)
-            return
-        self._restart.forget()
-        self._highest = max(self._highest, sequence)
-        self._packets[sequence] = (self._highest_timestamp, None)
-        if len(self._packets) > _CAPACITY_PACKETS:
-            self._drop_oldest()
+        if sequence in self._packets:
+            self.stats.duplicate += 1
+        elif self._holes.pop(sequence, False):
+            self.stats.late += 1
+        elif packet.ssrc != self._ssrc or sequence < self._next or step > _MAX_DROPOUT_PACKETS:
+            self.stats.discarded += 1
+        else:
+            self._highest = max(self._highest, sequence)
+            self._packets[sequence] = (self._highest_timestamp, None)
+            if len(self._packets) > _CAPACITY_PACKETS:
+                self._drop_oldest()
 
     def _start(self, packet: RtpPacket, now: float) -> None:
         """Begin with ``packet`` as the first of its source."""
@@ -178,32 +173,29 @@ class JitterBuffer:
         self._set_frame(len(packet.payload))
 
     def _set_frame(self, samples: int) -> None:
-        """Learn the duration of the sender's packets."""
+        """Learn the duration of the newest packet."""
         if samples != self._frame and 0 < samples <= self._rate * _FRAME_MAX_MS / 1000:
             self._frame = samples
             self._lost = Lost(samples)
         self._set_bounds()
 
-    def _place_jump(
-        self, packet: RtpPacket, timestamp: int, step: int, transit: float
-    ) -> tuple[int, float]:
+    def _place_jump(self, timestamp: int, step: int, transit: float) -> tuple[int, float]:
         """Return where a packet belongs whose timestamp does not follow from its sequence number.
 
-        A jump that agrees with the time of arrival is silence suppression, or another packet
-        size. Any other is a new timestamp origin: the audio goes on where it was.
+        A jump that agrees with the time of arrival is silence suppression. Any other is a new
+        origin of the timestamps: the audio goes on where it was.
         """
-        last = self._highest_timestamp
+        expected = self._highest_timestamp + step * self._frame
+        jump = timestamp - expected
         lateness = transit - self._estimate.base
-        forward = (timestamp > last) == (step > 0)
-        if forward and abs(lateness) <= self._jump_tolerance:
-            if step == 1 and timestamp - last == len(packet.payload):
-                self._set_frame(len(packet.payload))
+        agrees = -jump / 2 <= lateness if jump > 0 else lateness <= -jump / 2
+        in_order = (timestamp > self._highest_timestamp) == (step > 0)
+        if in_order and agrees and abs(lateness) <= self._jump_tolerance:
             return timestamp, transit
-        placed = last + step * self._frame
         if step > 0:
-            self._shift += placed - timestamp
+            self._shift -= jump
             self.stats.resyncs += 1
-        return placed, transit + timestamp - placed
+        return expected, transit + jump
 
     def _end_underrun(self, sequence: int, transit: float, now: float) -> None:
         """Learn from the first audio after a pop that found nothing."""
@@ -214,21 +206,18 @@ class JitterBuffer:
             self._next_timestamp = _UNKNOWN
         elif sequence == self._next:
             self._shrunk_at = now
-            self._came_late(lateness)
-
-    def _came_late(self, lateness: float) -> None:
-        self._estimate.came_late(lateness)
-        self._set_bounds()
+            self._estimate.came_late(lateness)
+            self._set_bounds()
 
     def _receive_misplaced(self, packet: RtpPacket, sequence: int, step: int, now: float) -> None:
         """Take a packet that is late, doubled, from before the start, or of a restarted sender."""
         if sequence in self._packets:
             self.stats.duplicate += 1
-        elif sequence in self._holes:
-            del self._holes[sequence]
+        elif self._holes.pop(sequence, False):
             self.stats.late += 1
             timestamp = self._highest_timestamp + step * self._frame
-            self._came_late(now * self._rate - timestamp - self._estimate.base)
+            self._estimate.came_late(self._delay_of(timestamp, now))
+            self._set_bounds()
         elif self._next_timestamp == _UNKNOWN and -_MAX_MISORDER_PACKETS < step < 0:
             self._next = sequence
             self.stats.received -= 1
@@ -237,14 +226,17 @@ class JitterBuffer:
             self._receive_stray(packet, step, now)
 
     def _receive_stray(self, packet: RtpPacket, step: int, now: float) -> None:
-        self.stats.discarded += 1
-        first = self._restart.observe(packet, far=not -_MAX_MISORDER_PACKETS <= step <= 0)
-        if first is None:
-            return
-        self._start(first, now)
-        self.stats.discarded -= 2
-        self.stats.received -= 1
-        self.push(packet, now)
+        near = -_MAX_MISORDER_PACKETS <= step <= 0
+        first = self._restart.observe(packet, far=not near)
+        if first is not None:
+            self._start(first, now)
+            self.push(packet, now)
+            # Both had been counted; what the first was counted as stands.
+            self.stats.received -= 1
+        elif near:
+            self.stats.duplicate += 1
+        else:
+            self.stats.discarded += 1
 
     def _drop_oldest(self) -> None:
         """Keep the buffer bounded while nobody pops."""
@@ -376,7 +368,7 @@ class JitterBuffer:
             return
         self.stats.lost += missing
         for hole in range(max(self._next, sequence - _REMEMBERED_HOLES), sequence):
-            self._holes[hole] = None
+            self._holes[hole] = True
         while len(self._holes) > _REMEMBERED_HOLES:
             del self._holes[next(iter(self._holes))]
         self._next = sequence

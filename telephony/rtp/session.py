@@ -193,13 +193,13 @@ class RtpSession:
             self.reception.receive(packet.sequence_number, packet.timestamp, now)
             if self._is_muted(packet):
                 self.stats.muted += 1
-                self.jitter.push_silence(packet, now)
+                self.jitter.push_silence(packet)
             else:
                 self._event_timestamp = None
                 self.jitter.push(packet, now)
             return
         self.reception.receive_sequence(packet.sequence_number)
-        self.jitter.push_silence(packet, now)
+        self.jitter.push_silence(packet)
         if kind == _TELEPHONE_EVENT:
             self._receive_telephone_event(packet)
         elif kind == _COMFORT_NOISE:

@@ -357,7 +357,8 @@ def _rejected(media: MediaDescription) -> MediaDescription:
 
 
 def _free_payload_type(formats: Formats) -> int:
-    for number in (TELEPHONE_EVENT_PAYLOAD_TYPE, *range(96, 128)):
+    candidates: list[int] = [TELEPHONE_EVENT_PAYLOAD_TYPE, *range(96, 128)]
+    for number in candidates:
         if number not in formats.encodings:
             return number
     raise LocalProtocolError("every dynamic payload type is taken")
