@@ -7,7 +7,7 @@ for an item, from the item's first sample.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from telephony.audio.format import AudioFormat
@@ -60,7 +60,7 @@ class AudioDelta:
     response_id: str
     item_id: str
     content_index: int
-    audio: bytes
+    audio: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
