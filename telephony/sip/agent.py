@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import sipmessage
+
 from telephony.base.ids import Ids
 from telephony.sip.config import UserAgentConfig
 from telephony.sip.dialog import Dialog
 from telephony.sip.events import CallFailed, Event, InviteCancelled, LegEnded
-from telephony.sip.flow import Outgoing
+from telephony.sip.flow import Flow, Outgoing
 from telephony.sip.leg import Leg, LegState
 from telephony.sip.message import DialogKey
-from telephony.sip.routing import contact_value
+from telephony.sip.routing import contact_value, response_flow
+from telephony.sip.stateless import answerable_via, write_stateless
 from telephony.sip.stats import UserAgentStats
 from telephony.sip.status import ALLOW
 from telephony.sip.timers import TimerQueue
@@ -27,6 +30,7 @@ class Agent:
         "ids",
         "legs",
         "outbox",
+        "secret",
         "stats",
         "timers",
         "transactions",
@@ -35,6 +39,7 @@ class Agent:
     def __init__(self, config: UserAgentConfig, ids: Ids) -> None:
         self.config = config
         self.ids = ids
+        self.secret = ids.token(16).encode()
         self.stats = UserAgentStats()
         self.timers = TimerQueue()
         self.outbox: list[Outgoing] = []
@@ -113,6 +118,23 @@ class Agent:
         """Answer on our own with an error, and count it."""
         self.stats.refused[status] += 1
         self.respond(transaction, status, now, headers)
+
+    def refuse_statelessly(
+        self,
+        status: int,
+        method: str,
+        headers: sipmessage.Headers,
+        flow: Flow,
+        extra: HeaderLines = (),
+    ) -> None:
+        """Answer a request that gets no transaction, if it can be answered at all."""
+        via = answerable_via(method, headers)
+        if via is None:
+            return
+        self.stats.refused[status] += 1
+        data = write_stateless(status, via, headers, flow.remote, self.secret, extra)
+        to_flow = response_flow(via, flow, self.config.symmetric_signalling)
+        self.transactions.send(data, to_flow)
 
     def dialog_headers(self, transaction: ServerTransaction, dialog: Dialog) -> HeaderLines:
         """Return the headers of a response that makes or refreshes a dialog (section 12.1.1)."""

@@ -20,8 +20,8 @@ def response_flow(via: ViaValue, flow: Flow, symmetric: bool) -> Flow:
     """Return the flow for responses to a request that came over ``flow`` (section 18.2.2).
 
     A stream gets them back; over UDP they go to the source address, and to its port when the peer
-    asked with ``rport`` (RFC 3581), else to the port of the Via. A Via that names another numeric address
-    than the source was written behind a NAT, so ``symmetric`` answers the source port as well.
+    asked with ``rport`` (RFC 3581), else to the port of the Via. A Via that names another numeric
+    address was written behind a NAT, so ``symmetric`` answers the source port as well.
     ``maddr`` is ignored: it would let anyone aim our responses at a third party.
     """
     if flow.reliable or via.rport:

@@ -112,7 +112,8 @@ INVITE_CLIENT: Table = {
     (State.ACCEPTED, Signal.TIMER_M): _END,
 }
 
-# Figure 7; Accepted from RFC 6026 figure 5. 100 Trying is sent by the user on creation.
+# Figure 7; Accepted from RFC 6026 figure 5. The user sends 100 Trying at once, and finds
+# the dialog of an ACK that arrives in Accepted.
 INVITE_SERVER: Table = {
     (State.PROCEEDING, Signal.REQUEST): Rule(State.PROCEEDING, _RESEND),
     (State.PROCEEDING, Signal.SEND_1XX): Rule(State.PROCEEDING, (Action.SEND,)),
@@ -128,7 +129,6 @@ INVITE_SERVER: Table = {
     (State.COMPLETED, Signal.ACK): Rule(State.CONFIRMED, (), (Signal.TIMER_I,)),
     (State.CONFIRMED, Signal.TIMER_I): _END,
     (State.ACCEPTED, Signal.SEND_2XX): Rule(State.ACCEPTED, (Action.SEND,)),
-    (State.ACCEPTED, Signal.ACK): Rule(State.ACCEPTED, _DELIVER),
     (State.ACCEPTED, Signal.TIMER_L): _END,
 }
 

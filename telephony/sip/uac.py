@@ -19,7 +19,7 @@ from telephony.sip.writer import SDP_TYPE, HeaderLines, RequestParts, check_head
 
 _ACCEPT = ("Accept", SDP_TYPE)
 # A dialog whose peer answers so no longer exists (section 12.2.1.2).
-_DIALOG_IS_GONE = frozenset((408, 481, 503))
+_DIALOG_IS_GONE = frozenset((408, 481))
 
 
 class Uac:

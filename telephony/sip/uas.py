@@ -2,47 +2,41 @@
 
 from __future__ import annotations
 
-from functools import partial
-
-from telephony.base.errors import LocalProtocolError
 from telephony.sip.agent import Agent
-from telephony.sip.body import UnsupportedBodyError, find_sdp, media_type
+from telephony.sip.answers import Answers
+from telephony.sip.body import find_sdp, media_type
 from telephony.sip.dialog import Dialog
 from telephony.sip.events import (
-    AckTimedOut,
-    AnswerReceived,
     InfoReceived,
     InviteCancelled,
     InviteReceived,
-    LegConfirmed,
     LegEnded,
     OfferReceived,
-    OfferWithdrawn,
 )
-from telephony.sip.flow import Outgoing
-from telephony.sip.leg import Leg, LegState, Unacked
+from telephony.sip.leg import Leg, LegState
 from telephony.sip.message import HeaderView, IncomingRequest, contact_uri
+from telephony.sip.pending_invite import PendingInvite
 from telephony.sip.routing import response_flow
 from telephony.sip.screening import Refusal, screen
 from telephony.sip.status import ALLOW
 from telephony.sip.transaction import ServerTransaction
 from telephony.sip.transaction_table import Signal
-from telephony.sip.uac import Uac
 from telephony.sip.values import printable, read_address, read_number
-from telephony.sip.writer import SDP_TYPE, HeaderLines, check_headers
+from telephony.sip.writer import SDP_TYPE, HeaderLines
 
 _ACCEPT = ("Accept", SDP_TYPE)
 _MAX_EXPIRES_S = 2**32 - 1
+_OVERLOAD_RETRY_S = 10
 
 
 class Uas:
-    """Requests of peers, and our answers to their INVITEs."""
+    """Requests of peers. ``options_status`` and ``options_headers`` are what OPTIONS gets."""
 
-    __slots__ = ("_agent", "_uac", "options_headers", "options_status")
+    __slots__ = ("_agent", "_answers", "options_headers", "options_status")
 
-    def __init__(self, agent: Agent, uac: Uac) -> None:
+    def __init__(self, agent: Agent, answers: Answers) -> None:
         self._agent = agent
-        self._uac = uac
+        self._answers = answers
         self.options_status = 200
         self.options_headers: HeaderLines = ()
 
@@ -61,15 +55,16 @@ class Uas:
 
     def _receive_new(self, request: IncomingRequest, now: float) -> None:
         agent = self._agent
-        merged = not request.to_tag and agent.transactions.find_merged(request) is not None
+        transactions = agent.transactions
+        initial = not request.to_tag and request.method != "CANCEL"
+        if initial and len(transactions.server) >= agent.config.max_server_transactions:
+            wait = (("Retry-After", str(_OVERLOAD_RETRY_S)),)
+            agent.refuse_statelessly(503, request.method, request.headers, request.flow, wait)
+            return
+        merged = initial and transactions.find_merged(request) is not None
         flow = response_flow(request.via, request.flow, agent.config.symmetric_signalling)
-        transaction = agent.transactions.create_server(request, flow)
-        if len(agent.transactions.server) > agent.config.max_server_transactions:
-            refusal: Refusal | None = Refusal(503, (("Retry-After", "10"),))
-        elif merged:
-            refusal = Refusal(482)
-        else:
-            refusal = screen(request)
+        transaction = transactions.create_server(request, flow)
+        refusal = Refusal(482) if merged else screen(request)
         if refusal is not None:
             agent.refuse(transaction, refusal.status, now, refusal.headers)
         elif request.method == "CANCEL":
@@ -100,28 +95,7 @@ class Uas:
             return
         unacked.stop()
         leg.dialog.flow = request.flow
-        self._acknowledged(leg, request, unacked, now)
-
-    def _acknowledged(
-        self, leg: Leg, request: IncomingRequest, unacked: Unacked, now: float
-    ) -> None:
-        if leg.state is LegState.ENDING:
-            self._send_waiting_bye(leg, now)
-            return
-        try:
-            sdp = find_sdp(request.headers, request.body)
-        except UnsupportedBodyError:
-            sdp = None
-        if not leg.confirmed:
-            leg.confirmed = True
-            self._agent.events.append(LegConfirmed(leg.leg_id, sdp))
-        elif unacked.offered:
-            self._agent.events.append(AnswerReceived(leg.leg_id, sdp))
-
-    def _send_waiting_bye(self, leg: Leg, now: float) -> None:
-        if leg.dialog is not None and leg.bye_headers is not None and not leg.unacked:
-            headers, leg.bye_headers = leg.bye_headers, None
-            self._uac.send_bye(leg.dialog, leg, headers, now)
+        self._answers.acknowledged(leg, request, unacked, now)
 
     def _receive_cancel(self, transaction: ServerTransaction, now: float) -> None:
         """Section 9.2. The 200 carries the INVITE's To tag; a final response wins the race."""
@@ -242,152 +216,3 @@ class Uas:
             sdp = find_sdp(request.headers, request.body)
             self._begin_answering(leg, transaction, now)
             agent.events.append(OfferReceived(leg.leg_id, sdp))
-
-    # -- commands ---------------------------------------------------------------------------------
-
-    def ring(self, leg: Leg, now: float) -> None:
-        transaction, dialog = _incoming(leg, LegState.INCOMING)
-        headers = self._agent.dialog_headers(transaction, dialog)
-        leg.last_provisional = self._agent.write(transaction, 180, headers)
-        transaction.respond(180, leg.last_provisional, now)
-
-    def answer(self, leg: Leg, sdp: bytes, now: float) -> None:
-        """Send 200 and repeat it until the ACK comes (section 13.3.1.4)."""
-        transaction, dialog = _incoming(leg, LegState.INCOMING)
-        leg.state = LegState.UP
-        self._accept(leg, transaction, dialog, sdp, now)
-
-    def answer_offer(self, leg: Leg, sdp: bytes, now: float) -> bool:
-        """Answer a re-INVITE, or the offer in a 2xx; False when the peer withdrew it."""
-        if leg.outgoing is not None and leg.outgoing.awaits_our_answer:
-            leg.outgoing.send_ack(sdp, now)
-            return True
-        if leg.state is not LegState.UP:
-            raise LocalProtocolError("the call is not answered yet")
-        if leg.incoming is None or leg.dialog is None:
-            return False
-        leg.offers_answered += 1
-        leg.dialog.refresh_target(contact_uri(leg.incoming.request.headers))
-        self._accept(leg, leg.incoming, leg.dialog, sdp, now)
-        return True
-
-    def _accept(
-        self, leg: Leg, transaction: ServerTransaction, dialog: Dialog, sdp: bytes, now: float
-    ) -> None:
-        agent, request = self._agent, transaction.request
-        headers = (*agent.dialog_headers(transaction, dialog), ("Server", agent.config.product))
-        data = agent.write(transaction, 200, headers, sdp)
-        transaction.respond(200, data, now)
-        leg.incoming = None
-        leg.stop_timers()
-        timers = agent.config.timers
-        unacked = Unacked(
-            outgoing=Outgoing(data, transaction.flow),
-            interval_s=timers.t1_s,
-            give_up_at=now + timers.give_up_s,
-            offered=not request.body,
-        )
-        leg.unacked[request.cseq] = unacked
-        self._schedule_repeat(leg, unacked, now)
-
-    def _schedule_repeat(self, leg: Leg, unacked: Unacked, now: float) -> None:
-        due = min(now + unacked.interval_s, unacked.give_up_at)
-        unacked.handle = self._agent.timers.schedule(due, partial(self._repeat, leg, unacked))
-
-    def _repeat(self, leg: Leg, unacked: Unacked, now: float) -> None:
-        agent = self._agent
-        if now >= unacked.give_up_at:
-            self._ack_timed_out(leg, now)
-            return
-        agent.stats.retransmissions_sent += 1
-        agent.transactions.send(unacked.outgoing.data, unacked.outgoing.flow)
-        unacked.interval_s = min(2 * unacked.interval_s, agent.config.timers.t2_s)
-        self._schedule_repeat(leg, unacked, now)
-
-    def _ack_timed_out(self, leg: Leg, now: float) -> None:
-        agent = self._agent
-        agent.stats.acks_missing += 1
-        leg.stop_repeating()
-        if leg.state is LegState.ENDING:
-            self._send_waiting_bye(leg, now)
-            return
-        agent.events.append(AckTimedOut(leg.leg_id))
-        self._uac.end(leg, now, LegEnded(leg.leg_id, "error", status=408))
-
-    def reject(
-        self, leg: Leg, status: int, now: float, reason: str = "", headers: HeaderLines = ()
-    ) -> None:
-        transaction, _ = _incoming(leg, LegState.INCOMING)
-        _check_refusal(status, reason, headers)
-        leg.incoming = None
-        self._agent.respond(transaction, status, now, headers, reason)
-        self._agent.end_leg(leg, LegEnded(leg.leg_id, "local", status=status))
-        self._agent.forget(leg)
-
-    def refuse_offer(self, leg: Leg, status: int, now: float, headers: HeaderLines = ()) -> bool:
-        """Refuse a re-INVITE, or the offer in a 2xx: that one is acknowledged, then BYE."""
-        _check_refusal(status, "", headers)
-        if leg.outgoing is not None and leg.outgoing.awaits_our_answer:
-            self._uac.bye(leg, now)
-            return True
-        if leg.state is not LegState.UP:
-            raise LocalProtocolError("the call is not answered yet; use reject()")
-        if leg.incoming is None:
-            return False
-        transaction, leg.incoming = leg.incoming, None
-        leg.stop_timers()
-        self._agent.respond(transaction, status, now, headers)
-        return True
-
-
-class PendingInvite:
-    """The user of an INVITE server transaction while it waits for our final response."""
-
-    __slots__ = ("_agent", "_leg", "_transaction")
-
-    def __init__(self, agent: Agent, leg: Leg, transaction: ServerTransaction) -> None:
-        self._agent = agent
-        self._leg = leg
-        self._transaction = transaction
-
-    def withdrawn(self, now: float, reason: str = "") -> None:
-        """CANCEL or Expires: 487. A first INVITE takes its leg along, a re-INVITE does not."""
-        if self._leg.incoming is not self._transaction:
-            return
-        self._agent.respond(self._transaction, 487, now)
-        self._give_up(InviteCancelled(self._leg.leg_id, reason))
-
-    def transaction_failed(self, status: int, now: float) -> None:
-        if self._leg.incoming is self._transaction:
-            self._give_up(LegEnded(self._leg.leg_id, "error", status=status))
-
-    def _give_up(self, event: InviteCancelled | LegEnded) -> None:
-        agent, leg = self._agent, self._leg
-        leg.incoming = None
-        if leg.state is LegState.INCOMING:
-            agent.end_leg(leg, event)
-            agent.forget(leg)
-        else:
-            leg.stop_timers()
-            agent.events.append(OfferWithdrawn(leg.leg_id))
-
-    def repeat_provisional(self, now: float) -> None:
-        leg, agent = self._leg, self._agent
-        if leg.incoming is not self._transaction:
-            return
-        if leg.last_provisional:
-            self._transaction.respond(180, leg.last_provisional, now)
-        due = now + agent.config.provisional_refresh_s
-        leg.handles.append(agent.timers.schedule(due, self.repeat_provisional))
-
-
-def _incoming(leg: Leg, state: LegState) -> tuple[ServerTransaction, Dialog]:
-    if leg.state is not state or leg.incoming is None or leg.dialog is None:
-        raise LocalProtocolError("the leg has no unanswered INVITE")
-    return leg.incoming, leg.dialog
-
-
-def _check_refusal(status: int, reason: str, headers: HeaderLines) -> None:
-    if not 300 <= status <= 699:
-        raise LocalProtocolError(f"{status} is not a refusal (300 to 699)")
-    check_headers(headers, reason)

@@ -12,16 +12,15 @@ addresses, or to where the peer was last heard (see ``routing.next_hop_flow``).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from hashlib import blake2s
 
 from telephony.base.ids import Ids
 from telephony.sip.agent import Agent
+from telephony.sip.answers import Answers
 from telephony.sip.config import UserAgentConfig
 from telephony.sip.events import Event
 from telephony.sip.flow import Flow, Outgoing
 from telephony.sip.framing import RawRequest, SipParseError, is_keepalive, parse_message
 from telephony.sip.leg import Leg
-from telephony.sip.malformed import write_refusal
 from telephony.sip.message import DialogKey, read_request, read_response
 from telephony.sip.stats import UserAgentStats
 from telephony.sip.uac import Uac
@@ -32,13 +31,13 @@ from telephony.sip.writer import HeaderLines, check_headers
 class UserAgent:
     """Both sides of every call of one SIP endpoint, over any number of flows."""
 
-    __slots__ = ("_agent", "_secret", "_uac", "_uas")
+    __slots__ = ("_agent", "_answers", "_uac", "_uas")
 
     def __init__(self, config: UserAgentConfig, ids: Ids) -> None:
         self._agent = Agent(config, ids)
         self._uac = Uac(self._agent)
-        self._uas = Uas(self._agent, self._uac)
-        self._secret = ids.token(16).encode()
+        self._answers = Answers(self._agent, self._uac)
+        self._uas = Uas(self._agent, self._answers)
 
     # -- inputs -----------------------------------------------------------------------------------
 
@@ -62,19 +61,9 @@ class UserAgent:
                     stats.responses_unmatched += 1
         except SipParseError as error:
             stats.malformed[error.reason] += 1
-            self._answer_malformed(error, flow)
-
-    def _answer_malformed(self, error: SipParseError, flow: Flow) -> None:
-        """Answer without state: every copy gets the same To tag (section 8.2.7)."""
-        config = self._agent.config
-        answer = write_refusal(error, flow, config.symmetric_signalling, self._derived_tag)
-        if answer is not None:
-            self._agent.stats.refused[error.status] += 1
-            self._agent.transactions.send(answer.data, answer.flow)
-
-    def _derived_tag(self, text: str) -> str:
-        octets = text.encode("utf-8", "surrogateescape")
-        return blake2s(octets, digest_size=8, key=self._secret).hexdigest()
+            if error.headers is not None:
+                why = (("Warning", f'399 telephony "{error.reason}"'),)
+                self._agent.refuse_statelessly(error.status, error.method, error.headers, flow, why)
 
     def transport_failed(self, flow: Flow, now: float) -> None:
         """The connection of ``flow`` is gone, or a datagram to it was refused."""
@@ -124,14 +113,14 @@ class UserAgent:
         """Send 180 Ringing."""
         leg = self._agent.find_leg(leg_id)
         if leg is not None:
-            self._uas.ring(leg, now)
+            self._answers.ring(leg, now)
         return leg is not None
 
     def answer(self, leg_id: str, sdp: bytes, now: float) -> bool:
         """Send 200 OK with ``sdp``; LegConfirmed or AckTimedOut follows."""
         leg = self._agent.find_leg(leg_id)
         if leg is not None:
-            self._uas.answer(leg, sdp, now)
+            self._answers.answer(leg, sdp, now)
         return leg is not None
 
     def reject(
@@ -140,7 +129,7 @@ class UserAgent:
         """Refuse an unanswered call with a status of 300 to 699; LegEnded follows at once."""
         leg = self._agent.find_leg(leg_id)
         if leg is not None:
-            self._uas.reject(leg, status, now, reason, headers)
+            self._answers.reject(leg, status, now, reason, headers)
         return leg is not None
 
     def answer_options_with(self, status: int, headers: HeaderLines = ()) -> None:
@@ -187,12 +176,12 @@ class UserAgent:
     def answer_offer(self, leg_id: str, sdp: bytes, now: float) -> bool:
         """Answer OfferReceived, or CallAnswered after invite(sdp=None); False if withdrawn."""
         leg = self._agent.find_leg(leg_id)
-        return leg is not None and self._uas.answer_offer(leg, sdp, now)
+        return leg is not None and self._answers.answer_offer(leg, sdp, now)
 
     def refuse_offer(self, leg_id: str, status: int, now: float, headers: HeaderLines = ()) -> bool:
         """Refuse OfferReceived, the session stays; an offer in a 2xx can only end the call."""
         leg = self._agent.find_leg(leg_id)
-        return leg is not None and self._uas.refuse_offer(leg, status, now, headers)
+        return leg is not None and self._answers.refuse_offer(leg, status, now, headers)
 
     def reinvite(self, leg_id: str, sdp: bytes | None, now: float) -> bool:
         """Offer a changed session; AnswerReceived or ReinviteFailed follows.
