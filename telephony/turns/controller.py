@@ -204,6 +204,12 @@ class TurnController:
         if self._responses.finish(response_id):
             self._bot_fact(BotFact.RESPONSE_FINISHED)
 
+    def model_disconnected(self, now: float) -> None:
+        """The session is gone: its response ends here, and nobody there hears the caller."""
+        self._caller_fact(CallerFact.SERVER_STOPPED)
+        if self._responses.active is not None:
+            self.response_finished(self._responses.active, now)
+
     # Time
 
     def next_timer(self) -> float | None:

@@ -48,13 +48,15 @@ class LatencyTracker:
     def caller_stopped(self, stopped_at: float) -> None:
         """The caller's voice was last heard at ``stopped_at``, the detector's hangover taken off.
 
-        Both detectors may report the same end, ours perhaps when the answer is under way: the
-        earliest time counts, and after the answer none does.
+        Both detectors may report the same end, and a pause may turn out not to be the end: the
+        last report counts. Once there is a response a report can only move the mark back.
         """
         if not self._open:
             return
-        if self._stopped_at is None or stopped_at < self._stopped_at:
+        if self._response_at is None or self._stopped_at is None:
             self._stopped_at = stopped_at
+        else:
+            self._stopped_at = min(self._stopped_at, stopped_at)
 
     def response_started(self, now: float) -> None:
         if self._stopped_at is not None and self._response_at is None:

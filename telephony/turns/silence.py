@@ -41,7 +41,7 @@ SilenceCommand = Reprompt | HangUpSilentCaller
 class SilenceWatch:
     """Runs while neither side speaks. Drain :meth:`commands` after :meth:`handle_timer`.
 
-    Report the caller from one detector only, and :meth:`playout_drained` for flushed playout too.
+    With two detectors the last report counts. Playout that was flushed has drained too.
     """
 
     __slots__ = (
