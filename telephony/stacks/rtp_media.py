@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Literal
 
 from telephony.audio import g711
 from telephony.audio.conceal import Concealer
@@ -16,7 +16,7 @@ from telephony.base.interfaces import Address, Clock, Encoding, MediaSink, Media
 from telephony.dtmf.telephone_event import DigitReceiver, DigitSender
 from telephony.net.pacer import Pacer, Slot
 from telephony.net.port_pool import PortPool
-from telephony.net.rtp_endpoint import RtpEndpoint, open_endpoint
+from telephony.net.rtp_endpoint import open_endpoint
 from telephony.rtp.frames import JitterConfig
 from telephony.rtp.session import GAP, RtpSession, RtpSessionConfig
 from telephony.sdp.offer_answer import NegotiatedMedia
@@ -26,9 +26,6 @@ CONCEALED_FRAMES_MAX = 5
 
 MAX_CATCH_UP_FRAMES = 50
 """How much of the caller's time is made up for after a stall; the rest is gone."""
-
-PAUSE_FRAMES = 3
-"""Frames between two digits: 60 ms at 20 ms, above the 40 ms that receivers need."""
 
 FORMATS: dict[str, AudioFormat] = {"pcmu": PCMU, "pcma": PCMA}
 
@@ -43,7 +40,7 @@ class MediaConfig:
 
     host: str
     advertised_host: str
-    codecs: tuple[Encoding, ...] = ("pcmu", "pcma")
+    codecs: tuple[Literal["pcmu", "pcma"], ...] = ("pcmu", "pcma")
     ptime_ms: int = 20
     telephone_event: bool = True
     send_silence: bool = True
@@ -83,8 +80,7 @@ class RtpMedia:
         self._slot: Slot | None = None
         self._skipped = 0
         self._digits_in = DigitReceiver()
-        self._digits_out: deque[tuple[bytes, bool] | None] = deque()
-        self._frame_samples = self._face.sample_rate_hz * plane.config.ptime_ms // 1000
+        self._digits_out = DigitSender(plane.config.ptime_ms)
         self._silence = self._face.silence(self._face.frame_bytes(plane.config.ptime_ms))
         self._concealer = Concealer(self._face.sample_rate_hz, plane.config.ptime_ms)
         self._talking = False
@@ -181,9 +177,7 @@ class RtpMedia:
         if negotiated is None or negotiated.telephone_event_payload_type is None:
             raise LocalProtocolError("the peer takes no telephone-events")
         for digit in digits:
-            payloads = DigitSender(digit, self._frame_samples).payloads()
-            self._digits_out.extend((p, n == 0) for n, p in enumerate(payloads))
-            self._digits_out.extend([None] * PAUSE_FRAMES)
+            self._digits_out.press(digit)
 
     # Packets in
 
@@ -212,7 +206,7 @@ class RtpMedia:
         if slot.skipped != self._skipped:
             self._catch_up(session, sink, slot, now)
         sink.hear(self._next_heard(session, now), now)
-        if self._digits_out:
+        if self._digits_out.busy:
             self._send_digit(session)
             return
         frame = sink.speak(now) if self._may_send else None
@@ -281,7 +275,7 @@ class RtpMedia:
 
     def _send_digit(self, session: RtpSession) -> None:
         """Send the next packets of the digits queued, instead of one frame of audio."""
-        entry = self._digits_out.popleft()
+        entry = self._digits_out.next_packet()
         remote = session.remote
         if entry is None or remote is None:
             session.skip_frame()
@@ -310,6 +304,6 @@ class RtpMedia:
             send_errors=self._endpoint.stats.send_errors + self._endpoint.stats.send_blocked,
             concealed_ms=self._concealed_frames * self.ptime_ms,
             gap_ms=self._gap_frames * self.ptime_ms,
-            jitter_ms=session.reception.jitter * 1000,
+            jitter_ms=session.reception.jitter_ms,
             jitter_buffer_delay_ms=session.jitter.delay_ms,
         )

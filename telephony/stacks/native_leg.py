@@ -1,0 +1,218 @@
+"""A leg of the native stack: one dialog of the user agent and its media."""
+
+from __future__ import annotations
+
+from telephony.base.errors import LocalProtocolError
+from telephony.base.interfaces import CannotAnswer, LegFacts, LegListener
+from telephony.net.port_pool import PortPoolExhausted
+from telephony.net.sip_endpoint import SipEndpoint
+from telephony.sdp.offer_answer import LocalMedia, OfferAnswer, NotAcceptable
+from telephony.sip import events as sip
+from telephony.sip.user_agent import UserAgent
+from telephony.stacks.rtp_media import MediaPlane, RtpMedia
+
+
+class NativeLeg:
+    """Implements :class:`telephony.base.interfaces.Leg`; see there for the contract."""
+
+    def __init__(
+        self,
+        user_agent: UserAgent,
+        endpoint: SipEndpoint,
+        plane: MediaPlane,
+        leg_id: str,
+        facts: LegFacts,
+        offer: bytes | None,
+    ) -> None:
+        self.leg_id = leg_id
+        self.ended = False
+        self.local_sdp = b""
+        self._user_agent = user_agent
+        self._endpoint = endpoint
+        self._plane = plane
+        self._facts = facts
+        self._offer = offer
+        self._outbound = not leg_id
+        self._answered = False
+        self._final_sent = False
+        self._ack_timed_out = False
+        self._media: RtpMedia | None = None
+        self._negotiation: OfferAnswer | None = None
+        self._listener: LegListener | None = None
+
+    @property
+    def facts(self) -> LegFacts:
+        return self._facts
+
+    @property
+    def media(self) -> RtpMedia:
+        if self._media is None:
+            raise LocalProtocolError("the leg's media was not prepared")
+        return self._media
+
+    def listen(self, listener: LegListener) -> None:
+        self._listener = listener
+
+    # Commands
+
+    def prepare(self) -> None:
+        """Open the media port and answer the offer, or make one if there was none."""
+        negotiation = self._open_media()
+        if self._offer is None:
+            self.local_sdp = negotiation.create_offer()
+            return
+        try:
+            answer = negotiation.answer(self._offer)
+        except NotAcceptable as error:
+            raise CannotAnswer(error.status, error.warning) from error
+        self.local_sdp = answer.sdp
+        self.media.negotiated(answer.media)
+
+    def prepare_offer(self) -> None:
+        """Open the media port and make the offer of an outbound call."""
+        self.local_sdp = self._open_media().create_offer()
+
+    def _open_media(self) -> OfferAnswer:
+        config = self._plane.config
+        try:
+            self._media = RtpMedia(self._plane, self._digit)
+        except (PortPoolExhausted, OSError) as error:
+            raise CannotAnswer(503, "No media port") from error
+        self._negotiation = OfferAnswer(
+            LocalMedia(
+                address=config.advertised_host,
+                port=self._media.port,
+                codecs=config.codecs,
+                ptime_ms=config.ptime_ms,
+                telephone_event=config.telephone_event,
+            ),
+            self._plane.ids,
+        )
+        return self._negotiation
+
+    def ring(self) -> None:
+        if not self.ended:
+            self._user_agent.ring(self.leg_id, self._now())
+            self._endpoint.flush()
+
+    def answer(self) -> None:
+        if not self.ended:
+            self._answered = True
+            self._user_agent.answer(self.leg_id, self.local_sdp, self._now())
+            self._endpoint.flush()
+
+    def reject(self, status: int, reason: str = "", retry_after_s: int | None = None) -> None:
+        if self.ended or self._final_sent:
+            return
+        self._final_sent = True
+        headers = () if retry_after_s is None else (("Retry-After", str(retry_after_s)),)
+        self._user_agent.reject(self.leg_id, status, self._now(), reason=reason, headers=headers)
+        self._endpoint.flush()
+
+    def hangup(self, cause: str = "") -> None:
+        if self.ended or self._final_sent:
+            return
+        if not self._outbound and not self._answered:
+            self.reject(480)
+            return
+        self._final_sent = True
+        user_agent = self._user_agent
+        if self._answered:
+            user_agent.bye(self.leg_id, self._now())
+        else:
+            user_agent.cancel(self.leg_id, self._now())
+        self._endpoint.flush()
+
+    def close(self) -> None:
+        if self._media is not None:
+            self._media.close()
+
+    def _now(self) -> float:
+        return self._plane.clock()
+
+    # What the user agent reports
+
+    def invite_cancelled(self, event: sip.InviteCancelled) -> None:
+        self._end("remote", "cancelled", 487)
+
+    def confirmed(self, event: sip.LegConfirmed) -> None:
+        if event.sdp is not None and self._offer is None and not self._take_answer(event.sdp):
+            self.hangup()
+            return
+        if self._listener is not None:
+            self._listener.leg_confirmed()
+
+    def ack_timed_out(self, event: sip.AckTimedOut) -> None:
+        self._ack_timed_out = True
+
+    def offer_received(self, event: sip.OfferReceived) -> None:
+        """Answer a re-INVITE: a new address, another direction, hold, or nothing new."""
+        user_agent, now = self._user_agent, self._now()
+        negotiation = self._negotiation
+        assert negotiation is not None
+        if event.sdp is None:
+            user_agent.answer_offer(self.leg_id, negotiation.create_offer(), now)
+        else:
+            try:
+                answer = negotiation.answer(event.sdp)
+            except NotAcceptable:
+                # RFC 3261 section 14.2: the session goes on as it was.
+                user_agent.refuse_offer(self.leg_id, 488, now)
+            else:
+                user_agent.answer_offer(self.leg_id, answer.sdp, now)
+                held = self.media.held
+                self.media.negotiated(answer.media)
+                self._report_hold(held)
+        self._endpoint.flush()
+
+    def offer_withdrawn(self, event: sip.OfferWithdrawn) -> None:
+        if self._negotiation is not None:
+            self._negotiation.withdraw_offer()
+
+    def answer_received(self, event: sip.AnswerReceived) -> None:
+        held = self.media.held
+        if event.sdp is not None and self._take_answer(event.sdp):
+            self._report_hold(held)
+
+    def call_progressed(self, event: sip.CallProgressed) -> None:
+        if self._listener is not None:
+            self._listener.leg_progressed(event.status)
+
+    def call_answered(self, event: sip.CallAnswered) -> None:
+        self._answered = True
+        if event.sdp is None or not self._take_answer(event.sdp):
+            self.hangup()
+            return
+        if self._listener is not None:
+            self._listener.leg_confirmed()
+
+    def call_failed(self, event: sip.CallFailed) -> None:
+        self._end("remote", event.reason or "failed", event.status)
+
+    def leg_ended(self, event: sip.LegEnded) -> None:
+        if self._ack_timed_out:
+            self._end("error", "no_ack", 408)
+        else:
+            self._end(event.by, event.reason_header, event.status or 0)
+
+    def _take_answer(self, sdp: bytes) -> bool:
+        assert self._negotiation is not None
+        try:
+            self.media.negotiated(self._negotiation.receive_answer(sdp))
+        except NotAcceptable:
+            return False
+        return True
+
+    def _report_hold(self, held_before: bool) -> None:
+        held = self.media.held
+        if held != held_before and self._listener is not None:
+            self._listener.leg_held(held)
+
+    def _end(self, ended_by: str, cause: str, status: int) -> None:
+        self.ended = True
+        if self._listener is not None:
+            self._listener.leg_ended(ended_by, cause, status)
+
+    def _digit(self, digit: str) -> None:
+        if self._listener is not None:
+            self._listener.digit_received(digit)
