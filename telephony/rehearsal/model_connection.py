@@ -36,10 +36,13 @@ _MAX_MESSAGE_BYTES = 32 * 1024 * 1024
 _MAX_UNSENT_BYTES = 16 * 1024 * 1024
 """A client that reads nothing while we speak is cut off here."""
 
-# A refused or closed connection is an everyday fact here, not a line of log.
-_SILENT = logging.getLogger("telephony.rehearsal.silent")
-_SILENT.addHandler(logging.NullHandler())
-_SILENT.propagate = False
+_HANDSHAKE_TIMEOUT_S = 10.0
+_CLOSE_TIMEOUT_S = 5.0
+"""How long a client may take to answer our close frame."""
+
+# A connection that opens, closes or is refused is an everyday fact here, not a line of log.
+_LOGGER = logging.getLogger("telephony.rehearsal.model_connection")
+_LOGGER.setLevel(logging.WARNING)
 
 
 class ConnectionHost(Protocol):
@@ -77,11 +80,12 @@ class ModelConnection(asyncio.Protocol):
             subprotocols=[Subprotocol("realtime")],
             select_subprotocol=_select_subprotocol,
             max_size=_MAX_MESSAGE_BYTES,
-            logger=_SILENT,
+            logger=_LOGGER,
         )
         self._fragments: list[bytes] = []
         self._timer: asyncio.TimerHandle | None = None
         self._transport: asyncio.Transport
+        self._closing = False
         self.session: ModelSession | None = None
         self.closed = asyncio.Event()
 
@@ -91,6 +95,7 @@ class ModelConnection(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         self._host.connection_opened(self)
+        self._set_timer(_HANDSHAKE_TIMEOUT_S)
 
     def data_received(self, data: bytes) -> None:
         self._websocket.receive_data(data)
@@ -129,6 +134,8 @@ class ModelConnection(asyncio.Protocol):
         self._write()
 
     def _write(self) -> None:
+        if self._transport.is_closing():
+            return
         for data in self._websocket.data_to_send():
             if data:
                 self._transport.write(data)
@@ -136,8 +143,9 @@ class ModelConnection(asyncio.Protocol):
                 self._transport.write_eof()
         if self._transport.get_write_buffer_size() > _MAX_UNSENT_BYTES:
             self.abort()
-        elif self._websocket.close_expected():
-            self._set_timer(None)
+        elif self._websocket.close_expected() and not self._closing:
+            self._closing = True
+            self._set_timer(_CLOSE_TIMEOUT_S)
 
     # Handshake
 
@@ -153,7 +161,7 @@ class ModelConnection(asyncio.Protocol):
         self._websocket.send_response(response)
         if response.status_code == 101:
             self.session = self._host.open_session(model, faults)
-            self._serve(self.session)
+            self._follow_up(self.session)
 
     def _admit(self, request: Request, faults: ConnectionFaults) -> str:
         """Return the model asked for; raise _RefusedError as the API would."""
@@ -204,18 +212,25 @@ class ModelConnection(asyncio.Protocol):
         if self._host.tap is not None:
             self._host.tap(session, "in", data.decode("utf-8", "replace"), now)
         session.receive_message(data, now)
-        self._send_pending(session)
+        self._follow_up(session)
 
-    def _send_pending(self, session: ModelSession) -> None:
-        """Send what the session has to say; most audio that arrives changes nothing."""
+    def _follow_up(self, session: ModelSession, *, timer_fired: bool = False) -> None:
+        """Send what the session has to say and wait for what is due next.
+
+        Most audio that arrives changes nothing, and costs nothing here.
+        """
         messages = session.messages_to_send()
         work = session.recognitions_to_do()
-        if messages:
-            self._send(session, messages)
+        if not (messages or work or timer_fired or session.ending):
+            return
+        self._send(session, messages)
         for recognition in work:
             self._listen(recognition)
-        if messages or work or session.ending is not None:
-            self._serve(session)
+        if session.ending is not None:
+            self._end(session.ending)
+        elif not self._closing:
+            due = session.next_timer()
+            self._set_timer(None if due is None else max(0.0, due - self._host.now()))
 
     def _send(self, session: ModelSession, messages: list[str]) -> None:
         tap = self._host.tap
@@ -227,17 +242,9 @@ class ModelConnection(asyncio.Protocol):
             if tap is not None:
                 tap(session, "out", message, self._host.now())
 
-    def _serve(self, session: ModelSession) -> None:
-        """Follow up on a change of the session: its first words, its timer, its end."""
-        self._send(session, session.messages_to_send())
-        if session.ending is not None:
-            self._end(session.ending)
-            return
-        due = session.next_timer()
-        self._set_timer(None if due is None else max(0.0, due - self._host.now()))
-
     def _end(self, ending: Ending) -> None:
         if ending.close_code is None:
+            self._write()
             self.abort()
         else:
             self.close(ending.close_code, ending.reason[:120])
@@ -252,14 +259,13 @@ class ModelConnection(asyncio.Protocol):
 
     def _on_timer(self) -> None:
         session = self.session
-        if session is None:
+        if self._closing or session is None:
+            self.abort()
             return
         session.handle_timer(self._host.now())
         if not session.reading:
             self._transport.pause_reading()
-        self._send_pending(session)
-        if session.ending is None:
-            self._serve(session)
+        self._follow_up(session, timer_fired=True)
         self._write()
 
     def _listen(self, recognition: Recognition) -> None:
@@ -271,6 +277,5 @@ class ModelConnection(asyncio.Protocol):
             return
         text = done.result().text or measured(recognition.speech_ms)
         self.session.transcript_ready(recognition.item_id, text, self._host.now())
-        self._send_pending(self.session)
-        self._serve(self.session)
+        self._follow_up(self.session)
         self._write()

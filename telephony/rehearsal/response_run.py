@@ -130,7 +130,8 @@ class ResponseRun:
         self.audio_started_at = self.due_at
         for index, delta in enumerate(utterance.deltas):
             end_ms = min((index + 1) * utterance.delta_ms, utterance.duration_ms)
-            self._send_words(item, part, utterance.transcript_until(end_ms))
+            # The model writes ahead of its voice.
+            self._send_words(item, part, utterance.transcript_begun(end_ms))
             self._emit("response.output_audio.delta", item, content_index=0, delta=delta)
             self.audio_ms += end_ms - index * utterance.delta_ms
             self._late = utterance.deltas[index + 1 :]

@@ -18,10 +18,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from telephony.base.errors import ConfigError, Problem
+from telephony.base.located_yaml import LocatedYaml, read_yaml
+from telephony.base.schema_problems import did_you_mean, schema_problems
 from telephony.rehearsal.faults import (
     NO_CONNECTION_FAULTS,
     NO_TURN_FAULTS,
@@ -37,9 +46,14 @@ class _Data(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Trigger(_Data):
-    """Exactly one of these: what the answer is to."""
+Occasion = Literal["greeting", "any", "speech", "text", "tool", "idle", "nudge"]
+"""``nudge``: a ``response.create`` with nothing new; ``idle``: the idle timeout fired."""
 
+
+class Trigger(_Data):
+    """What the answer is to: one of these. A plain word in the file is the ``occasion``."""
+
+    occasion: Occasion | None = None
     turn: int | None = Field(None, ge=1)
     """The caller's n-th turn, spoken or typed."""
     heard: str | None = None
@@ -51,15 +65,16 @@ class Trigger(_Data):
     tool: str | None = None
     """The output of this tool arrived."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _from_word(cls, value: Any) -> Any:
+        return {"occasion": value} if isinstance(value, str) else value
+
     @model_validator(mode="after")
     def _one_only(self) -> Trigger:
         if len(self.model_fields_set) != 1:
             raise ValueError("give exactly one of turn, heard, dtmf, text, tool")
         return self
-
-
-Occasion = Literal["greeting", "any", "speech", "text", "tool", "idle", "nudge"]
-"""``nudge``: a ``response.create`` with nothing new; ``idle``: the idle timeout fired."""
 
 
 class ToolCall(_Data):
@@ -80,7 +95,7 @@ def _as_calls(value: Any) -> Any:
 class Turn(_Data):
     """One rule. ``say`` names prompts, or their texts; ``echo`` is the caller's own speech."""
 
-    when: Occasion | Trigger
+    when: Trigger
     say: Annotated[tuple[str, ...], BeforeValidator(_as_tuple)] = ()
     call: Annotated[tuple[ToolCall, ...], BeforeValidator(_as_calls)] = ()
     delay_ms: int = Field(0, ge=0)
@@ -104,17 +119,24 @@ class Scenario(_Data):
     pace: Pace = Pace.model_validate({})
     max_session_s: float = Field(3600.0, gt=0.0)
     faults: ConnectionFaults = NO_CONNECTION_FAULTS
-    turns: tuple[Turn, ...] = Field(min_length=1)
+    turns: tuple[Turn, ...]
+
+    @field_validator("turns")
+    @classmethod
+    def _not_empty(cls, turns: tuple[Turn, ...]) -> tuple[Turn, ...]:
+        if not turns:
+            raise ValueError("a scenario needs at least one turn")
+        return turns
 
 
 def load_scenario(path: Path, prompts: PromptLibrary | None = None) -> Scenario:
-    """Read ``path``; raise ConfigError with every mistake and its line."""
+    """Read ``path``; raise ConfigError with every mistake and its place."""
     try:
-        text = path.read_text("utf-8")
+        text = path.read_bytes()
     except OSError as error:
-        raise ConfigError(
-            [Problem(str(path), 0, 0, "", str(error), "give a readable file")]
-        ) from None
+        reason = error.strerror or str(error)
+        fix = "give the path of a readable file"
+        raise ConfigError([Problem(str(path), 0, 0, "", reason, fix)]) from None
     return parse_scenario(text, str(path), prompts)
 
 
@@ -123,76 +145,32 @@ def shipped_scenario(name: str) -> Scenario:
     return load_scenario(SCENARIO_FOLDER / f"{name}.yaml")
 
 
-def parse_scenario(text: str, file: str, prompts: PromptLibrary | None = None) -> Scenario:
+def parse_scenario(text: str | bytes, file: str, prompts: PromptLibrary | None = None) -> Scenario:
     """Read a scenario from YAML ``text``; ``file`` is named in the errors."""
+    document = read_yaml(text, file)
+    problems = list(document.problems)
+    if document.data is None and problems:
+        raise ConfigError(problems)
+    scenario: Scenario | None = None
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        data = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ConfigError([_syntax_problem(error, file)]) from None
-    try:
-        scenario = Scenario.model_validate(data)
+        scenario = Scenario.model_validate(document.data)
     except ValidationError as error:
-        raise ConfigError(_problems(error, node, file)) from None
-    library = prompts or shipped_prompts()
-    unknown = list(_unknown_prompts(scenario, library, node, file))
-    if unknown:
-        raise ConfigError(unknown)
+        problems += schema_problems(error, document, Scenario)
+    if scenario is not None:
+        problems += _unknown_prompts(scenario, prompts or shipped_prompts(), document)
+    if problems or scenario is None:
+        raise ConfigError(sorted(problems, key=lambda problem: (problem.line, problem.column)))
     return scenario
 
 
-def _syntax_problem(error: yaml.YAMLError, file: str) -> Problem:
-    mark = getattr(error, "problem_mark", None)
-    line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
-    message = getattr(error, "problem", None) or str(error)
-    return Problem(file, line, column, "", f"not YAML: {message}", "correct the syntax")
-
-
-def _problems(error: ValidationError, node: yaml.Node | None, file: str) -> Iterator[Problem]:
-    for details in error.errors(include_url=False):
-        steps = [step for step in details["loc"] if not _is_branch(step)]
-        line, column = _place(node, steps)
-        key = ".".join(map(str, steps))
-        fix = "see telephony/rehearsal/scenario.py for the keys and their values"
-        yield Problem(file, line, column, key, details["msg"], fix)
-
-
-def _is_branch(step: int | str) -> bool:
-    """Tell the parts of an error's path that name a branch of a union, not a key."""
-    text = str(step)
-    return text == "Trigger" or text.startswith(("literal[", "function-", "tuple["))
-
-
-def _place(node: yaml.Node | None, steps: list[int | str]) -> tuple[int, int]:
-    """Return line and column of the deepest node on the way down ``steps``."""
-    for step in steps:
-        child = _child(node, step)
-        if child is None:
-            break
-        node = child
-    if node is None:
-        return 0, 0
-    return node.start_mark.line + 1, node.start_mark.column + 1
-
-
-def _child(node: yaml.Node | None, step: int | str) -> yaml.Node | None:
-    if isinstance(node, yaml.MappingNode):
-        return next((value for key, value in node.value if key.value == step), None)
-    if isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
-        child: yaml.Node = node.value[step]
-        return child
-    return None
-
-
 def _unknown_prompts(
-    scenario: Scenario, prompts: PromptLibrary, node: yaml.Node | None, file: str
+    scenario: Scenario, prompts: PromptLibrary, document: LocatedYaml
 ) -> Iterator[Problem]:
+    known = ["echo", *(prompt.name for prompt in prompts.spoken_by("model"))]
     for index, turn in enumerate(scenario.turns):
         for at, name in enumerate(turn.say):
-            if name == "echo" or prompts.name_of(name):
-                continue
-            line, column = _place(node, ["turns", index, "say", at])
-            known = ", ".join(prompt.name for prompt in prompts.spoken_by("model"))
-            fix = f"say echo or one of {known}"
-            message = f"there is no prompt {name!r}"
-            yield Problem(file, line, column, f"turns.{index}.say", message, fix)
+            if name != "echo" and prompts.name_of(name) is None:
+                path = ("turns", index, "say", at)
+                yield document.problem(
+                    path, f"there is no prompt {name!r}", did_you_mean(name, known)
+                )

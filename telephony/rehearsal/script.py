@@ -8,7 +8,7 @@ from typing import Literal
 
 from telephony.rehearsal.faults import NO_TURN_FAULTS, TurnFaults
 from telephony.rehearsal.prompt_library import PromptLibrary, words
-from telephony.rehearsal.scenario import Scenario, ToolCall, Trigger, Turn
+from telephony.rehearsal.scenario import Scenario, ToolCall, Trigger
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Script:
         if quoted:
             return Cue(say=(quoted,))
         for turn in self._scenario.turns:
-            if _fits(turn, stimulus):
+            if _fits(turn.when, stimulus):
                 say = tuple(self._prompts.name_of(name) or name for name in turn.say)
                 return Cue(say, turn.call, turn.delay_ms, turn.faults)
         return Cue()
@@ -61,24 +61,22 @@ class Script:
         return max(fitting, key=lambda prompt: len(prompt.text)).name if fitting else None
 
 
-def _fits(turn: Turn, stimulus: Stimulus) -> bool:
-    when = turn.when
-    if isinstance(when, Trigger):
-        return _trigger_fits(when, stimulus)
-    # A greeting nobody wrote is silence, not an echo of nothing.
-    return when == stimulus.occasion or (when == "any" and stimulus.occasion != "greeting")
-
-
-def _trigger_fits(trigger: Trigger, stimulus: Stimulus) -> bool:
-    if trigger.turn is not None:
-        return stimulus.occasion in ("speech", "text") and stimulus.turn == trigger.turn
+def _fits(trigger: Trigger, stimulus: Stimulus) -> bool:
+    occasion = stimulus.occasion
+    if trigger.occasion is not None:
+        # A greeting nobody wrote is silence, not an echo of nothing.
+        return trigger.occasion == occasion or (
+            trigger.occasion == "any" and occasion != "greeting"
+        )
     if trigger.tool is not None:
-        return stimulus.occasion == "tool" and stimulus.tool == trigger.tool
+        return occasion == "tool" and stimulus.tool == trigger.tool
+    if trigger.turn is not None:
+        return occasion in ("speech", "text") and stimulus.turn == trigger.turn
     if trigger.heard is not None:
-        return stimulus.occasion in ("speech", "text") and _contains(stimulus.text, trigger.heard)
+        return occasion in ("speech", "text") and _contains(stimulus.text, trigger.heard)
     if trigger.text is not None:
-        return stimulus.occasion == "text" and _contains(stimulus.text, trigger.text)
-    return stimulus.occasion == "text" and trigger.dtmf in _DIGITS.findall(stimulus.text)
+        return occasion == "text" and _contains(stimulus.text, trigger.text)
+    return occasion == "text" and trigger.dtmf in _DIGITS.findall(stimulus.text)
 
 
 def _contains(text: str, phrase: str) -> bool:

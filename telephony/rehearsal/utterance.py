@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -71,6 +71,11 @@ class Utterance:
         """Return the words that are complete after ``audio_ms`` of the audio."""
         # Half a millisecond: rounding must not cost the last word.
         return " ".join(self._words[: bisect_right(self._word_ends_ms, audio_ms + 0.5)])
+
+    def transcript_begun(self, audio_ms: float) -> str:
+        """Return the words that begin before ``audio_ms``."""
+        ended = bisect_left(self._word_ends_ms, audio_ms)
+        return " ".join(self._words[: ended + 1])
 
     def audio_until(self, audio_ms: float) -> bytes:
         samples = round(audio_ms * self.audio_format.sample_rate_hz / 1000)
