@@ -138,6 +138,7 @@ async def test_a_leg_without_a_common_codec_cannot_be_answered() -> None:
         await until(alice.over.is_set)
         assert alice.ended is not None
         assert alice.ended[2] == 488
+        outbound.close()
 
 
 async def test_an_exhausted_port_pool_answers_503() -> None:
