@@ -1,0 +1,56 @@
+"""What can go wrong before a WebSocket to a model is open, and whether to try again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from websockets.exceptions import InvalidURI
+from websockets.http11 import Response
+from websockets.uri import WebSocketURI, parse_uri
+
+from telephony.base.interfaces import ModelUnavailable
+from telephony.realtime.openai_errors import is_hopeless
+from telephony.realtime.wire import object_of, parse_object, text_of
+
+# Trying again with the same key and URL meets the same answer.
+_FATAL_STATUSES = frozenset({400, 401, 402, 403, 404})
+
+
+class ModelConnectError(ModelUnavailable):
+    """The handshake failed. ``status`` is the HTTP status, 0 when there was no HTTP answer."""
+
+    def __init__(self, status: int, reason: str, *, fatal: bool = False) -> None:
+        self.status = status
+        super().__init__(reason, fatal=fatal)
+
+
+def read_url(url: str) -> WebSocketURI:
+    """Parse a ws or wss URL; raises :class:`ModelConnectError`."""
+    try:
+        return parse_uri(url)
+    except (InvalidURI, ValueError) as error:
+        raise ModelConnectError(0, str(error), fatal=True) from None
+
+
+def check_headers(headers: Mapping[str, str]) -> None:
+    """Refuse a value with a line break (a key read from a file, say): it breaks the request."""
+    for name, value in headers.items():
+        if not value.isprintable():
+            raise ModelConnectError(0, f"header {name} holds a control character", fatal=True)
+
+
+def handshake_error(error: Exception | None, otherwise: str) -> ModelConnectError:
+    """Return what the server's refusal means; its body may hold the API's own reason.
+
+    ``otherwise`` is the reason when there was no answer that could be read.
+    """
+    response = getattr(error, "response", None)
+    if not isinstance(response, Response):
+        return ModelConnectError(0, str(error or otherwise))
+    status = response.status_code
+    details = object_of(parse_object(bytes(response.body or b"")) or {}, "error")
+    reason = f"HTTP {status} {response.reason_phrase}".rstrip()
+    if message := text_of(details, "message"):
+        reason = f"{reason}: {message}"
+    fatal = status in _FATAL_STATUSES or is_hopeless(text_of(details, "code"))
+    return ModelConnectError(status, reason, fatal=fatal)
