@@ -1,0 +1,123 @@
+"""pydantic's validation errors as Problems with file, line, column and a remedy."""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from telephony.base.errors import Problem
+from telephony.base.located_yaml import LocatedYaml, Path
+
+_UNKNOWN_KEY = frozenset({"extra_forbidden", "unexpected_keyword_argument"})
+_MISSING_KEY = frozenset({"missing", "missing_argument"})
+
+_EXPECTED = {
+    "list_type": ("a list is expected here", "write one item per line, each after '- '"),
+    "dict_type": ("keys with values are expected here", ""),
+    "model_type": ("keys with values are expected here", ""),
+    "dataclass_type": ("keys with values are expected here", ""),
+    "string_type": ("text is expected here", ""),
+    "string_too_short": ("this is empty", "write a value, or remove the key"),
+    "too_short": ("this is empty", "write a value, or remove the key"),
+    "string_pattern_mismatch": ("one line of printable text is expected here", ""),
+}
+
+
+def schema_problems(
+    error: ValidationError, document: LocatedYaml, schema: Any, prefix: Path = ()
+) -> list[Problem]:
+    """Translate every error of ``schema`` validated on the data under ``prefix``.
+
+    A value that reading the file already complained about is not reported again.
+    """
+    known = {(problem.line, problem.column) for problem in document.problems}
+    out: list[Problem] = []
+    for item in error.errors(include_url=False):
+        problem = _problem(item, document, schema, prefix)
+        if (problem.line, problem.column) not in known:
+            out.append(problem)
+    return out
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return the remedy for an unknown name: the nearest known one, else the whole list."""
+    names = sorted(known)
+    if near := get_close_matches(word, names, n=1, cutoff=0.6):
+        return f"did you mean {near[0]}?"
+    return f"known here: {', '.join(names)}" if names else ""
+
+
+def _problem(item: Any, document: LocatedYaml, schema: Any, prefix: Path) -> Problem:
+    kind: str = item["type"]
+    location: Path = item["loc"]
+    path = prefix + location
+    if kind in _UNKNOWN_KEY:
+        name = str(location[-1])
+        fix = did_you_mean(name, known_keys(schema, location[:-1]))
+        return document.problem(path, f"unknown key {name!r}", fix, at_key=True)
+    if kind in _MISSING_KEY:
+        return document.problem(path[:-1], f"the key {location[-1]!r} is missing", "add it")
+    message, fix = _value_message(item, document, path)
+    return document.problem(path, message, fix)
+
+
+def _value_message(item: Any, document: LocatedYaml, path: Path) -> tuple[str, str]:
+    scalar = document.place(path).scalar
+    kind: str = item["type"]
+    if kind == "string_type" and scalar is not None and scalar.reading:
+        if scalar.value is None:
+            return scalar.reading, "write a value, or remove the key"
+        return scalar.reading, f'put it in quotes: "{scalar.text}"'
+    if kind == "value_error":
+        reason, _, fix = str(item["ctx"]["error"]).partition("\nfix: ")
+        return reason, fix
+    if kind in _EXPECTED:
+        return _EXPECTED[kind]
+    message = item["msg"].replace("Input should", "this should")
+    if scalar is not None and isinstance(scalar.value, str):
+        return f"{message}, not the text {scalar.text!r}", ""
+    return message, ""
+
+
+def known_keys(schema: Any, location: Path) -> list[str]:
+    """Return the keys that ``schema`` knows at ``location``; empty where any key may stand."""
+    for step in location:
+        fields = _fields(schema)
+        if isinstance(step, str) and step in fields:
+            schema = fields[step]
+        else:
+            schema = _element(schema)
+    return list(_fields(schema))
+
+
+def _fields(schema: Any) -> Mapping[str, Any]:
+    schema = _unwrap(schema)
+    if isinstance(schema, type) and issubclass(schema, BaseModel):
+        return {
+            field.alias or name: field.annotation for name, field in schema.model_fields.items()
+        }
+    if hasattr(schema, "__dataclass_fields__"):
+        return typing.get_type_hints(schema)
+    return {}
+
+
+def _element(schema: Any) -> Any:
+    arguments = [item for item in typing.get_args(_unwrap(schema)) if item is not Ellipsis]
+    return arguments[-1] if arguments else None
+
+
+def _unwrap(schema: Any) -> Any:
+    """Strip ``Annotated`` and ``| None``."""
+    while True:
+        origin = typing.get_origin(schema)
+        if origin is typing.Annotated:
+            schema = typing.get_args(schema)[0]
+        elif origin in (typing.Union, types.UnionType):
+            schema = next(i for i in typing.get_args(schema) if i is not type(None))
+        else:
+            return schema

@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+from typing import Annotated
+
+import pytest
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+
+from telephony.base.located_yaml import read_yaml
+from telephony.base.schema_problems import did_you_mean, known_keys, schema_problems
+
+
+class Inner(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+    port: Annotated[int, Field(ge=1)] = 5060
+    name: str = ""
+    names: Annotated[list[str], BeforeValidator(lambda v: v if isinstance(v, list) else [v])] = (
+        Field(default_factory=list)
+    )
+
+    @field_validator("name")
+    @classmethod
+    def _no_spaces(cls, value: str) -> str:
+        if " " in value:
+            raise ValueError("a name has no spaces\nfix: write a_b")
+        return value
+
+
+class Outer(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+    inner: Inner | None = None
+    items: list[Inner] = Field(default_factory=list)
+    by_name: dict[str, Inner] = Field(default_factory=dict)
+    needed: int
+
+
+def problems(text: str) -> list[str]:
+    document = read_yaml(text, "f")
+    with pytest.raises(ValidationError) as caught:
+        Outer.model_validate(document.data)
+    found = schema_problems(caught.value, document, Outer)
+    return [str(problem).replace("\n    fix: ", " | ") for problem in found]
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (
+            "needed: 1\ninner:\n  prot: 3\n",
+            "f:3:3: inner.prot: unknown key 'prot' | did you mean port?",
+        ),
+        (
+            "needed: 1\nitems:\n  - zzz: 3\n",
+            "f:3:5: items[0].zzz: unknown key 'zzz' | known here: name, names, port",
+        ),
+        (
+            "needed: 1\nby_name:\n  x: {nmae: y}\n",
+            "f:3:7: by_name.x.nmae: unknown key 'nmae' | did you mean name?",
+        ),
+        ("inner: {}\n", "f:1:1: the key 'needed' is missing | add it"),
+        (
+            "needed: 1\ninner: {name: 15550100}\n",
+            "f:2:15: inner.name: YAML read this number as the integer 15550100"
+            ' | put it in quotes: "15550100"',
+        ),
+        (
+            "needed: 1\ninner: {name: no}\n",
+            "f:2:15: inner.name: YAML reads the word no as the boolean false"
+            ' | put it in quotes: "no"',
+        ),
+        (
+            "needed: 1\ninner:\n  name:\n",
+            "f:3:8: inner.name: nothing was written here | write a value, or remove the key",
+        ),
+        (
+            "needed: 1\ninner: {names: 5}\n",
+            'f:2:16: inner.names: YAML read this number as the integer 5 | put it in quotes: "5"',
+        ),
+        (
+            "needed: 1\ninner: {name: [x]}\n",
+            "f:2:15: inner.name: text is expected here",
+        ),
+        (
+            "needed: 1\ninner: {port: high}\n",
+            "f:2:15: inner.port: this should be a valid integer, not the text 'high'",
+        ),
+        (
+            "needed: 1\ninner: {port: 0}\n",
+            "f:2:15: inner.port: this should be greater than or equal to 1",
+        ),
+        ("needed: 1\ninner: {name: a b}\n", "f:2:15: inner.name: a name has no spaces | write a_b"),
+        (
+            "needed: 1\nitems: x\n",
+            "f:2:8: items: a list is expected here | write one item per line, each after '- '",
+        ),
+        ("needed: 1\ninner: 5\n", "f:2:8: inner: keys with values are expected here"),
+    ],
+)
+def test_every_kind_of_mistake(text: str, problem: str) -> None:
+    assert problems(text) == [problem]
+
+
+def test_what_reading_already_reported_is_not_reported_again() -> None:
+    assert problems("needed: 1\ninner: {port: 0x10, name: 7}\n") == [
+        'f:2:27: inner.name: YAML read this number as the integer 7 | put it in quotes: "7"'
+    ]
+
+
+def test_a_prefix_places_a_part_of_a_document() -> None:
+    document = read_yaml("- a\n- {prot: 1}\n", "f")
+    with pytest.raises(ValidationError) as caught:
+        Inner.model_validate(document.data[1])
+    (problem,) = schema_problems(caught.value, document, Inner, (1,))
+    assert (problem.line, problem.key) == (2, "[1].prot")
+
+
+def test_known_keys_of_places_where_anything_may_stand() -> None:
+    assert known_keys(Outer, ("by_name",)) == []
+    assert known_keys(Outer, ("needed", "x")) == []
+    assert known_keys(Outer, ("items", 3)) == ["port", "name", "names"]
+
+
+def test_did_you_mean() -> None:
+    assert did_you_mean("rehersal", ["rehearsal", "openai"]) == "did you mean rehearsal?"
+    assert did_you_mean("x", ["b", "a"]) == "known here: a, b"
+    assert did_you_mean("x", []) == ""
