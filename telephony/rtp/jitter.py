@@ -102,8 +102,6 @@ class JitterBuffer:
     def packets_held(self) -> int:
         return len(self._packets)
 
-    # Arrival
-
     def push(self, packet: RtpPacket, now: float) -> None:
         """Take a packet of audio; its payload is not empty."""
         self.stats.received += 1
@@ -198,7 +196,6 @@ class JitterBuffer:
         return expected, transit + jump
 
     def _end_underrun(self, sequence: int, transit: float, now: float) -> None:
-        """Learn from the first audio after a pop that found nothing."""
         lateness = transit - self._estimate.base
         if self._credit > self._idle and abs(lateness) > self._maximum:
             # The sender's clock stood still, or the path changed, while nothing came.
@@ -228,15 +225,15 @@ class JitterBuffer:
     def _receive_stray(self, packet: RtpPacket, step: int, now: float) -> None:
         near = -_MAX_MISORDER_PACKETS <= step <= 0
         first = self._restart.observe(packet, far=not near)
+        count = 1 if first is None else -1  # `first` had been counted, and is taken after all
+        if near:
+            self.stats.duplicate += count
+        else:
+            self.stats.discarded += count
         if first is not None:
             self._start(first, now)
-            self.push(packet, now)
-            # Both had been counted; what the first was counted as stands.
             self.stats.received -= 1
-        elif near:
-            self.stats.duplicate += 1
-        else:
-            self.stats.discarded += 1
+            self.push(packet, now)
 
     def _drop_oldest(self) -> None:
         """Keep the buffer bounded while nobody pops."""
@@ -245,27 +242,21 @@ class JitterBuffer:
         self._discard_next()
         self.stats.overflow += 1
 
-    # Departure
-
     def pop(self, now: float) -> RtpPacket | Lost | Gap | None:
         """Return what is due at ``now``; see the class."""
-        estimate = self._estimate
         entry = self._packets.get(self._next)
         if entry is not None:
             timestamp, packet = entry
-            delay = now * self._rate - timestamp - estimate.base
-            if (
-                timestamp == self._next_timestamp
-                and self._floor <= delay <= self._ceiling
-                and packet is not None
-            ):
-                del self._packets[self._next]
-                self._next += 1
-                self._next_timestamp = timestamp + len(packet.payload)
-                self._delay = delay
-                self._credit = 0
-                self._in_silence = False
-                return packet
+            if timestamp == self._next_timestamp and packet is not None:
+                delay = now * self._rate - timestamp - self._estimate.base
+                if self._floor <= delay <= self._ceiling:
+                    del self._packets[self._next]
+                    self._next += 1
+                    self._next_timestamp = timestamp + len(packet.payload)
+                    self._delay = delay
+                    self._credit = 0
+                    self._in_silence = False
+                    return packet
         return self._pop_irregular(now)
 
     def _pop_irregular(self, now: float) -> RtpPacket | Lost | Gap | None:
@@ -290,7 +281,6 @@ class JitterBuffer:
         return now * self._rate - timestamp - self._estimate.base
 
     def _pass_silence(self) -> None:
-        """Step over packets that hold a place in the sequence only."""
         entry = self._packets.get(self._next)
         while entry is not None and entry[1] is None:
             del self._packets[self._next]
@@ -299,7 +289,6 @@ class JitterBuffer:
             entry = self._packets.get(self._next)
 
     def _fill(self) -> Gap | None:
-        """Let one ptime pass without audio; the playout point stays, so the delay grows."""
         if self._next_timestamp != _UNKNOWN:
             self._credit += self._pull
             self.stats.underruns += not self._in_silence
@@ -309,12 +298,16 @@ class JitterBuffer:
         return self._gap
 
     def _pop_first(self, now: float) -> RtpPacket | Gap | None:
-        """Start, once the first packet has waited for the target."""
         sequence = min(self._packets)
         timestamp = self._packets[sequence][0]
-        if self._delay_of(timestamp, now) < self._estimate.target:
+        delay = self._delay_of(timestamp, now)
+        if delay < self._estimate.target:
             return self._fill()
         self._give_up(sequence)
+        self._next_timestamp = timestamp
+        self._shrunk_at = now
+        if delay > self._maximum:
+            self._shorten(delay, now)
         return self._take(now)
 
     def _pop_hole(self, now: float) -> RtpPacket | Lost | Gap | None:
@@ -374,8 +367,6 @@ class JitterBuffer:
         self._next = sequence
         if self._next_timestamp != _UNKNOWN:
             self._next_timestamp += missing * self._frame
-
-    # Shorter delay
 
     def _shorten(self, delay: float, now: float) -> None:
         """Drop what is too old: at once beyond the maximum, else one frame now and then."""

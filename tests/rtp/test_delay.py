@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+from random import Random
+
+from telephony.rtp.delay import DelayEstimate
+
+
+def estimate() -> DelayEstimate:
+    return DelayEstimate(160, 320, 1600, 8000)
+
+
+def feed(delay: DelayEstimate, *transits: float) -> None:
+    for transit in transits:
+        delay.observe(transit)
+
+
+def test_the_fastest_packet_is_the_base_at_once() -> None:
+    delay = estimate()
+    delay.restart(500)
+    feed(delay, 480, 510, 300)
+    assert delay.base == 300
+
+
+def test_the_base_rises_when_the_fast_packets_are_some_seconds_old() -> None:
+    delay = estimate()
+    delay.restart(0)
+    feed(delay, *[100.0] * 200)
+    assert delay.base == 100
+
+
+def test_the_target_is_the_98th_percentile_in_steps_of_5_ms() -> None:
+    delay = estimate()
+    delay.restart(0)
+    for index in range(3200):
+        delay.observe(400 if index % 10 == 0 else 0)
+    assert 400 <= delay.target <= 480
+
+
+def test_rare_stragglers_do_not_count() -> None:
+    delay = estimate()
+    delay.restart(0)
+    for index in range(3200):
+        delay.observe(1500 if index % 200 == 0 else 0)
+    assert delay.target == 160
+
+
+def test_a_step_within_the_maximum_moves_the_base_and_not_the_target() -> None:
+    delay = estimate()
+    delay.restart(0)
+    feed(delay, *[0.0] * 320, *[800.0] * 200)
+    assert delay.base == 800
+    assert delay.target < 320
+
+
+def test_a_step_beyond_the_maximum_moves_the_base_after_100_ms() -> None:
+    delay = estimate()
+    delay.restart(0)
+    feed(delay, *[0.0] * 100, *[24_000.0] * 6)
+    assert delay.base == 24_000
+    assert delay.target < 320
+
+
+def test_a_burst_after_a_stall_is_no_step() -> None:
+    delay = estimate()
+    delay.restart(0)
+    feed(delay, *[0.0] * 100, *(4000 - 160 * index for index in range(25)), *[0.0] * 32)
+    assert delay.base == 0
+    assert delay.target < 320
+
+
+def test_a_late_packet_raises_the_target_by_one_frame_at_most() -> None:
+    delay = estimate()
+    delay.came_late(1200)
+    assert delay.target == 480
+    delay.came_late(500)
+    assert delay.target == 500
+    delay.came_late(100)
+    assert delay.target == 500
+
+
+def test_the_weights_stay_finite_over_a_day() -> None:
+    delay = estimate()
+    delay.restart(0)
+    random = Random(1)
+    noise = [random.uniform(0, 80) for _ in range(1000)]
+    for _ in range(50):
+        feed(delay, *noise)
+    delay._weight = 9e8
+    feed(delay, *noise)
+    assert delay._weight < 1e9
+    assert delay.target == 160
