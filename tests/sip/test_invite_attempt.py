@@ -1,0 +1,239 @@
+"""Our INVITE: progress, answers, forks, CANCEL and its races."""
+
+from __future__ import annotations
+
+import pytest
+
+from telephony.base.errors import LocalProtocolError
+from telephony.sip.config import UserAgentConfig
+from telephony.sip.events import CallAnswered, CallFailed, CallProgressed, LegEnded
+from tests.sip.wire import OTHER_SDP, SDP, HandPeer, body, header, headers, lines, tag
+
+
+def test_the_invite_has_what_section_8_1_1_asks_for() -> None:
+    peer = HandPeer()
+    leg_id = peer.agent.invite(
+        "sip:far@192.0.2.20",
+        '"Bot" <sip:bot@example.com>',
+        SDP,
+        peer.flow,
+        0.0,
+        (("X-Call", "1"),),
+        to="sip:+15550100@example.com",
+    )
+    (invite,) = peer.sent()
+    assert invite.startswith(b"INVITE sip:far@192.0.2.20 SIP/2.0\r\n")
+    assert header(invite, "From") == f'"Bot" <sip:bot@example.com>;tag={leg_id}'
+    assert header(invite, "To") == "<sip:+15550100@example.com>"
+    assert header(invite, "Via").startswith("SIP/2.0/UDP 192.0.2.10:5060;branch=z9hG4bK")
+    assert header(invite, "Via").endswith(";rport")
+    assert header(invite, "Max-Forwards") == "70"
+    assert header(invite, "Contact") == "<sip:192.0.2.10:5060>"
+    assert header(invite, "X-Call") == "1"
+    assert body(invite) == SDP
+
+
+def test_a_call_answered() -> None:
+    peer = HandPeer()
+    leg_id, invite = peer.calling()
+    assert peer.send(peer.response(invite, 100)) == []
+    peer.send(peer.response(invite, 180))
+    peer.send(peer.response(invite, 183, sdp=OTHER_SDP))
+    ok = peer.response(invite, 200, sdp=OTHER_SDP)
+    (ack,) = peer.send(ok)
+    assert ack.startswith(b"ACK sip:far@192.0.2.20:5060 SIP/2.0\r\n")
+    assert header(ack, "CSeq") == "1 ACK"
+    assert header(ack, "Via") != header(invite, "Via")
+    assert header(ack, "To").endswith(";tag=far")
+    assert peer.events() == [
+        CallProgressed(leg_id, 180, None),
+        CallProgressed(leg_id, 183, OTHER_SDP),
+        CallAnswered(leg_id, OTHER_SDP),
+    ]
+    assert peer.send(ok) == [ack]
+    assert peer.events() == []
+
+
+def test_a_repeated_200_is_acknowledged_after_the_bye_too() -> None:
+    peer = HandPeer()
+    leg_id, invite = peer.calling()
+    ok = peer.response(invite, 200, sdp=OTHER_SDP)
+    (ack,) = peer.send(ok)
+    peer.agent.bye(leg_id, 0.0)
+    (bye,) = peer.sent()
+    peer.send(peer.response(bye, 200))
+    assert not peer.agent.dialogs
+    assert peer.send(ok) == [ack]
+    peer.assert_drained()
+
+
+def test_a_refusal_is_acknowledged_in_the_transaction() -> None:
+    peer = HandPeer()
+    leg_id, invite = peer.calling()
+    refusal = peer.response(invite, 486)
+    (ack,) = peer.send(refusal)
+    assert header(ack, "Via") == header(invite, "Via")
+    assert header(ack, "To") == header(refusal, "To")
+    assert ack.startswith(b"ACK sip:far@192.0.2.20 SIP/2.0\r\n")
+    (event,) = peer.events()
+    assert event == CallFailed(leg_id, 486, "Whatever")
+    assert event.headers["call-id"] == header(invite, "Call-ID")
+    assert peer.send(refusal) == [ack]
+    peer.assert_drained()
+
+
+def test_no_answer_at_all_is_408() -> None:
+    peer = HandPeer()
+    leg_id, invite = peer.calling()
+    assert peer.wait(33) == [invite] * 6
+    assert peer.events() == [CallFailed(leg_id, 408, "Request Timeout")]
+    peer.assert_drained()
+
+
+def test_a_broken_transport_is_503() -> None:
+    peer = HandPeer(transport="tcp")
+    leg_id, _ = peer.calling()
+    peer.agent.transport_failed(peer.flow, 1.0)
+    assert peer.events() == [CallFailed(leg_id, 503, "Service Unavailable")]
+    peer.assert_drained()
+
+
+def test_delayed_offer_is_answered_in_the_ack() -> None:
+    peer = HandPeer()
+    leg_id, invite = peer.calling(sdp=None)
+    assert body(invite) == b""
+    ok = peer.response(invite, 200, sdp=OTHER_SDP)
+    assert peer.send(ok) == []
+    assert peer.events() == [CallAnswered(leg_id, OTHER_SDP)]
+    assert peer.send(ok) == []
+    assert peer.agent.answer_offer(leg_id, SDP, 1.0)
+    (ack,) = peer.sent()
+    assert (lines([ack]), body(ack)) == (["ACK"], SDP)
+    assert peer.send(ok) == [ack]
+
+
+@pytest.mark.parametrize("refuse", [True, False])
+def test_delayed_offer_refused_is_acknowledged_and_ended(refuse: bool) -> None:
+    peer = HandPeer()
+    leg_id, invite = peer.calling(sdp=None)
+    peer.send(peer.response(invite, 200, sdp=OTHER_SDP))
+    peer.events()
+    if refuse:
+        peer.agent.refuse_offer(leg_id, 488, 1.0)
+    else:
+        peer.agent.bye(leg_id, 1.0)
+    assert lines(peer.sent()) == ["ACK", "BYE"]
+    assert peer.events() == [LegEnded(leg_id, "local")]
+
+
+def test_extra_forks_are_acknowledged_and_ended() -> None:
+    peer = HandPeer()
+    leg_id, invite = peer.calling()
+    peer.send(peer.response(invite, 180, to_tag="one"))
+    peer.send(peer.response(invite, 180, to_tag="two"))
+    peer.send(peer.response(invite, 200, to_tag="two", sdp=OTHER_SDP))
+    late = peer.response(invite, 200, to_tag="one", sdp=OTHER_SDP)
+    ack, bye = peer.send(late)
+    assert lines([ack, bye]) == ["ACK", "BYE"]
+    assert header(bye, "To").endswith(";tag=one")
+    assert peer.send(late) == [ack]
+    assert len(peer.agent.dialogs) == 1
+    assert peer.agent.stats.extra_forks_ended == 1
+    assert [type(e) for e in peer.events()] == [CallProgressed, CallProgressed, CallAnswered]
+    assert leg_id in peer.agent.legs
+
+
+class TestCancel:
+    def test_waits_for_a_provisional_response(self) -> None:
+        peer = HandPeer()
+        leg_id, invite = peer.calling()
+        assert peer.agent.cancel(leg_id, 0.0)
+        assert peer.sent() == []
+        (cancel,) = peer.send(peer.response(invite, 180))
+        assert lines([cancel]) == ["CANCEL"]
+        assert header(cancel, "CSeq") == "1 CANCEL"
+        for name in ("Via", "From", "To", "Call-ID"):
+            assert headers(cancel, name) == headers(invite, name)
+        assert peer.send(peer.response(cancel, 200)) == []
+        assert lines(peer.send(peer.response(invite, 487))) == ["ACK"]
+        assert peer.events() == [CallFailed(leg_id, 487, "Request Terminated")]
+        peer.assert_drained()
+
+    def test_crossing_the_200_ends_the_call_with_bye(self) -> None:
+        peer = HandPeer()
+        leg_id, invite = peer.calling()
+        peer.send(peer.response(invite, 180))
+        peer.agent.cancel(leg_id, 0.0)
+        sent = peer.sent() + peer.send(peer.response(invite, 200, sdp=OTHER_SDP))
+        assert lines(sent) == ["CANCEL", "ACK", "BYE"]
+        assert peer.events()[1:] == [CallFailed(leg_id, 487, "Request Terminated")]
+        peer.assert_drained()
+
+    def test_when_just_answered_is_a_bye(self) -> None:
+        peer = HandPeer()
+        leg_id, _ = peer.called()
+        peer.agent.cancel(leg_id, 0.0)
+        assert lines(peer.sent()) == ["BYE"]
+        assert peer.events() == [LegEnded(leg_id, "local")]
+
+    def test_bye_of_a_ringing_call_is_a_cancel(self) -> None:
+        peer = HandPeer()
+        leg_id, invite = peer.calling()
+        peer.send(peer.response(invite, 180))
+        peer.agent.bye(leg_id, 0.0)
+        assert lines(peer.sent()) == ["CANCEL"]
+
+    def test_repeated_is_sent_once(self) -> None:
+        peer = HandPeer()
+        leg_id, invite = peer.calling()
+        peer.send(peer.response(invite, 180))
+        peer.agent.cancel(leg_id, 0.0)
+        peer.agent.cancel(leg_id, 0.0)
+        assert lines(peer.sent()) == ["CANCEL"]
+        assert peer.send(peer.response(invite, 180)) == []
+
+    def test_without_any_final_response_is_given_up_after_64_t1(self) -> None:
+        peer = HandPeer()
+        leg_id, invite = peer.calling()
+        peer.send(peer.response(invite, 180))
+        peer.events()
+        peer.agent.cancel(leg_id, 0.0)
+        peer.wait(33)
+        assert peer.events() == [CallFailed(leg_id, 487, "Request Terminated")]
+        peer.assert_drained()
+
+
+def test_endless_ringing_is_cancelled_as_408() -> None:
+    peer = HandPeer(UserAgentConfig(ring_timeout_s=10))
+    leg_id, invite = peer.calling()
+    peer.send(peer.response(invite, 180))
+    assert "CANCEL" in lines(peer.wait(10.1))
+    peer.send(peer.response(invite, 487))
+    assert peer.events()[1:] == [CallFailed(leg_id, 408, "Request Timeout")]
+    peer.assert_drained()
+
+
+@pytest.mark.parametrize(
+    ("uri", "caller"),
+    [
+        ("nothing", "sip:a@b"),
+        ("sip:a@b", "nothing"),
+        ("sip:a@b\r\nX: y", "sip:a@b"),
+        ("sip:a@b", '"x\r\nVia: y" <sip:a@b>'),
+    ],
+)
+def test_addresses_that_would_break_the_message_raise(uri: str, caller: str) -> None:
+    peer = HandPeer()
+    with pytest.raises(LocalProtocolError):
+        peer.agent.invite(uri, caller, SDP, peer.flow, 0.0)
+    assert not peer.agent.legs
+    assert peer.agent.next_timer() is None
+
+
+def test_early_media_of_an_unknown_kind_is_no_sdp() -> None:
+    peer = HandPeer()
+    leg_id, invite = peer.calling()
+    progress = peer.response(invite, 183, sdp=b"<x/>").replace(b"application/sdp", b"text/xml")
+    peer.send(progress)
+    assert peer.events() == [CallProgressed(leg_id, 183, None)]
+    assert tag(header(progress, "To")) == "far"
