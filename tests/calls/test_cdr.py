@@ -1,0 +1,192 @@
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+import structlog
+
+from telephony.base.errors import LocalProtocolError
+from telephony.base.interfaces import LegFacts, MediaStats
+from telephony.calls import cause
+from telephony.calls.call import Call
+from telephony.calls.cdr import Cdr, CdrFile, cdr_of
+from telephony.calls.uplink import UplinkStats
+
+FACTS = LegFacts(
+    sip_call_id="abc@10.0.0.1",
+    called="+15555550100",
+    caller="+15555550199",
+    caller_name="Ada",
+    source_ip="10.0.0.1",
+    transport="udp",
+    trunk="",
+    headers={},
+)
+ENDED = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+class NoMedia:
+    facts = FACTS
+
+    @property
+    def media(self) -> Any:
+        raise LocalProtocolError("media was not negotiated")
+
+
+def media_leg() -> Any:
+    stats = MediaStats(packets_received=500, packets_lost=2, jitter_buffer_delay_ms=41.23456)
+    return SimpleNamespace(facts=FACTS, media=SimpleNamespace(encoding="pcmu", stats=lambda: stats))
+
+
+def conversation(latencies_s: list[float]) -> Any:
+    stats = SimpleNamespace(
+        responses=3,
+        barge_ins=2,
+        barge_in_s=[0.012, 0.019],
+        latencies=[SimpleNamespace(total_s=latency) for latency in latencies_s],
+        input_tokens=100,
+        output_tokens=40,
+    )
+    uplink = SimpleNamespace(stats=UplinkStats(appends_dropped=3, held_ms_dropped=100))
+    return SimpleNamespace(
+        bridge=SimpleNamespace(stats=stats, uplink=uplink), link=SimpleNamespace(reconnects=1)
+    )
+
+
+def call(**changes: Any) -> Call:
+    values: dict[str, Any] = {
+        "call_id": "c1",
+        "leg": media_leg(),
+        "route": SimpleNamespace(extension="main", agent="front-desk"),
+        "services": SimpleNamespace(agents={"front-desk": SimpleNamespace(append_ms=60)}),
+        "conversation": conversation([0.9, 0.5, 0.7]),
+        "ending": cause.CALLER_HUNG_UP,
+        "received_at": 1000.0,
+        "answered_at": 1000.25,
+        "ended_at": 1010.0,
+        "setup_s": 0.25,
+        "result": "answered",
+    }
+    return cast(Call, SimpleNamespace(**(values | changes)))
+
+
+def test_an_answered_call() -> None:
+    cdr = cdr_of(call(), 1010.5, ENDED, Path("recordings/c1.wav"))
+    assert (cdr.received_at, cdr.answered_at, cdr.ended_at) == (
+        "2026-01-02T03:03:54.500Z",
+        "2026-01-02T03:03:54.750Z",
+        "2026-01-02T03:04:04.500Z",
+    )
+    assert (cdr.setup_s, cdr.talk_s, cdr.status) == (0.25, 9.75, 200)
+    assert (cdr.result, cdr.cause, cdr.ended_by) == ("answered", "caller_hung_up", "caller")
+    assert (cdr.rule, cdr.agent, cdr.codec) == ("main", "front-desk", "pcmu")
+    assert (cdr.turns, cdr.turn_latency_p50_ms, cdr.turn_latency_max_ms) == (3, 700, 900)
+    assert (cdr.barge_ins, cdr.barge_in_max_ms, cdr.model_reconnects) == (2, 19, 1)
+    assert cdr.model_audio_dropped_ms == 280
+    assert cdr.recording == "recordings/c1.wav"
+
+
+def test_a_refused_call_has_no_media_and_no_conversation() -> None:
+    cdr = cdr_of(
+        call(
+            leg=NoMedia(),
+            route=None,
+            conversation=None,
+            ending=cause.NO_ROUTE,
+            answered_at=None,
+            setup_s=None,
+            result="rejected",
+        ),
+        1010.0,
+        ENDED,
+    )
+    assert (cdr.answered_at, cdr.talk_s, cdr.status) == (None, 0.0, 404)
+    assert (cdr.codec, cdr.rule, cdr.agent, cdr.turns) == (None, None, None, 0)
+
+
+def test_a_call_without_an_ending_was_our_mistake() -> None:
+    cdr = cdr_of(call(ending=None, ended_at=None), 1010.0, ENDED)
+    assert (cdr.cause, cdr.ended_by, cdr.ended_at) == (
+        "internal_error",
+        "error",
+        "2026-01-02T03:04:05.000Z",
+    )
+
+
+def test_no_turn_has_no_latency() -> None:
+    cdr = cdr_of(call(conversation=conversation([])), 1010.0, ENDED)
+    assert (cdr.turns, cdr.turn_latency_p50_ms, cdr.turn_latency_max_ms) == (0, None, None)
+
+
+def test_the_file_has_everything_on_one_line() -> None:
+    line = cdr_of(call(), 1010.0, ENDED).to_json()
+    assert "\n" not in line
+    record = json.loads(line)
+    assert record["caller"] == "+15555550199"
+    assert record["media"]["packets_received"] == 500
+
+
+def test_the_log_line_is_flat_and_says_only_what_happened() -> None:
+    fields = cdr_of(call(), 1010.0, ENDED).to_log_fields()
+    assert fields["packets_received"] == 500
+    assert fields["jitter_buffer_delay_ms"] == 41.235
+    assert fields["call"] == "c1"
+    assert not {"trunk", "recording", "packets_late", "media"} & set(fields)
+    assert all(not isinstance(value, dict) for value in fields.values())
+
+
+def records(path: Path) -> list[str]:
+    return [json.loads(line)["call"] for line in path.read_text().splitlines()]
+
+
+def some_cdr(call_id: str) -> Cdr:
+    return cdr_of(call(call_id=call_id), 1010.0, ENDED)
+
+
+def test_records_are_appended_in_order(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "cdr.jsonl"
+    for run in (("a", "b"), ("c",)):
+        file = CdrFile(path)
+        for call_id in run:
+            file.append(some_cdr(call_id))
+        file.close()
+    assert records(path) == ["a", "b", "c"]
+
+
+def test_the_file_may_be_moved_away(tmp_path: Path) -> None:
+    path = tmp_path / "cdr.jsonl"
+    file = CdrFile(path)
+    file.append(some_cdr("a"))
+    file._writer.submit(path.rename, tmp_path / "cdr.jsonl.1").result()
+    file.append(some_cdr("b"))
+    file.close()
+    assert records(tmp_path / "cdr.jsonl.1") == ["a"]
+    assert records(path) == ["b"]
+
+
+def test_a_caller_name_in_broken_text_is_written_all_the_same(tmp_path: Path) -> None:
+    facts = LegFacts("id", "1", "2", "caf\udce9", "10.0.0.1", "udp", "", {})
+    file = CdrFile(tmp_path / "cdr.jsonl")
+    file.append(cdr_of(call(leg=SimpleNamespace(facts=facts, media=media_leg().media)), 0, ENDED))
+    file.close()
+    assert file.written == 1
+    assert "caf" in json.loads((tmp_path / "cdr.jsonl").read_text())["caller_name"]
+
+
+def test_a_record_that_can_not_be_written_is_in_the_log(tmp_path: Path) -> None:
+    file = CdrFile(tmp_path)
+    with structlog.testing.capture_logs() as logs:
+        file.append(some_cdr("a"))
+        file.close()
+    assert (file.written, file.failed) == (0, 1)
+    assert logs[0]["event"] == "cdr.lost"
+    assert logs[0]["call"] == "a"
+
+
+@pytest.mark.parametrize("field", ["caller", "called"])
+def test_numbers_are_under_keys_that_logs_mask(field: str) -> None:
+    assert field in cdr_of(call(), 1010.0, ENDED).to_log_fields()
