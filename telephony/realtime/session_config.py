@@ -6,7 +6,7 @@ the leg and ``media.model_format`` decide them when the session begins.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -227,6 +227,14 @@ class SessionConfig(_Frozen):
             return cls.model_validate(dict(values))
         except ValidationError as error:
             raise InvalidSessionConfig(explain(error, values, _known_keys())) from None
+
+    def with_tools(self, tools: Iterable[SessionTool]) -> SessionConfig:
+        """Return the same settings with more tools; raises ValueError for a name in use."""
+        together = (*self.tools, *tools)
+        names = [tool.name for tool in together if isinstance(tool, FunctionTool)]
+        if twice := {name for name in names if names.count(name) > 1}:
+            raise ValueError(f"tools: the name {sorted(twice)[0]!r} is used twice")
+        return self.model_copy(update={"tools": together})
 
     @property
     def responds_by_itself(self) -> bool:
