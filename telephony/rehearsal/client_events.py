@@ -126,24 +126,16 @@ ClientEvent = Annotated[
 _CLIENT_EVENT: TypeAdapter[Any] = TypeAdapter(ClientEvent)
 _NEW_ITEM: TypeAdapter[Any] = TypeAdapter(NewItem)
 
-# pydantic puts the chosen branch of a union into the path of an error; the API does not.
-_BRANCHES = frozenset(
-    name.lower()
-    for name in (
-        *("audio/pcm", "audio/pcmu", "audio/pcma", "server_vad", "semantic_vad", "function", "mcp"),
-        *("message", "function_call", "function_call_output", "Voice", "VoiceId", "Tracing"),
-        *("input_text", "output_text", "input_audio", "output_audio", "input_image"),
-        *("RetentionRatio", "int", "constrained-int"),
-    )
-)
-
 
 def parse_client_event(message: Wire) -> Any:
     """Return the event model; raise ClientError with code and param as the API has them."""
     try:
         return _CLIENT_EVENT.validate_python(message)
     except ValidationError as error:
-        raise _client_error(error, skip=1) from None
+        refusal = _client_error(error, message)
+    if refusal.param == "type":
+        raise ClientError("invalid_event", str(refusal), "type")
+    raise refusal
 
 
 def parse_new_item(item: Wire) -> MessageItem | FunctionCallItem | FunctionOutputItem:
@@ -152,16 +144,22 @@ def parse_new_item(item: Wire) -> MessageItem | FunctionCallItem | FunctionOutpu
         parsed: MessageItem | FunctionCallItem | FunctionOutputItem
         parsed = _NEW_ITEM.validate_python(item)
     except ValidationError as error:
-        raise _client_error(error, skip=0) from None
+        raise _client_error(error, item) from None
     return parsed
 
 
-def _client_error(error: ValidationError, skip: int) -> ClientError:
+def strictly(model: type[_Model], value: Any) -> _Model:
+    """Return ``value`` as ``model`` or raise ClientError."""
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        raise _client_error(error, value) from None
+
+
+def _client_error(error: ValidationError, value: Any) -> ClientError:
     details = error.errors(include_url=False)[0]
     kind = details["type"]
-    if kind in ("union_tag_invalid", "union_tag_not_found") and len(details["loc"]) < skip:
-        return ClientError("invalid_event", details["msg"], "type")
-    param = _param(details, skip)
+    param = _param(details, value)
     if kind == "extra_forbidden":
         return ClientError("unknown_parameter", f"Unknown parameter: '{param}'.", param)
     if kind in ("missing", "union_tag_not_found"):
@@ -173,21 +171,26 @@ def _client_error(error: ValidationError, skip: int) -> ClientError:
     return ClientError("invalid_value", f"Invalid value for '{param}': {details['msg']}.", param)
 
 
-def _param(details: ErrorDetails, skip: int) -> str:
+def _param(details: ErrorDetails, value: Any) -> str:
+    """Return the path of an error as the API writes it: ``session.tools[0].name``.
+
+    pydantic's path also names the branches of unions: those are the ``type`` of the object at
+    hand, or not in the data at all.
+    """
     path = ""
-    for step in details["loc"][skip:]:
+    steps = details["loc"]
+    branched: Any = None
+    for index, step in enumerate(steps):
         if isinstance(step, int):
             path += f"[{step}]"
-        elif step.lower() not in _BRANCHES and not step.startswith(("literal[", "constrained-")):
+            value = value[step] if isinstance(value, list) and step < len(value) else None
+        elif isinstance(value, dict) and step == value.get("type") and branched is not value:
+            branched = value
+        elif isinstance(value, dict) and step in value:
+            path += f".{step}" if path else step
+            value = value[step]
+        elif details["type"] == "missing" and index == len(steps) - 1:
             path += f".{step}" if path else step
     if details["type"].startswith("union_tag"):
-        path += ".type"
+        path += ".type" if path else "type"
     return path
-
-
-def strictly(model: type[_Model], value: Any) -> _Model:
-    """Return ``value`` as ``model`` or raise ClientError."""
-    try:
-        return model.model_validate(value)
-    except ValidationError as error:
-        raise _client_error(error, skip=0) from None

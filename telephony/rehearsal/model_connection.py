@@ -10,7 +10,7 @@ import asyncio
 import hmac
 import logging
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, cast
 from urllib.parse import parse_qs, urlsplit
 
 from websockets.exceptions import InvalidState
@@ -92,8 +92,8 @@ class ModelConnection(asyncio.Protocol):
     # asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # uvloop's transports have the methods of asyncio.Transport, but not its type.
+        self._transport = cast(asyncio.Transport, transport)
         self._host.connection_opened(self)
         self._set_timer(_HANDSHAKE_TIMEOUT_S)
 

@@ -58,8 +58,8 @@ class Trigger(_Data):
     """The caller's n-th turn, spoken or typed."""
     heard: str | None = None
     """Words that the recognised phrase, or a text in its place, contains."""
-    dtmf: str | None = Field(None, pattern=r"^[0-9A-D*#]+$")
-    """Digits that a text message names."""
+    dtmf: str | None = Field(None, pattern=r"^([0-9A-D*#]+|any)$")
+    """Digits that a text message names; "any" means any."""
     text: str | None = None
     """Words that a text message contains."""
     tool: str | None = None

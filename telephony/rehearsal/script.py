@@ -31,7 +31,8 @@ class Cue:
     faults: TurnFaults = NO_TURN_FAULTS
 
 
-_DIGITS = re.compile(r"(?<![0-9A-Za-z*#])[0-9*#]+(?![0-9A-Za-z*#])|(?<![0-9A-Za-z*#])[A-D](?!\w)")
+# "The caller pressed A": a letter is a key only after that word; else it may be an article.
+_DIGITS = re.compile(r"(?<=pressed )[0-9A-D*#]+(?!\w)|(?<![\w*#])[0-9*#]+(?![\w*#])")
 
 
 class Script:
@@ -76,7 +77,8 @@ def _fits(trigger: Trigger, stimulus: Stimulus) -> bool:
         return occasion in ("speech", "text") and _contains(stimulus.text, trigger.heard)
     if trigger.text is not None:
         return occasion == "text" and _contains(stimulus.text, trigger.text)
-    return occasion == "text" and trigger.dtmf in _DIGITS.findall(stimulus.text)
+    digits = _DIGITS.findall(stimulus.text) if occasion == "text" else []
+    return bool(digits) if trigger.dtmf == "any" else trigger.dtmf in digits
 
 
 def _contains(text: str, phrase: str) -> bool:
