@@ -26,7 +26,8 @@ _FRAME_MAX_MS = 200
 _QUIET_SHRINK_S = 0.1
 _LOUD_SHRINK_S = 1.0
 _REMEMBERED_HOLES = 256
-_UNKNOWN = -1
+_NOT_STARTED = -1  # in place of a timestamp
+_STOPPED = -2
 
 
 class JitterBuffer:
@@ -82,12 +83,12 @@ class JitterBuffer:
         self._restart.forget()
         self._highest = self._next = 0
         self._highest_timestamp = 0
-        self._next_timestamp = _UNKNOWN
+        self._next_timestamp = _NOT_STARTED
 
     def _set_bounds(self) -> None:
         target = self._estimate.target
         self._floor = target - self._frame
-        self._ceiling = target + self._frame
+        self._ceiling = target + max(self._frame, self._pull)
 
     @property
     def delay_ms(self) -> float:
@@ -200,7 +201,7 @@ class JitterBuffer:
         if self._credit > self._idle and abs(lateness) > self._maximum:
             # The sender's clock stood still, or the path changed, while nothing came.
             self._estimate.restart(transit)
-            self._next_timestamp = _UNKNOWN
+            self._next_timestamp = _STOPPED
         elif sequence == self._next:
             self._shrunk_at = now
             self._estimate.came_late(lateness)
@@ -215,7 +216,7 @@ class JitterBuffer:
             timestamp = self._highest_timestamp + step * self._frame
             self._estimate.came_late(self._delay_of(timestamp, now))
             self._set_bounds()
-        elif self._next_timestamp == _UNKNOWN and -_MAX_MISORDER_PACKETS < step < 0:
+        elif self._next_timestamp == _NOT_STARTED and -_MAX_MISORDER_PACKETS < step < 0:
             self._next = sequence
             self.stats.received -= 1
             self.push(packet, now)
@@ -236,7 +237,6 @@ class JitterBuffer:
             self.push(packet, now)
 
     def _drop_oldest(self) -> None:
-        """Keep the buffer bounded while nobody pops."""
         sequence = self._next if self._next in self._packets else min(self._packets)
         self._give_up(sequence)
         self._discard_next()
@@ -263,7 +263,7 @@ class JitterBuffer:
         self._pass_silence()
         if not self._packets:
             return self._fill()
-        if self._next_timestamp == _UNKNOWN:
+        if self._next_timestamp < 0:
             return self._pop_first(now)
         if self._next not in self._packets:
             return self._pop_hole(now)
@@ -289,7 +289,7 @@ class JitterBuffer:
             entry = self._packets.get(self._next)
 
     def _fill(self) -> Gap | None:
-        if self._next_timestamp != _UNKNOWN:
+        if self._next_timestamp >= 0:
             self._credit += self._pull
             self.stats.underruns += not self._in_silence
         if not self._in_silence:
@@ -320,12 +320,14 @@ class JitterBuffer:
         if self._delay_of(self._next_timestamp, now) < self._estimate.target:
             return self._fill()
         filled = min(head - self._next, self._credit // self._frame)
-        if filled:
-            # Fills have already stood in for these.
+        if filled:  # fills have already stood in for these
             self._credit -= filled * self._frame
             self._give_up(self._next + filled)
             return self.pop(now)
         self._give_up(self._next + 1)
+        if self._credit:
+            rest, self._credit = Lost(self._frame - self._credit), 0
+            return rest
         return self._lost
 
     def _pop_after_gap(self, timestamp: int, now: float) -> RtpPacket | Gap | None:
@@ -365,7 +367,7 @@ class JitterBuffer:
         while len(self._holes) > _REMEMBERED_HOLES:
             del self._holes[next(iter(self._holes))]
         self._next = sequence
-        if self._next_timestamp != _UNKNOWN:
+        if self._next_timestamp >= 0:
             self._next_timestamp += missing * self._frame
 
     def _shorten(self, delay: float, now: float) -> None:
@@ -394,5 +396,5 @@ class JitterBuffer:
         timestamp, packet = self._packets.pop(self._next)
         self._next += 1
         self.stats.discarded += 1
-        if packet is not None and self._next_timestamp != _UNKNOWN:
+        if packet is not None and self._next_timestamp >= 0:
             self._next_timestamp = timestamp + len(packet.payload)

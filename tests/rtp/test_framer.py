@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import pytest
+
+from telephony.rtp.framer import GAP, LOST, Absence, Framer
+from telephony.rtp.frames import JitterConfig
+from telephony.rtp.jitter import JitterBuffer
+from telephony.rtp.packet import RtpPacket
+
+
+def stream(sizes: list[int], *, skip: frozenset[int] = frozenset()) -> list[RtpPacket]:
+    """Packets of the given sizes whose bytes count up, without those of ``skip``."""
+    packets, timestamp = [], 0
+    for index, size in enumerate(sizes):
+        payload = bytes((timestamp + offset) % 251 for offset in range(size))
+        if index not in skip:
+            packets.append(RtpPacket(0, False, index, timestamp, 1, payload))
+        timestamp += size
+    return packets
+
+
+def frames(packets: list[RtpPacket], until_s: float) -> list[bytes | Absence | None]:
+    """Push each packet when its last sample was spoken; pop every 20 ms."""
+    buffer = JitterBuffer(JitterConfig(min_ms=40))
+    framer = Framer(buffer, 160)
+    framer.encodings = {0: "pcmu", 8: "pcma"}
+    popped: list[bytes | Absence | None] = []
+    waiting = list(packets)
+    for tick in range(round(until_s / 0.02)):
+        now = tick * 0.02 + 0.005
+        while waiting and (waiting[0].timestamp + len(waiting[0].payload)) / 8000 <= now:
+            buffer.push(waiting.pop(0), now)
+        popped.append(framer.pop(now))
+    return popped
+
+
+def audio(popped: list[bytes | Absence | None]) -> bytes:
+    return b"".join(frame for frame in popped if isinstance(frame, bytes))
+
+
+@pytest.mark.parametrize("size", [80, 160, 240, 320, 400, 480, 100])
+def test_every_frame_has_our_size_and_no_byte_is_missing(size: int) -> None:
+    packets = stream([size] * (9600 // size))
+    popped = frames(packets, 1.5)
+    assert {len(frame) for frame in popped if isinstance(frame, bytes)} == {160}
+    expected = b"".join(packet.payload for packet in packets)
+    assert audio(popped) == expected[: len(audio(popped))]
+    assert len(audio(popped)) > len(expected) - 160
+
+
+def test_a_packet_of_our_size_is_not_copied() -> None:
+    packets = stream([160] * 20)
+    popped = frames(packets, 0.4)
+    assert any(frame is packets[3].payload for frame in popped)
+
+
+def test_a_lost_packet_of_60_ms_is_three_lost_frames() -> None:
+    popped = frames(stream([480] * 10, skip=frozenset({4})), 0.7)
+    started = popped[next(i for i, frame in enumerate(popped) if frame is not None) :]
+    absent = [frame for frame in started[:27] if not isinstance(frame, bytes)]
+    assert absent == [None, LOST, LOST]
+    assert all(isinstance(frame, bytes) for frame in started[:12] + started[15:27])
+
+
+def test_a_lost_half_frame_repeats_what_came_before_it() -> None:
+    popped = frames(stream([80] * 40, skip=frozenset({11})), 0.5)
+    frame = next(f for f in popped if isinstance(f, bytes) and f[:80] == f[80:])
+    assert frame[:80] == stream([80] * 40)[10].payload
+
+
+def test_a_change_of_codec_within_a_frame_completes_it_with_silence() -> None:
+    packets = stream([80] * 11)
+    for index in range(11, 31):
+        packets.append(RtpPacket(8, False, index, index * 80, 1, b"\x11" * 80))
+    popped = frames(packets, 0.6)
+    frame = next(f for f in popped if isinstance(f, bytes) and f.endswith(b"\xff" * 80))
+    assert frame[:80] == packets[10].payload
+
+
+def test_silence_suppression_is_a_gap() -> None:
+    packets = stream([160] * 10)
+    for index in range(10, 30):
+        packets.append(RtpPacket(0, False, index, 8000 + index * 160, 1, b"x" * 160))
+    assert GAP in frames(packets, 1.7)
+
+
+def test_nothing_received_is_none() -> None:
+    assert frames([], 0.1) == [None] * 5
