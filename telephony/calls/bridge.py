@@ -1,0 +1,334 @@
+"""The bridge: a leg's media on one side, a realtime model on the other.
+
+Everything here runs in event-loop callbacks and never awaits: a frame comes and goes once a
+ptime, model messages arrive in between, and a barge-in is carried out in one piece.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from telephony.audio.format import AudioFormat
+from telephony.audio.g711 import decode
+from telephony.audio.vad import VoiceActivityDetector
+from telephony.base.interfaces import CallMetrics, Clock, ModelConnection
+from telephony.calls.agent import Agent
+from telephony.calls.downlink import Downlink
+from telephony.calls.turn_taking import TurnTaking
+from telephony.calls.uplink import Uplink
+from telephony.realtime import events as model
+from telephony.realtime.openai_realtime import OpenAIRealtime
+from telephony.realtime.session_config import ServerVad
+from telephony.turns.barge_in import DeleteItem, corrections
+from telephony.turns.controller import Interrupt
+from telephony.turns.latency import TurnLatency
+
+
+@dataclass(slots=True)
+class BridgeStats:
+    """What one conversation came to, for the CDR."""
+
+    responses: int = 0
+    barge_ins: int = 0
+    barge_in_s: list[float] = field(default_factory=list)
+    latencies: list[TurnLatency] = field(default_factory=list)
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+
+class BridgeListener(Protocol):
+    """Who does what takes time: tools, reconnects, hanging up."""
+
+    def session_ready(self) -> None: ...
+
+    def response_finished(self, event: model.ResponseFinished) -> None: ...
+
+    def model_failed(self, error: model.ModelError) -> None: ...
+
+    def playout_drained(self) -> None:
+        """The caller heard everything that was queued."""
+
+    def interrupted(self, reason: str, seconds: float | None) -> None:
+        """The caller barged in; what was queued is gone.
+
+        ``seconds`` went from the caller's first voice to the end of the bot's last packet; None
+        when the bot was not heard speaking.
+        """
+
+    def turn_measured(self, latency: TurnLatency) -> None: ...
+
+    def caller_silent(self, hang_up: bool) -> None: ...
+
+    def transcript(self, role: str, text: str) -> None: ...
+
+    def timers_changed(self) -> None:
+        """The dialect's next deadline may be another one now."""
+
+
+class Bridge:
+    """One leg and one model session at a time; outlives the connections to the model."""
+
+    def __init__(
+        self,
+        agent: Agent,
+        line: AudioFormat,
+        ptime_ms: int,
+        dialect: OpenAIRealtime,
+        listener: BridgeListener,
+        metrics: CallMetrics,
+        clock: Clock,
+    ) -> None:
+        self.stats = BridgeStats()
+        self._agent = agent
+        self._line = line
+        self._ptime_s = ptime_ms / 1000
+        self._dialect = dialect
+        self._listener = listener
+        self._metrics = metrics
+        self._clock = clock
+        self._connection: ModelConnection | None = None
+        self._vad = VoiceActivityDetector(agent.vad)
+        self._turns = TurnTaking(agent, clock())
+        self.uplink = Uplink(
+            line, dialect.input_format, ptime_ms=ptime_ms, append_ms=agent.append_ms
+        )
+        self._downlink = Downlink(
+            line, dialect.output_format, ptime_ms=ptime_ms, prebuffer_ms=agent.prebuffer_ms
+        )
+        detection = agent.session.turn_detection
+        self._endpointing_ms = (
+            detection.silence_duration_ms if isinstance(detection, ServerVad) else 0
+        )
+        self._ends_turns_itself = detection is None
+        self._talking = False
+        self._last_sent_at = 0.0
+        self.spoken_response_id = ""
+        """The last response of which audio came."""
+        self._react: dict[type, Callable[[Any, float], None]] = {
+            model.SessionReady: self._session_ready,
+            model.OutputFormatChanged: self._output_format_changed,
+            model.ResponseStarted: self._response_started,
+            model.AudioDelta: self._audio_delta,
+            model.AudioFinished: self._audio_finished,
+            model.SpeechStarted: self._speech_started,
+            model.SpeechStopped: self._speech_stopped,
+            model.InputCommitted: self._input_committed,
+            model.TranscriptFinished: self._transcript_finished,
+            model.ResponseFinished: self._response_finished,
+            model.ModelError: self._model_error,
+        }
+
+    @property
+    def caller_hears(self) -> bool:
+        """True while something is being said, or waits to be."""
+        return self._talking or not self._downlink.idle
+
+    @property
+    def caller_waits(self) -> bool:
+        """True while the caller has spoken and no answer has begun to play."""
+        return self._turns.caller_waits
+
+    # The leg's side: once a ptime.
+
+    def hear(self, frame: bytes, now: float) -> None:
+        """Take one ptime of the caller."""
+        vad = self._vad
+        changed = vad.process(decode(self._line, frame))
+        if vad.speaking or changed is not None:
+            self._turns.local_speech(changed, vad, now)
+            if changed is False and self._ends_turns_itself:
+                self._end_turn()
+        self.uplink.hear(frame, now)
+        if now >= self._turns.next_timer:
+            self._turns.handle_timer(now)
+        if self._turns.has_commands:
+            self._obey(now)
+
+    def _end_turn(self) -> None:
+        """Without turn detection of the model's own, our detector ends the caller's turn."""
+        if self._dialect.ready and self.uplink.appended_ms:
+            self._dialect.commit_input()
+            self._dialect.create_response()
+            self.send_control()
+
+    def speak(self, now: float) -> bytes | None:
+        """Return the bot's next ptime, or None while it is silent."""
+        frame = self._downlink.next_frame()
+        if frame is not None:
+            self._last_sent_at = now
+            if not self._talking:
+                self._talkspurt_started(now)
+        elif self._talking and self._downlink.idle:
+            self._talking = False
+            self._turns.playout_drained(now)
+            self._listener.playout_drained()
+        return frame
+
+    def _talkspurt_started(self, now: float) -> None:
+        self._talking = True
+        latency = self._turns.playout_started(now)
+        if latency is not None:
+            self.stats.latencies.append(latency)
+            self._metrics.turn_latency(
+                latency.total_s, latency.caller_to_model_s, latency.model_to_caller_s
+            )
+            self._listener.turn_measured(latency)
+
+    def digit_received(self, digit: str) -> None:
+        """Tell the model of a digit; it may interrupt the bot."""
+        now = self._clock()
+        self._turns.digit_received(now)
+        self._obey(now)
+        self._dialect.add_user_text(f"The caller pressed {digit} on the keypad.")
+        self._dialect.create_response()
+        self.send_control()
+
+    # The model's side.
+
+    def connected(self, connection: ModelConnection) -> None:
+        """A socket to the model is open; configure the session on it."""
+        self._connection = connection
+        self._dialect.connection_made(self._clock())
+        self.send_control()
+
+    def disconnected(self) -> None:
+        """The socket is gone: what is queued still plays, what the caller says is kept."""
+        now = self._clock()
+        self._connection = None
+        self.uplink.disconnect()
+        self._dialect.connection_lost(now)
+        self._pull_events(now)
+        self._turns.model_disconnected(now)
+
+    def message_received(self, message: bytes | str) -> None:
+        """Take one message of the model."""
+        now = self._clock()
+        self._dialect.receive_message(message, now)
+        self._pull_events(now)
+        self.send_control()
+
+    def handle_timer(self) -> None:
+        """Let the dialect act on its deadline."""
+        now = self._clock()
+        self._dialect.handle_timer(now)
+        self._pull_events(now)
+        self.send_control()
+
+    def send_control(self) -> None:
+        """Send what the dialect has to say."""
+        messages = self._dialect.messages_to_send()
+        connection = self._connection
+        if connection is not None:
+            for message in messages:
+                connection.send(message)
+        self._listener.timers_changed()
+
+    def _pull_events(self, now: float) -> None:
+        for event in self._dialect.events_received():
+            react = self._react.get(type(event))
+            if react is not None:
+                react(event, now)
+        if self._turns.has_commands:
+            self._obey(now)
+
+    def _send_audio(self, audio: bytes) -> bool:
+        connection = self._connection
+        return connection is not None and connection.send_audio(self._dialect.append_message(audio))
+
+    # What the model reports.
+
+    def _session_ready(self, event: model.SessionReady, now: float) -> None:
+        self._downlink.change_model_format(event.output_format)
+        self.uplink.connect(event.input_format, self._send_audio, now)
+        self._listener.session_ready()
+
+    def _output_format_changed(self, event: model.OutputFormatChanged, now: float) -> None:
+        self._downlink.change_model_format(event.format)
+
+    def _response_started(self, event: model.ResponseStarted, now: float) -> None:
+        if not event.out_of_band:
+            self.stats.responses += 1
+            self._turns.response_started(event.response_id, now)
+
+    def _audio_delta(self, event: model.AudioDelta, now: float) -> None:
+        self.spoken_response_id = event.response_id
+        self._downlink.write(event.item_id, event.audio)
+        self._turns.audio_received(event.response_id, event.item_id, now)
+
+    def _audio_finished(self, event: model.AudioFinished, now: float) -> None:
+        self._downlink.finish(event.item_id)
+
+    def _speech_started(self, event: model.SpeechStarted, now: float) -> None:
+        heard_at = self.uplink.time_of(event.audio_start_ms)
+        self._turns.server_speech_started(heard_at, now)
+
+    def _speech_stopped(self, event: model.SpeechStopped, now: float) -> None:
+        self._turns.server_speech_stopped(self._voice_ended_at(event, now), now)
+
+    def _voice_ended_at(self, event: model.SpeechStopped, now: float) -> float:
+        """Return when the caller's voice was last heard: the model waits before it is sure."""
+        if self._vad.speaking:
+            return now - self._vad.trailing_silence_ms / 1000
+        return self.uplink.time_of(event.audio_end_ms - self._endpointing_ms) or now
+
+    def _input_committed(self, event: model.InputCommitted, now: float) -> None:
+        session = self._agent.session
+        if session.turn_detection is not None and not session.responds_by_itself:
+            self._dialect.create_response()
+
+    def _transcript_finished(self, event: model.TranscriptFinished, now: float) -> None:
+        self._listener.transcript(event.role, event.text)
+
+    def _response_finished(self, event: model.ResponseFinished, now: float) -> None:
+        if event.usage is not None:
+            self.stats.input_tokens += event.usage.input_tokens
+            self.stats.output_tokens += event.usage.output_tokens
+        if not event.out_of_band:
+            self._downlink.finish_all()
+            self._turns.response_finished(event.response_id, now)
+        self._listener.response_finished(event)
+
+    def _model_error(self, event: model.ModelError, now: float) -> None:
+        self._listener.model_failed(event)
+
+    # What the turns decide.
+
+    def _obey(self, now: float) -> None:
+        for command in self._turns.commands():
+            if isinstance(command, Interrupt):
+                self._interrupt(command, now)
+            else:
+                self._dialect.create_response()
+        silence = self._turns.silence_verdict()
+        if silence is not None:
+            self._listener.caller_silent(silence)
+        self.send_control()
+
+    def _interrupt(self, command: Interrupt, now: float) -> None:
+        """Flush, fence, cancel, truncate: one turn of the loop, nothing in between."""
+        was_talking = self._talking
+        heard = self._downlink.flush()
+        self._talking = False
+        self._turns.playout_drained(now)
+        if command.response_id is not None:
+            self._dialect.fence(command.response_id)
+        if command.cancel:
+            self._dialect.cancel_response(command.response_id)
+        for correction in corrections(heard, self._agent.playout_latency_ms):
+            if isinstance(correction, DeleteItem):
+                self._dialect.delete_item(correction.item_id)
+            else:
+                self._dialect.truncate_item(correction.item_id, correction.audio_end_ms)
+        self.send_control()
+        seconds = self._count_barge_in(command) if was_talking else None
+        self._listener.interrupted(command.reason, seconds)
+
+    def _count_barge_in(self, command: Interrupt) -> float:
+        onset_at = self._turns.onset_of(command)
+        seconds = max(0.0, self._last_sent_at + self._ptime_s - onset_at)
+        self.stats.barge_ins += 1
+        self.stats.barge_in_s.append(seconds)
+        self._metrics.barge_in(seconds, command.reason)
+        return seconds

@@ -1,0 +1,114 @@
+"""Model to caller: deltas become tagged playout, and playout becomes line frames."""
+
+from __future__ import annotations
+
+from telephony.audio.convert import Converter
+from telephony.audio.format import AudioFormat
+from telephony.rtp.playout import Heard, Playout
+
+
+class Downlink:
+    """Converts the model's audio to the line's format and plays it out, item by item.
+
+    A talkspurt starts when ``prebuffer_ms`` are queued or its item is finished, so that a model
+    whose first deltas are small does not stutter.
+    """
+
+    __slots__ = (
+        "_converter",
+        "_item_id",
+        "_line",
+        "_model",
+        "_playout",
+        "_prebuffer_ms",
+        "_speaking",
+    )
+
+    def __init__(
+        self, line: AudioFormat, model: AudioFormat, *, ptime_ms: int, prebuffer_ms: int
+    ) -> None:
+        self._line = line
+        self._model = model
+        self._converter = Converter(model, line)
+        self._playout = Playout(
+            bytes_per_ms=line.bytes_per_second // 1000,
+            ptime_ms=ptime_ms,
+            silence_byte=line.silence(1)[0],
+        )
+        self._prebuffer_ms = prebuffer_ms
+        self._item_id: str | None = None
+        self._speaking = False
+
+    @property
+    def speaking(self) -> bool:
+        """True while frames of a talkspurt go out."""
+        return self._speaking
+
+    @property
+    def queued_ms(self) -> float:
+        return self._playout.queued_ms
+
+    @property
+    def idle(self) -> bool:
+        """True when nothing is being said and nothing waits to be."""
+        return not self._speaking and not self._playout.queued_ms
+
+    def change_model_format(self, model: AudioFormat) -> None:
+        """Read the model's audio as ``model`` from here on."""
+        self._finish_item()
+        self._model = model
+        self._converter = Converter(model, self._line)
+
+    def write(self, item_id: str, audio: bytes) -> None:
+        """Queue model audio of ``item_id``; a new item ends the one before."""
+        if item_id != self._item_id:
+            self._finish_item()
+            self._item_id = item_id
+        self._playout.write(item_id, self._converter.convert(audio))
+
+    def write_line(self, item_id: str, audio: bytes) -> None:
+        """Queue audio that is in the line's format already, as one whole item."""
+        self._finish_item()
+        self._playout.write(item_id, audio)
+        self._playout.finish_item(item_id)
+
+    def finish(self, item_id: str) -> None:
+        """No more audio of ``item_id`` comes."""
+        if item_id == self._item_id:
+            self._finish_item()
+
+    def finish_all(self) -> None:
+        """No more audio of whatever item is open comes (its response is over)."""
+        self._finish_item()
+
+    def _finish_item(self) -> None:
+        item_id, self._item_id = self._item_id, None
+        if item_id is not None:
+            tail = self._converter.flush()
+            if tail:
+                self._playout.write(item_id, tail)
+            self._playout.finish_item(item_id)
+
+    def next_frame(self) -> bytes | None:
+        """Return the frame to send now, or None when nothing is to be said."""
+        if not self._speaking:
+            queued_ms = self._playout.queued_ms
+            if not queued_ms or (queued_ms < self._prebuffer_ms and self._item_id is not None):
+                return None
+        frame = self._playout.next_frame()
+        self._speaking = frame is not None
+        return frame
+
+    def mark(self, name: str) -> None:
+        """Report ``name`` from :meth:`marks_reached` when all that is queued now was played."""
+        self._playout.mark(name)
+
+    def marks_reached(self) -> list[str]:
+        return self._playout.marks_reached()
+
+    def flush(self) -> list[Heard]:
+        """Drop what was not played yet; return what the caller heard of each item."""
+        self._item_id = None
+        self._converter.flush()
+        self._speaking = False
+        return self._playout.flush()

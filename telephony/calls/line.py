@@ -1,0 +1,75 @@
+"""The line: what a leg's media talks to, whoever speaks on it at the moment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from telephony.audio.format import AudioFormat
+from telephony.base.interfaces import MediaSink
+from telephony.rtp.playout import Playout
+
+
+class FrameRecorder(Protocol):
+    """Takes both directions of one ptime; None is silence."""
+
+    def push(self, caller_frame: bytes | None, bot_frame: bytes | None) -> None: ...
+
+
+class Line:
+    """Passes frames between the media and a partner, lets prompts speak first, feeds a recorder.
+
+    The partner is a bridge while a model is connected; without one the caller hears prompts or
+    silence, and what the caller says goes to the recording only.
+    """
+
+    __slots__ = ("_heard", "_on_played", "_partner", "_prompt_count", "_prompts", "_recorder")
+
+    def __init__(
+        self, line: AudioFormat, ptime_ms: int, recorder: FrameRecorder | None = None
+    ) -> None:
+        self._prompts = Playout(
+            bytes_per_ms=line.bytes_per_second // 1000,
+            ptime_ms=ptime_ms,
+            silence_byte=line.silence(1)[0],
+        )
+        self._prompt_count = 0
+        self._on_played: dict[str, Callable[[], None]] = {}
+        self._partner: MediaSink | None = None
+        self._recorder = recorder
+        self._heard: bytes | None = None
+
+    def connect(self, partner: MediaSink | None) -> None:
+        """Give the line to ``partner``, or take it away from the present one."""
+        self._partner = partner
+
+    def play(self, audio: bytes, on_played: Callable[[], None]) -> None:
+        """Play line audio before anything of the partner; ``on_played`` follows its last frame."""
+        self._prompt_count += 1
+        name = f"prompt-{self._prompt_count}"
+        self._prompts.write(name, audio)
+        self._prompts.finish_item(name)
+        self._prompts.mark(name)
+        self._on_played[name] = on_played
+
+    def hear(self, frame: bytes, now: float) -> None:
+        self._heard = frame
+        partner = self._partner
+        if partner is not None:
+            partner.hear(frame, now)
+
+    def speak(self, now: float) -> bytes | None:
+        frame: bytes | None = None
+        if self._on_played:
+            frame = self._prompts.next_frame()
+            self._report_played()
+        if frame is None and self._partner is not None:
+            frame = self._partner.speak(now)
+        if self._recorder is not None:
+            self._recorder.push(self._heard, frame)
+            self._heard = None
+        return frame
+
+    def _report_played(self) -> None:
+        for name in self._prompts.marks_reached():
+            self._on_played.pop(name)()

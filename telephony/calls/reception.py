@@ -1,0 +1,145 @@
+"""The reception: who is let in, which rule takes a call, and what is running now."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
+from telephony.base.interfaces import Leg
+from telephony.calls import cause
+from telephony.calls.call import Call
+from telephony.calls.cause import Ending
+from telephony.calls.services import CallServices
+from telephony.calls.verbs import VERBS
+from telephony.dialplan import CallFacts, Dialplan
+
+log = structlog.get_logger()
+
+ReportCall = Callable[[Call], None]
+"""Is given every finished call, to write its CDR and count it."""
+
+
+class Reception:
+    """Admits inbound legs and runs each admitted one as a :class:`Call`.
+
+    Enter it as an async context; leaving ends the calls that are left.
+    """
+
+    def __init__(
+        self,
+        dialplan: Dialplan,
+        services: CallServices,
+        *,
+        max_calls: int,
+        context: str = "main",
+        report: ReportCall,
+    ) -> None:
+        self._dialplan = dialplan
+        self._services = services
+        self._max_calls = max_calls
+        self._context = context
+        self._report = report
+        self._calls: dict[str, Call] = {}
+        self._tasks: asyncio.TaskGroup | None = None
+        self._none_left = asyncio.Event()
+        self._none_left.set()
+        self.draining = False
+
+    @property
+    def active_calls(self) -> int:
+        return len(self._calls)
+
+    async def __aenter__(self) -> Reception:
+        self._tasks = await asyncio.TaskGroup().__aenter__()
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        self.draining = True
+        self._end_all(cause.DRAIN_DEADLINE)
+        tasks, self._tasks = self._tasks, None
+        if tasks is not None:
+            await tasks.__aexit__(None, None, None)
+
+    async def drain(self, deadline_s: float) -> bool:
+        """Take no new calls and wait for the present ones; False when the deadline ended some."""
+        self.draining = True
+        try:
+            async with asyncio.timeout(deadline_s):
+                await self._none_left.wait()
+        except TimeoutError:
+            self._end_all(cause.DRAIN_DEADLINE)
+            await self._none_left.wait()
+            return False
+        return True
+
+    def _end_all(self, ending: Ending) -> None:
+        for call in list(self._calls.values()):
+            call.end(ending)
+
+    def incoming(self, leg: Leg) -> None:
+        """Take a new leg; refused ones get their status at once."""
+        call = Call(self._services.ids.token(6), leg, self._services)
+        refusal = self._refusal()
+        facts = leg.facts
+        if refusal is None:
+            call.route = self._dialplan.route(
+                CallFacts(
+                    called=facts.called,
+                    caller=facts.caller,
+                    source_ip=facts.source_ip,
+                    trunk=facts.trunk,
+                    headers=facts.headers,
+                ),
+                self._context,
+            )
+            refusal = cause.NO_ROUTE if call.route is None else None
+        call.log.info(
+            "call.received",
+            caller=facts.caller,
+            called=facts.called,
+            source=facts.source_ip,
+            transport=facts.transport,
+            rule=call.route.extension if call.route else None,
+        )
+        self._start(call, refusal)
+
+    def _refusal(self) -> Ending | None:
+        if self.draining or self._tasks is None:
+            return cause.DRAINING
+        if len(self._calls) >= self._max_calls:
+            return cause.NO_CAPACITY
+        return None
+
+    def _start(self, call: Call, refusal: Ending | None) -> None:
+        self._services.metrics.call_started()
+        if refusal is not None or self._tasks is None:
+            call.refuse(refusal or cause.DRAINING)
+            self._finished(call)
+            return
+        call.leg.listen(call)
+        self._calls[call.call_id] = call
+        self._none_left.clear()
+        self._tasks.create_task(self._run(call), name=f"call-{call.call_id}")
+
+    async def _run(self, call: Call) -> None:
+        try:
+            await call.run(VERBS)
+        except Exception:
+            # The boundary of a call: whatever went wrong in this one, the others go on.
+            call.log.exception("call.failed")
+            call.end(cause.INTERNAL_ERROR)
+        finally:
+            self._calls.pop(call.call_id, None)
+            if not self._calls:
+                self._none_left.set()
+            self._finished(call)
+
+    def _finished(self, call: Call) -> None:
+        ending = call.ending or cause.INTERNAL_ERROR
+        self._services.metrics.call_finished(call.result, ending.cause, call.setup_s)
+        try:
+            self._report(call)
+        except Exception:
+            log.exception("cdr.failed", call=call.call_id)

@@ -1,0 +1,70 @@
+"""What the calls of a process share; nothing here belongs to one call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from telephony.audio.format import AudioFormat
+from telephony.base.ids import Ids
+from telephony.base.interfaces import CallMetrics, Clock, ModelConnector
+from telephony.calls.agent import Agent
+from telephony.calls.line import FrameRecorder
+from telephony.calls.prompt_audio import PromptAudio
+from telephony.turns.latency import TurnLatency
+
+
+class CallRecorder(FrameRecorder, Protocol):
+    async def close(self) -> None: ...
+
+
+OpenRecorder = Callable[[str, AudioFormat, int], CallRecorder]
+"""Opens the recording of a call, given its id, the line's format and the ptime in ms."""
+
+
+class CallObserver(Protocol):
+    """Who watches calls as they happen (the demo); every method returns at once."""
+
+    def transcript_finished(self, call_id: str, role: str, text: str) -> None: ...
+
+    def turn_measured(self, call_id: str, latency: TurnLatency) -> None: ...
+
+    def barged_in(self, call_id: str, reason: str, seconds: float) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class CallLimits:
+    max_call_s: float = 3600.0
+    media_timeout_s: float = 60.0
+    setup_timeout_s: float = 10.0
+    retry_after_s: int = 5
+
+
+class ConversationServices(Protocol):
+    """The part of :class:`CallServices` that a conversation needs."""
+
+    @property
+    def connector(self) -> ModelConnector: ...
+
+    @property
+    def metrics(self) -> CallMetrics: ...
+
+    @property
+    def clock(self) -> Clock: ...
+
+    @property
+    def ids(self) -> Ids: ...
+
+
+@dataclass(frozen=True, slots=True)
+class CallServices:
+    agents: Mapping[str, Agent]
+    connector: ModelConnector
+    metrics: CallMetrics
+    prompts: PromptAudio
+    clock: Clock
+    ids: Ids
+    limits: CallLimits
+    open_recorder: OpenRecorder | None = None
+    observer: CallObserver | None = None

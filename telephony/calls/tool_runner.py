@@ -1,0 +1,58 @@
+"""Runs what a model asked for: with its timeout, off the loop when it blocks."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Literal
+
+import structlog
+
+from telephony.realtime.events import ToolCallRequested
+from telephony.realtime.tool_schema import ToolContext
+from telephony.realtime.tools import (
+    Invocation,
+    Refusal,
+    ToolRegistry,
+    encode_output,
+    error_output,
+)
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class ToolOutcome:
+    """``output`` is for the model, ``status`` for us."""
+
+    status: Literal["done", "refused", "timed_out", "failed"]
+    output: str
+
+
+async def run_tool(
+    tools: ToolRegistry, call: ToolCallRequested, context: ToolContext
+) -> ToolOutcome:
+    """Run one call to its end or its timeout; whatever goes wrong is an answer to the model.
+
+    A function that blocks runs in a thread, which a timeout cannot stop: its result is dropped.
+    """
+    invocation = tools.prepare(call.name, call.arguments, context)
+    if isinstance(invocation, Refusal):
+        return ToolOutcome("refused", invocation.output)
+    try:
+        async with asyncio.timeout(invocation.timeout_s):
+            result = await _call(invocation)
+    except TimeoutError:
+        text = f"{call.name} did not finish within {invocation.timeout_s:g} s"
+        return ToolOutcome("timed_out", error_output(text))
+    except Exception:
+        # A tool is a user's code: its failure is the model's to explain, not the call's end.
+        log.exception("tool.failed", tool=call.name)
+        return ToolOutcome("failed", error_output(f"{call.name} failed"))
+    return ToolOutcome("done", encode_output(result))
+
+
+async def _call(invocation: Invocation) -> object:
+    if invocation.is_async:
+        return await invocation.call()
+    return await asyncio.to_thread(invocation.call)

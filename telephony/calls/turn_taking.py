@@ -1,0 +1,170 @@
+"""The turn cores of one call behind the few questions that the bridge asks."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from telephony.audio.vad import VoiceActivityDetector
+from telephony.calls.agent import Agent
+from telephony.turns.controller import Command, Interrupt, TurnController
+from telephony.turns.latency import LatencyTracker, TurnLatency
+from telephony.turns.silence import HangUpSilentCaller, SilenceWatch
+
+_NEVER = float("inf")
+
+
+class TurnTaking:
+    """Tells every fact to barge-in, latency and silence alike.
+
+    ``next_timer`` and ``has_commands`` are plain attributes: the media path looks at them once a
+    ptime.
+    """
+
+    __slots__ = (
+        "_controller",
+        "_latency",
+        "_pending",
+        "_silence",
+        "_speech_onset_at",
+        "has_commands",
+        "next_timer",
+    )
+
+    def __init__(self, agent: Agent, now: float) -> None:
+        policy = replace(agent.barge_in, server_interrupts=agent.session.interrupts_by_itself)
+        self._controller = TurnController(policy)
+        self._latency = LatencyTracker()
+        self._silence = SilenceWatch(agent.silence, now) if agent.silence is not None else None
+        self._speech_onset_at = 0.0
+        self._pending: list[Command] = []
+        self.has_commands = False
+        self.next_timer = _NEVER
+        self._settle()
+
+    @property
+    def caller_waits(self) -> bool:
+        return self._latency.waiting
+
+    def commands(self) -> list[Command]:
+        """Return what barge-in decided, once."""
+        commands, self._pending = self._pending, []
+        self.has_commands = False
+        return commands
+
+    def silence_verdict(self) -> bool | None:
+        """Return None, or whether a silent caller is to be hung up on (else asked again)."""
+        commands = self._silence.commands() if self._silence is not None else []
+        if not commands:
+            return None
+        return any(isinstance(command, HangUpSilentCaller) for command in commands)
+
+    def onset_of(self, interrupt: Interrupt) -> float:
+        """Return when the caller's voice began that led to ``interrupt``."""
+        spoken = interrupt.reason in ("local_speech", "server_speech")
+        return self._speech_onset_at if spoken else interrupt.fact_at
+
+    def _settle(self) -> None:
+        """Note what there is to do now, and when next."""
+        due = self._controller.next_timer()
+        if self._silence is not None:
+            silence_due = self._silence.next_timer()
+            if silence_due is not None and (due is None or silence_due < due):
+                due = silence_due
+        self.next_timer = _NEVER if due is None else due
+        self._collect()
+
+    def _collect(self) -> None:
+        commands = self._controller.commands()
+        if commands:
+            self._pending += commands
+            self.has_commands = True
+
+    def handle_timer(self, now: float) -> None:
+        self._controller.handle_timer(now)
+        if self._silence is not None:
+            self._silence.handle_timer(now)
+            self.has_commands = True
+        self._settle()
+
+    # Facts
+
+    def local_speech(self, changed: bool | None, vad: VoiceActivityDetector, now: float) -> None:
+        """Our detector hears speech, or ``changed`` from or to speech with this frame."""
+        if changed is None:
+            self._controller.local_speech_continued(vad.voiced_ms, now)
+            self._collect()
+            return
+        if changed:
+            self._speech_onset_at = now - vad.speech_ms / 1000
+            self._latency.caller_started()
+            self._controller.local_speech_started(vad.voiced_ms, now)
+            if self._silence is not None:
+                self._silence.caller_started(now)
+        else:
+            self._latency.caller_stopped(now - vad.trailing_silence_ms / 1000)
+            self._controller.local_speech_stopped(now)
+            if self._silence is not None:
+                self._silence.caller_stopped(now)
+        self._settle()
+
+    def server_speech_started(self, heard_at: float | None, now: float) -> None:
+        if not self._controller.caller_speaking:
+            self._speech_onset_at = now if heard_at is None else min(heard_at, now)
+            self._latency.caller_started()
+        self._controller.server_speech_started(now)
+        if self._silence is not None:
+            self._silence.caller_started(now)
+        self._settle()
+
+    def server_speech_stopped(self, voice_ended_at: float, now: float) -> None:
+        """The model's detector is sure that the caller ended; the voice did before."""
+        self._latency.caller_stopped(min(voice_ended_at, now))
+        self._controller.server_speech_stopped(now)
+        if self._silence is not None:
+            self._silence.caller_stopped(now)
+        self._settle()
+
+    def digit_received(self, now: float) -> None:
+        self._controller.digit_received(now)
+        if self._silence is not None:
+            self._silence.digit_received(now)
+        self._settle()
+
+    def response_started(self, response_id: str, now: float) -> None:
+        self._latency.response_started(now)
+        self._controller.response_started(response_id, now)
+        if self._silence is not None:
+            self._silence.response_started(now)
+        self._settle()
+
+    def audio_received(self, response_id: str, item_id: str, now: float) -> None:
+        self._latency.audio_received(now)
+        self._controller.audio_received(response_id, item_id, now)
+        self._settle()
+
+    def response_finished(self, response_id: str, now: float) -> None:
+        self._controller.response_finished(response_id, now)
+        if self._silence is not None:
+            self._silence.response_finished(now)
+        self._settle()
+
+    def model_disconnected(self, now: float) -> None:
+        self._controller.model_disconnected(now)
+        if self._silence is not None:
+            self._silence.response_finished(now)
+        self._settle()
+
+    def playout_started(self, now: float) -> TurnLatency | None:
+        """Return the latency of the turn that this talkspurt answers, if it answers one."""
+        latency = self._latency.packet_sent(now)
+        self._controller.playout_started(now)
+        if self._silence is not None:
+            self._silence.playout_started(now)
+        self._settle()
+        return latency
+
+    def playout_drained(self, now: float) -> None:
+        self._controller.playout_drained(now)
+        if self._silence is not None:
+            self._silence.playout_drained(now)
+        self._settle()

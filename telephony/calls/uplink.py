@@ -1,0 +1,122 @@
+"""Caller to model: frames become appends, and time has no holes."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from telephony.audio.convert import Converter
+from telephony.audio.format import AudioFormat
+
+SendAudio = Callable[[bytes], bool]
+"""Sends one append to the model; False says that audio was dropped on the way."""
+
+
+@dataclass(slots=True)
+class UplinkStats:
+    appends: int = 0
+    appends_dropped: int = 0
+    held_ms_dropped: int = 0
+
+
+class Uplink:
+    """Joins line frames into appends of ``append_ms`` in the model's format.
+
+    While no model is connected the newest ``hold_ms`` of audio are kept and sent when one is:
+    what the caller said during a reconnect is heard.
+    """
+
+    __slots__ = (
+        "_append_ms",
+        "_appended_ms",
+        "_converter",
+        "_frames",
+        "_frames_per_append",
+        "_held",
+        "_line",
+        "_model",
+        "_ptime_ms",
+        "_send",
+        "_started_at",
+        "stats",
+    )
+
+    def __init__(
+        self,
+        line: AudioFormat,
+        model: AudioFormat,
+        *,
+        ptime_ms: int,
+        append_ms: int,
+        hold_ms: int = 5000,
+    ) -> None:
+        self._line = line
+        self._model = model
+        self._ptime_ms = ptime_ms
+        self._frames_per_append = max(1, append_ms // ptime_ms)
+        self._append_ms = self._frames_per_append * ptime_ms
+        self._converter = Converter(line, model)
+        self._frames: list[bytes] = []
+        self._held: deque[bytes] = deque(maxlen=max(1, hold_ms // self._append_ms))
+        self._send: SendAudio | None = None
+        self._started_at: float | None = None
+        self._appended_ms = 0
+        self.stats = UplinkStats()
+
+    @property
+    def appended_ms(self) -> int:
+        """How much audio the connected model was given, on its own timeline."""
+        return self._appended_ms
+
+    @property
+    def dropped_ms(self) -> int:
+        """How much of what the caller said never reached a model."""
+        return self.stats.appends_dropped * self._append_ms + self.stats.held_ms_dropped
+
+    def connect(self, model: AudioFormat, send: SendAudio, now: float) -> None:
+        """Send to a new model session, what was held first; its timeline starts at 0."""
+        if model != self._model:
+            self._model = model
+            self._converter = Converter(self._line, model)
+            self._held.clear()
+        self._send = send
+        self._appended_ms = 0
+        self._started_at = now - (len(self._held) * self._append_ms) / 1000
+        while self._held:
+            self._deliver(self._held.popleft())
+
+    def disconnect(self) -> None:
+        self._send = None
+
+    def time_of(self, model_ms: float) -> float | None:
+        """Return when the caller's audio at ``model_ms`` of the model's timeline was heard."""
+        if self._started_at is None:
+            return None
+        return self._started_at + model_ms / 1000
+
+    def hear(self, frame: bytes, now: float) -> None:
+        """Take one ptime of line audio."""
+        frames = self._frames
+        frames.append(frame)
+        if len(frames) < self._frames_per_append:
+            return
+        audio = self._converter.convert(b"".join(frames))
+        frames.clear()
+        if self._appended_ms == 0:
+            self._started_at = now - self._append_ms / 1000
+        if self._send is not None:
+            self._deliver(audio)
+            return
+        if len(self._held) == self._held.maxlen:
+            self.stats.held_ms_dropped += self._append_ms
+        self._held.append(audio)
+
+    def _deliver(self, audio: bytes) -> None:
+        send = self._send
+        if send is None:
+            return
+        self.stats.appends += 1
+        self._appended_ms += self._append_ms
+        if not send(audio):
+            self.stats.appends_dropped += 1

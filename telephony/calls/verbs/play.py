@@ -1,0 +1,10 @@
+"""``play``: answer if need be, and play a WAV file to its end."""
+
+from __future__ import annotations
+
+from telephony.calls.call import Call
+from telephony.dialplan.actions import Play
+
+
+async def run(call: Call, action: Play) -> None:
+    await call.play(action.file)

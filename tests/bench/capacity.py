@@ -1,0 +1,144 @@
+"""How many calls one core carries, and what they cost: ``scripts/bench capacity``.
+
+The bot is the real ``telephony serve`` on one core; callers and the model share the other. For
+each number of calls the table says what a call costs and what the caller notices. The first row
+is a plain echo loop under the same packets: what this machine, today, charges for moving them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import wave
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import quantiles
+
+import uvloop
+
+from telephony.audio.g711 import l16_to_pcmu
+from tests.bench.load import SPEECH_FRAMES, Load, Tallies
+from tests.bench.mock_model import MockModel
+from tests.support.sounds import speech_wav
+
+TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+
+AGENT = """\
+name: bench
+base_url: ws://127.0.0.1:{model_port}/v1
+model: mock
+instructions: Answer.
+greeting: null
+tools: []
+session:
+  turn_detection: null
+"""
+DIALPLAN = """\
+contexts:
+  main:
+    - name: all
+      do: [connect_model: bench]
+"""
+CONFIG = """\
+sip: {{host: 127.0.0.1, udp_port: {sip_port}, tcp_port: {sip_port}}}
+media: {{host: 127.0.0.1, port_min: 20000, port_max: 23999, append_ms: 60}}
+limits: {{max_calls: 2000}}
+http: {{port: {http_port}}}
+log: {{level: warning}}
+agents: {{dir: agents}}
+dialplan: {{dir: dialplans}}
+"""
+
+
+@dataclass
+class Row:
+    """One line of the table."""
+
+    calls: int
+    cpu_percent: float
+    rss_mb: float
+    tallies: Tallies
+
+
+class Bot:
+    """A process pinned to one core, and what the kernel says it used."""
+
+    def __init__(self, command: list[str], core: int, cwd: Path) -> None:
+        self._process = subprocess.Popen(
+            ["taskset", "-c", str(core), *command], cwd=cwd, stdout=subprocess.DEVNULL
+        )
+
+    def cpu_s(self) -> float:
+        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rsplit(") ", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / TICKS_PER_S
+
+    def rss_bytes(self) -> int:
+        return int(Path(f"/proc/{self._process.pid}/statm").read_text().split()[1]) * PAGE_BYTES
+
+    def stop(self) -> None:
+        self._process.terminate()
+        try:
+            self._process.wait(15)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+def speech_frames() -> list[bytes]:
+    """Return two seconds of a human voice as 20 ms frames of PCMU."""
+    with wave.open(str(speech_wav())) as wav:
+        audio = l16_to_pcmu(wav.readframes(wav.getnframes()))
+    size = SPEECH_FRAMES * 160
+    audio = (audio * (size // len(audio) + 1))[:size]
+    return [audio[at : at + 160] for at in range(0, size, 160)]
+
+
+def percentile(values: list[float], percent: int) -> float:
+    if len(values) < 2:
+        return values[0] if values else float("nan")
+    return quantiles(values, n=100, method="inclusive")[percent - 1]
+
+
+async def measure(load: Load, bot: Bot, calls: int, idle_rss: int, seconds: float) -> Row:
+    await load.dial(calls - len(load.callers), per_second=50)
+    await asyncio.sleep(2)
+    gc.collect()
+    load.tallies.reset()
+    load.tallies.measuring = True
+    cpu_s, started_at = bot.cpu_s(), time.monotonic()
+    await asyncio.sleep(seconds)
+    cpu_s, elapsed_s = bot.cpu_s() - cpu_s, time.monotonic() - started_at
+    load.tallies.measuring = False
+    share = cpu_s / elapsed_s * 100 / calls
+    return Row(calls, share, (bot.rss_bytes() - idle_rss) / calls / 1e6, load.tallies)
+
+
+HEADER = (
+    "calls  CPU %/call  vs echo  RSS MB/call   gap p50    p99    max ms   lost"
+    "   setup p50    p99 ms  caller→model p50   p99 ms  model→caller p50   p99 ms"
+)
+
+
+def show(row: Row, echo_percent: float) -> None:
+    tallies = row.tallies
+    print(
+        f"{row.calls:5d}  {row.cpu_percent:10.3f}  {row.cpu_percent / echo_percent:6.1f}x"
+        f"  {row.rss_mb:11.3f}  {tallies.gap_percentile_ms(0.5):8.1f} "
+        f"{tallies.gap_percentile_ms(0.99):6.1f} {tallies.max_gap_ms:9.1f}"
+        f"  {tallies.packets_lost:5d}  {percentile(tallies.setup_ms, 50):10.1f} "
+        f"{percentile(tallies.setup_ms, 99):9.1f}"
+        f"  {percentile(tallies.caller_to_model_ms, 50):16.1f} "
+        f"{percentile(tallies.caller_to_model_ms, 99):8.1f}"
+        f"  {percentile(tallies.model_to_caller_ms, 50):16.1f} "
+        f"{percentile(tallies.model_to_caller_ms, 99):8.1f}",
+        flush=True,
+    )
+    if tallies.failed or tallies.ended:
+        print(f"       {tallies.failed} calls failed, {tallies.ended} ended early")

@@ -1,0 +1,155 @@
+"""A bot and a caller in one process, on loopback: real SIP, real RTP, a real WebSocket."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from telephony.base.ids import Ids
+from telephony.base.interfaces import MediaStats
+from telephony.calls.agent import Agent
+from telephony.calls.call import Call
+from telephony.calls.prompt_audio import PromptAudio
+from telephony.calls.reception import Reception
+from telephony.calls.services import CallLimits, CallServices
+from telephony.dialplan import parse_dialplan
+from telephony.net.clock import monotonic
+from telephony.net.model_socket import ModelSocket
+from telephony.net.pacer import Pacer
+from telephony.net.port_pool import PortPool
+from telephony.realtime.session_config import SessionConfig
+from telephony.rehearsal.caller import SipCaller
+from telephony.rehearsal.model_server import ModelServer, serve
+from telephony.rehearsal.scenario import Scenario
+from telephony.sip.config import UserAgentConfig
+from telephony.sip.user_agent import UserAgent
+from telephony.stacks.native import NativeStack
+from telephony.stacks.rtp_media import MediaConfig, MediaPlane
+from telephony.turns.latency import TurnLatency
+
+DIALPLAN = """\
+contexts:
+  main:
+    - name: everyone
+      do:
+        - connect_model: bot
+"""
+
+
+@dataclass
+class Watcher:
+    """Notes what the call layer reports: a CallMetrics and a CallObserver."""
+
+    transcripts: list[tuple[str, str]] = field(default_factory=list)
+    latencies: list[TurnLatency] = field(default_factory=list)
+    barge_ins: list[tuple[str, float]] = field(default_factory=list)
+    finished: list[tuple[str, str]] = field(default_factory=list)
+    reconnects: list[str] = field(default_factory=list)
+
+    def call_started(self) -> None: ...
+
+    def call_finished(self, result: str, cause: str, setup_s: float | None) -> None:
+        self.finished.append((result, cause))
+
+    def turn_latency(
+        self, total_s: float, caller_to_model_s: float | None, model_to_caller_s: float | None
+    ) -> None: ...
+
+    def barge_in(self, seconds: float, source: str) -> None: ...
+
+    def model_reconnected(self, outcome: str) -> None:
+        self.reconnects.append(outcome)
+
+    def register_leg(self, stats: Any) -> None: ...
+
+    def unregister_leg(self, stats: Any) -> None: ...
+
+    def transcript_finished(self, call_id: str, role: str, text: str) -> None:
+        self.transcripts.append((role, text))
+
+    def turn_measured(self, call_id: str, latency: TurnLatency) -> None:
+        self.latencies.append(latency)
+
+    def barged_in(self, call_id: str, reason: str, seconds: float) -> None:
+        self.barge_ins.append((reason, seconds))
+
+
+@dataclass
+class Phones:
+    """What a test of a call has at hand."""
+
+    model: ModelServer
+    reception: Reception
+    bot: NativeStack
+    caller_stack: NativeStack
+    port: int
+    watcher: Watcher
+    calls: list[Call]
+
+    def caller(self) -> SipCaller:
+        return SipCaller(self.caller_stack, monotonic)
+
+    async def dial(self, user: str = "bot", **options: Any) -> SipCaller:
+        caller = self.caller()
+        uri = f"sip:{user}@127.0.0.1:{self.port}"
+        await caller.dial(uri, "sip:+15550199@127.0.0.1", **options)
+        return caller
+
+
+def _plane(first_port: int, ports: int, pacer: Pacer, **media: Any) -> MediaPlane:
+    ids = Ids(os.urandom)
+    config = MediaConfig("127.0.0.1", "127.0.0.1", **media)
+    pool = PortPool(first_port, first_port + 2 * ports - 1, ids, 0.0)
+    return MediaPlane(config, asyncio.get_running_loop(), pool, pacer, monotonic, ids)
+
+
+@asynccontextmanager
+async def phones(
+    *,
+    scenario: Scenario | None = None,
+    agent: Agent | None = None,
+    dialplan: str = DIALPLAN,
+    limits: CallLimits | None = None,
+    max_calls: int = 10,
+    ports: int = 20,
+    media: Mapping[str, Any] | None = None,
+    **changes: Any,
+) -> AsyncIterator[Phones]:
+    """Run a bot on a free port, with the rehearsal model; ``changes`` are fields of the agent."""
+    async with AsyncExitStack() as stack:
+        model = await stack.enter_async_context(serve(scenario=scenario))
+        pacer = Pacer(asyncio.get_running_loop())
+        stack.callback(pacer.close)
+        ids = Ids(os.urandom)
+        watcher, calls = Watcher(), []
+        base = Agent("bot", model.base_url, SessionConfig(model="rehearsal"), greeting="Greet.")
+        services = CallServices(
+            agents={"bot": replace(agent or base, **changes)},
+            connector=ModelSocket.connect,
+            metrics=watcher,
+            prompts=PromptAudio(),
+            clock=monotonic,
+            ids=ids,
+            limits=limits or CallLimits(),
+            observer=watcher,
+        )
+        plan = parse_dialplan([("test.yaml", dialplan)], agents=["bot"])
+        reception = Reception(plan, services, max_calls=max_calls, report=calls.append)
+        await stack.enter_async_context(reception)
+        plane = _plane(35000, ports, pacer, **(media or {}))
+        bot = NativeStack(UserAgent(UserAgentConfig(), ids), plane, reception.incoming)
+        stack.push_async_callback(bot.close)
+        port = await bot.endpoint.listen("127.0.0.1", 0)
+        caller_stack = NativeStack(
+            UserAgent(UserAgentConfig(), ids), _plane(36000, 100, pacer, **(media or {}))
+        )
+        stack.push_async_callback(caller_stack.close)
+        await caller_stack.endpoint.listen("127.0.0.1", 0)
+        yield Phones(model, reception, bot, caller_stack, port, watcher, calls)
+
+
+__all__ = ["MediaStats", "Phones", "Watcher", "phones"]
