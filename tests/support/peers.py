@@ -1,0 +1,67 @@
+"""Programs of other people that the system tests talk to: finding them, ports, sound files."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import socket
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+DEBIAN_PACKAGES = {"sipp": "sip-tester", "baresip": "baresip-core"}
+SOUNDS_PACKAGE = "asterisk-core-sounds-en-wav"
+SOUNDS_DIRECTORIES = (
+    Path("/usr/share/asterisk/sounds/en"),
+    Path("/usr/share/asterisk/sounds/en_US_f_Allison"),
+)
+
+_PORTS_TRIED = 200
+
+
+def require_program(name: str) -> str:
+    """Return the path of a peer; without it the test fails when ``CI=true``, else is skipped."""
+    path = shutil.which(name)
+    if path is None:
+        missing(f"{name} is not installed", DEBIAN_PACKAGES[name])
+    return str(path)
+
+
+def require_sound(name: str) -> Path:
+    """Return a recorded English prompt, such as ``"hello-world"`` (8 kHz, mono, 16 bits)."""
+    for directory in SOUNDS_DIRECTORIES:
+        path = directory / f"{name}.wav"
+        if path.exists():
+            return path.resolve()
+    missing(f"no recorded prompt {name!r}", SOUNDS_PACKAGE)
+    raise AssertionError
+
+
+def missing(what: str, package: str) -> None:
+    """Say what is missing and what installs it: a failure when ``CI=true``, else a skip."""
+    text = f"{what}: apt-get install {package}"
+    if os.environ.get("CI") == "true":
+        pytest.fail(text, pytrace=False)
+    pytest.skip(text)
+
+
+def free_ports(count: int = 10) -> int:
+    """Return the first, even one of ``count`` ports in a row, free on UDP and TCP."""
+    for _ in range(_PORTS_TRIED):
+        first = random.randrange(20_000, 32_000, 2)
+        if all(_is_free(port) for port in range(first, first + count)):
+            return first
+    raise AssertionError("no free ports")
+
+
+def _is_free(port: int) -> bool:
+    with ExitStack() as probes:
+        for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
+            probe = probes.enter_context(socket.socket(socket.AF_INET, kind))
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                return False
+    return True
