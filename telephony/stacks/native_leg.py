@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from telephony.base.errors import LocalProtocolError
 from telephony.base.interfaces import CannotAnswer, LegFacts, LegListener
+from telephony.net.listen import local_address_towards
 from telephony.net.port_pool import PortPoolExhausted
 from telephony.net.sip_endpoint import SipEndpoint
 from telephony.sdp.offer_answer import LocalMedia, OfferAnswer, NotAcceptable
@@ -80,7 +81,8 @@ class NativeLeg:
             raise CannotAnswer(503, "No media port") from error
         self._negotiation = OfferAnswer(
             LocalMedia(
-                address=config.advertised_host,
+                address=config.advertised_host
+                or local_address_towards((self._facts.source_ip, self._media.port)),
                 port=self._media.port,
                 codecs=config.codecs,
                 ptime_ms=config.ptime_ms,

@@ -34,12 +34,13 @@ FORMATS: dict[str, AudioFormat] = {"pcmu": PCMU, "pcma": PCMA}
 class MediaConfig:
     """How every leg's media behaves.
 
-    ``host`` is what sockets bind, ``advertised_host`` what SDP says. ``send_silence`` keeps RTP
+    ``host`` is what sockets bind, ``advertised_host`` what SDP says; None says the address that
+    faces the peer. ``send_silence`` keeps RTP
     flowing while the bot is silent: NAT bindings and media timeouts of peers live on it.
     """
 
     host: str
-    advertised_host: str
+    advertised_host: str | None = None
     codecs: tuple[Literal["pcmu", "pcma"], ...] = ("pcmu", "pcma")
     ptime_ms: int = 20
     telephone_event: bool = True
