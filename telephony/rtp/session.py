@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from telephony.base.errors import LocalProtocolError
 from telephony.base.ids import Ids
 from telephony.base.serial import diff32
 from telephony.rtp.framer import GAP, LOST, Absence, Framer
@@ -100,7 +101,8 @@ class RtpSession:
         self._clock_rate_hz = config.clock_rate_hz
         self._frame_samples = config.clock_rate_hz * config.ptime_ms // 1000
         self._source = SourcePolicy(config.remote, config.latch)
-        self.jitter = JitterBuffer(config.jitter, config.clock_rate_hz, self._is_quiet)
+        jitter = replace(config.jitter, ptime_ms=config.ptime_ms)
+        self.jitter = JitterBuffer(jitter, config.clock_rate_hz, self._is_quiet)
         self._framer = Framer(self.jitter, self._frame_samples)
         self.reception = RtpStats(config.clock_rate_hz)
         self._lost_before = 0
@@ -108,6 +110,7 @@ class RtpSession:
         self._candidate: tuple[RtpPacket, int] | None = None
         self._event_timestamp: int | None = None
         self._event_samples = 0
+        self._ended_event_timestamp: int | None = None
         self._packetizer = Packetizer(
             config.send_payload_type, ids.uint32(), ids.uint16(), ids.uint32()
         )
@@ -210,13 +213,20 @@ class RtpSession:
     def _receive_telephone_event(self, packet: RtpPacket) -> None:
         self.stats.telephone_events += 1
         if len(packet.payload) >= 4:
-            ended = packet.payload[1] & 0x80
-            self._event_timestamp = None if ended else packet.timestamp
-            self._event_samples = int.from_bytes(packet.payload[2:4])
+            self._follow_event(packet)
         if len(self.telephone_events) < _TELEPHONE_EVENTS_MAX:
             self.telephone_events.append(packet)
         else:
             self.stats.telephone_events_dropped += 1
+
+    def _follow_event(self, packet: RtpPacket) -> None:
+        """Note how long the event lasts; an update that comes after its end changes nothing."""
+        if packet.payload[1] & 0x80:
+            self._event_timestamp = None
+            self._ended_event_timestamp = packet.timestamp
+        elif packet.timestamp != self._ended_event_timestamp:
+            self._event_timestamp = packet.timestamp
+            self._event_samples = int.from_bytes(packet.payload[2:4])
 
     def _is_muted(self, packet: RtpPacket) -> bool:
         """Tell whether audio belongs to the digit that a telephone-event already carries."""
@@ -315,7 +325,8 @@ class RtpSession:
         if start:
             self._sent_event_timestamp = packetizer.timestamp
         payload_type = self._telephone_event_payload_type
-        assert payload_type is not None
+        if payload_type is None:
+            raise LocalProtocolError("telephone-event was not negotiated")
         packetizer.advance(self._frame_samples)
         self._talkspurt_starts = True
         return packetizer.packetize_event(payload, payload_type, self._sent_event_timestamp, start)

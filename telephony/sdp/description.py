@@ -1,7 +1,7 @@
 """Session descriptions (RFC 8866): parse and serialize.
 
-What we don't know is kept: ``bytes(parse(data))`` holds every line of ``data``, in the order of
-RFC 8866 section 5.
+Attributes we don't know are kept: ``bytes(parse(data))`` holds every line of a known type, in the
+order of RFC 8866 section 5.
 """
 
 from __future__ import annotations

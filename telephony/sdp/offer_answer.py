@@ -137,6 +137,11 @@ class OfferAnswer:
         self._offer_pending = True
         return self._serialize(self._offer, (("t", "0 0"),))
 
+    @property
+    def offer_pending(self) -> bool:
+        """Whether our offer awaits its answer; an offer of the peer is glare then (491)."""
+        return self._offer_pending
+
     def withdraw_offer(self) -> None:
         """Forget an offer that the peer refused."""
         self._offer_pending = False

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import pytest
+
+from telephony.base.errors import LocalProtocolError
 from telephony.base.ids import Ids
 from telephony.rtp.framer import GAP
 from telephony.rtp.packet import RtpPacket, parse_packet
@@ -153,6 +156,17 @@ def test_audio_after_a_digit_whose_ends_were_lost_is_heard() -> None:
     assert rtp.stats.muted == 0
 
 
+def test_an_update_that_comes_after_its_end_mutes_nothing() -> None:
+    rtp = session()
+    feed(rtp, 10)
+    for sequence, flags in ((11, 0x8A), (10, 0x0A)):
+        event = bytes([5, flags, 0, 160])
+        packet = RtpPacket(101, False, sequence, 1600, 9, event)
+        rtp.receive_datagram(packet.serialize(), PEER, 0.22)
+    feed(rtp, 5, first=12)
+    assert rtp.stats.muted == 0
+
+
 def test_undrained_telephone_events_are_bounded() -> None:
     rtp = session()
     for index in range(100):
@@ -230,6 +244,11 @@ def test_a_sent_digit_keeps_its_timestamp_and_audio_goes_on_after_it() -> None:
     assert {event.payload_type for event in events} == {101}
     assert (after.timestamp - before.timestamp) % 2**32 == 640
     assert (after.sequence_number - before.sequence_number) % 2**16 == 4
+
+
+def test_a_digit_needs_a_negotiated_payload_type() -> None:
+    with pytest.raises(LocalProtocolError):
+        session(telephone_event_payload_type=None).packetize_telephone_event(b"\x05\x0a\x00\xa0")
 
 
 def test_payload_types_may_be_negotiated_anew() -> None:

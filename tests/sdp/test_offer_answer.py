@@ -343,9 +343,11 @@ def test_an_offer_that_was_refused_is_withdrawn() -> None:
     before = negotiation.answer(PLAIN).media
     negotiation.direction = "sendonly"
     negotiation.create_offer()
+    assert negotiation.offer_pending
     with pytest.raises(LocalProtocolError):
         negotiation.answer(PLAIN)
     negotiation.withdraw_offer()
+    assert not negotiation.offer_pending
     negotiation.direction = "sendrecv"
     assert negotiation.negotiated == before
     assert negotiation.answer(PLAIN).media == before
