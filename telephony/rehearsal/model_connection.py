@@ -214,14 +214,15 @@ class ModelConnection(asyncio.Protocol):
         session.receive_message(data, now)
         self._follow_up(session)
 
-    def _follow_up(self, session: ModelSession, *, timer_fired: bool = False) -> None:
+    def _follow_up(self, session: ModelSession, *, always: bool = False) -> None:
         """Send what the session has to say and wait for what is due next.
 
-        Most audio that arrives changes nothing, and costs nothing here.
+        Most messages that cause none are audio, which changes nothing and costs nothing here;
+        ``always`` is for those that change what is due without a word.
         """
         messages = session.messages_to_send()
         work = session.recognitions_to_do()
-        if not (messages or work or timer_fired or session.ending):
+        if not (messages or work or always or session.ending):
             return
         self._send(session, messages)
         for recognition in work:
@@ -265,7 +266,7 @@ class ModelConnection(asyncio.Protocol):
         session.handle_timer(self._host.now())
         if not session.reading:
             self._transport.pause_reading()
-        self._follow_up(session, timer_fired=True)
+        self._follow_up(session, always=True)
         self._write()
 
     def _listen(self, recognition: Recognition) -> None:
@@ -277,5 +278,5 @@ class ModelConnection(asyncio.Protocol):
             return
         text = done.result().text or measured(recognition.speech_ms)
         self.session.transcript_ready(recognition.item_id, text, self._host.now())
-        self._follow_up(self.session)
+        self._follow_up(self.session, always=True)
         self._write()
