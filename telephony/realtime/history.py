@@ -13,6 +13,7 @@ from typing import Literal
 from telephony.realtime.wire import JsonObject
 
 _MAX_TEXT = 65_536
+_MAX_REMOVED = 256
 
 
 @dataclass(slots=True)
@@ -80,6 +81,7 @@ class History:
     def __init__(self, max_items: int = 400) -> None:
         self._items: dict[str, HistoryItem] = {}
         self._order: list[str] = []
+        self._removed: dict[str, None] = {}
         self._max_items = max_items
 
     def __len__(self) -> int:
@@ -94,11 +96,14 @@ class History:
     def place(self, item: HistoryItem, previous_item_id: str | None = None) -> HistoryItem:
         """Insert after ``previous_item_id``, or at the end when that is unknown.
 
-        An item that is already there stays where it is and is returned.
+        An item that is already there stays where it is and is returned. One that was removed stays
+        so, whatever the server still says of it: what is returned then belongs to no history.
         """
         known = self._items.get(item.item_id)
         if known is not None:
             return known
+        if item.item_id in self._removed:
+            return item
         self._items[item.item_id] = item
         self._order.insert(self._position_after(previous_item_id), item.item_id)
         if len(self._order) > self._max_items:
@@ -119,8 +124,12 @@ class History:
 
     def remove(self, item_id: str) -> HistoryItem | None:
         item = self._items.pop(item_id, None)
-        if item is not None:
-            self._order.remove(item_id)
+        if item is None:
+            return None
+        self._order.remove(item_id)
+        self._removed[item_id] = None
+        if len(self._removed) > _MAX_REMOVED:
+            del self._removed[next(iter(self._removed))]
         return item
 
     def rename(self, item: HistoryItem, item_id: str) -> None:

@@ -80,13 +80,12 @@ class OpenAIInbound:
         described = object_of(event, "session")
         output = read_format(described, "output") or session.audio.format
         session.input_format = read_format(described, "input") or session.input_format
-        changed = output != session.audio.format
-        if changed:
+        if output != session.audio.format:
             session.audio.expect(output)
-        if not session.ready:
+        if session.ready:
+            session.report_format()
+        else:
             self._become_ready(described, output)
-        if changed:
-            session.report_format(output)
 
     def _become_ready(self, described: JsonObject, output: AudioFormat) -> None:
         session = self._session
@@ -101,6 +100,7 @@ class OpenAIInbound:
                 number_of(described, "expires_at"),
             )
         )
+        session.report_format()
         session.replay()
         for event_id, body in session.side_requests.items():
             session.ask_aside(event_id, body)

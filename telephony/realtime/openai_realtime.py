@@ -161,11 +161,16 @@ class OpenAIRealtime:
             session.ask(gate.release())
         if gate.stall_timer.expired(now):
             session.stats.stalled += 1
-            gate.fence(gate.active_id)
-            session.finish_response(gate.active_id, "failed", "stalled")
+            self._give_up_response(gate.active_id)
         if gate.hold_timer.expired(now):
             session.ask(gate.held_long_enough())
             session.continue_after_tools()
+
+    def _give_up_response(self, response_id: str) -> None:
+        """End a response of which nothing comes, so that the next one can begin."""
+        self._session.fence(response_id)
+        self._session.send("response.cancel", response_id=response_id)
+        self._session.finish_response(response_id, "failed", "stalled")
 
     # State
 
@@ -225,10 +230,12 @@ class OpenAIRealtime:
         tool_choice: str | None = None,
         out_of_band: bool = False,
     ) -> None:
-        """Ask the model to speak, when the active response has ended and the caller's turn too.
+        """Ask the model to speak.
 
-        ``instructions`` replace the session's for this response. ``out_of_band`` ones start at
-        once, beside the active one, and leave no trace in the conversation.
+        While a response is active the request waits, and then for the end of the caller's turn
+        too; one request waits at most. ``instructions`` replace the session's for this response.
+        ``out_of_band`` ones start at once, beside the active one, leave no trace in the
+        conversation, and call no tools unless ``tool_choice`` says so.
         """
         body: JsonObject = {}
         if instructions is not None:
@@ -245,7 +252,12 @@ class OpenAIRealtime:
         session = self._session
         if len(session.side_requests) >= _MAX_SIDE_REQUESTS:
             raise LocalProtocolError("too many out-of-band responses wait to begin")
-        marked = {**body, "conversation": "none", "metadata": {"request": event_id}}
+        marked = {
+            "tool_choice": "none",
+            **body,
+            "conversation": "none",
+            "metadata": {"request": event_id},
+        }
         session.side_requests[event_id] = marked
         if session.ready:
             session.ask_aside(event_id, marked)
@@ -267,7 +279,7 @@ class OpenAIRealtime:
 
     def fence(self, response_id: str) -> None:
         """Drop whatever else comes of this response."""
-        self._session.gate.fence(response_id)
+        self._session.fence(response_id)
 
     def truncate_item(self, item_id: str, audio_end_ms: int) -> None:
         """Make the model believe that it was cut off at ``audio_end_ms`` of this item.

@@ -63,10 +63,13 @@ class ResponseReader:
         mark = text_of(object_of(response, "metadata"), "request")
         if session.side_requests.pop(mark, None) is None:
             return False
-        session.side_responses.add(response_id)
-        session.stats.responses += 1
-        session.events.append(ResponseStarted(response_id, out_of_band=True))
+        self._started_aside(response_id)
         return True
+
+    def _started_aside(self, response_id: str) -> None:
+        self._session.side_responses.add(response_id)
+        self._session.stats.responses += 1
+        self._session.events.append(ResponseStarted(response_id, out_of_band=True))
 
     def _begin(self, response_id: str) -> None:
         """Let a response be the active one, once; one that never ended is over now."""
@@ -92,7 +95,12 @@ class ResponseReader:
         if not response_id or session.gate.is_finished(response_id):
             session.stats.late_parts += 1
             return
-        self._belongs(response_id)
+        if session.gate.active_id not in ("", response_id):
+            # Not the active one and never announced: it can't have been of the conversation.
+            if response_id not in session.side_responses:
+                self._started_aside(response_id)
+        else:
+            self._belongs(response_id)
         status, reason, message = read_status(response)
         for item in objects_of(response, "output"):
             self._tool_call(item, response_id)
@@ -141,15 +149,8 @@ class ResponseReader:
             self._measure(item_id)
             return
         delta = AudioDelta(response_id, item_id, content_index, audio)
-        self._pass_on(*session.audio.receive(delta))
+        session.pass_on(session.audio.receive(delta))
         self._measure(item_id)
-
-    def _pass_on(self, other_format: bool, deltas: list[AudioDelta]) -> None:
-        session = self._session
-        if other_format:
-            session.report_format(session.audio.format)
-        # Audio that was held back may have been fenced since.
-        session.events.extend(d for d in deltas if not session.gate.is_fenced(d.response_id))
 
     def _measure(self, item_id: str) -> None:
         item = self._session.history.get(item_id)
@@ -161,7 +162,7 @@ class ResponseReader:
         response_id, item_id = self._response_id(event), text_of(event, "item_id")
         if not item_id or not self._belongs(response_id):
             return
-        self._pass_on(*session.audio.finish(item_id))
+        session.pass_on(session.audio.finish(item_id))
         self._measure(item_id)
         if not session.gate.is_fenced(response_id):
             session.events.append(AudioFinished(response_id, item_id))
@@ -171,9 +172,11 @@ class ResponseReader:
 
         A response beside the conversation has one too, but the history does not keep it.
         """
-        item = HistoryItem(item_id, "message", "assistant", response_id=response_id)
-        if response_id not in self._session.side_responses:
-            item = self._session.history.place(item)
+        item = self._session.history.get(item_id)
+        if item is None:
+            item = HistoryItem(item_id, "message", "assistant")
+            if response_id not in self._session.side_responses:
+                self._session.history.place(item)
         item.response_id = response_id
         item.content_index = content_index
         return item

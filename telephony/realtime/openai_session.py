@@ -9,6 +9,7 @@ from telephony.audio.format import AudioFormat
 from telephony.base.ids import Ids
 from telephony.realtime.countdown import Countdown
 from telephony.realtime.events import (
+    AudioDelta,
     ItemTruncated,
     ModelEvent,
     OutputFormatChanged,
@@ -25,6 +26,7 @@ from telephony.realtime.wire import JsonObject, encode_object
 
 _MAX_UNKNOWN_TYPES = 64
 _MAX_TYPE_LENGTH = 80
+_MAX_UNACKNOWLEDGED = 64
 
 
 @dataclass(slots=True)
@@ -76,6 +78,7 @@ class OpenAISession:
         self.asked_input = input_format
         self.asked_output = output_format
         self.input_format = input_format
+        self.reported_output = output_format
         self.stats = RealtimeStats()
         self.events: list[ModelEvent] = []
         self.outbox: list[bytes] = []
@@ -117,11 +120,25 @@ class OpenAISession:
         self.history.place(item)
         if self.ready:
             self.unacknowledged[item.item_id] = None
+            if len(self.unacknowledged) > _MAX_UNACKNOWLEDGED:
+                del self.unacknowledged[next(iter(self.unacknowledged))]
             self.send("conversation.item.create", item=item.wire_item())
 
-    def report_format(self, audio_format: AudioFormat) -> None:
-        self.stats.format_changes += 1
-        self.events.append(OutputFormatChanged(audio_format))
+    def report_format(self) -> None:
+        """Say so when audio comes in another format than it was last said to."""
+        if self.audio.format != self.reported_output:
+            self.reported_output = self.audio.format
+            self.stats.format_changes += 1
+            self.events.append(OutputFormatChanged(self.reported_output))
+
+    def pass_on(self, deltas: list[AudioDelta]) -> None:
+        """Report speech, and before it the format it turned out to have."""
+        self.report_format()
+        self.events.extend(deltas)
+
+    def fence(self, response_id: str) -> None:
+        self.gate.fence(response_id)
+        self.audio.drop_held(response_id)
 
     def ask(self, request: ResponseRequest | None) -> None:
         """Send a request that the gate let pass."""
@@ -155,22 +172,31 @@ class OpenAISession:
         aside = response_id in self.side_responses
         self.side_responses.discard(response_id)
         fenced = self.gate.is_fenced(response_id)
+        self.pass_on(self.audio.flush())
         self.gate.finished(response_id)
         calls = self.calls.of_response(response_id)
         self.events.append(
             ResponseFinished(response_id, status, reason, usage, calls, message, aside)
         )
         if fenced and "audio" in self.config.output_modalities:
-            self._delete_unheard(response_id)
+            self._forget_unheard(response_id)
         self.ask(self.gate.release())
         self.continue_after_tools()
 
-    def _delete_unheard(self, response_id: str) -> None:
-        """Make the model forget speech of a fenced response that was never handed to playout."""
+    def _forget_unheard(self, response_id: str) -> None:
+        """Make the model forget the speech of a fenced response that was dropped here.
+
+        What was passed on before the fence is playout's to correct, by what the caller heard.
+        """
         for item in list(self.history):
-            unheard = item.kind == "message" and item.response_id == response_id
-            if unheard and item.heard_ms is None and not self.audio.was_passed_on(item.item_id):
+            of_response = item.kind == "message" and item.response_id == response_id
+            if not of_response or item.heard_ms is not None:
+                continue
+            passed_ms = int(self.audio.passed_ms(item.item_id))
+            if not passed_ms:
                 self.delete(item.item_id)
+            elif passed_ms < int(self.audio.received_ms(item.item_id)):
+                self.truncate(item, passed_ms)
 
     def delete(self, item_id: str) -> None:
         if self.history.remove(item_id) is None:

@@ -46,6 +46,7 @@ class ResponseGate:
         self._ready = False
         self._cancel_on_start = False
         self._cancelling = False
+        self._active_covers = False
         self._fenced: dict[str, None] = {}
         self._finished: dict[str, None] = {}
         self.awaiting_timer = Countdown()
@@ -124,6 +125,7 @@ class ResponseGate:
         ``covers_deferred``: it began with all that a bare waiting request wanted it to know.
         """
         self.active_id = response_id
+        self._active_covers = covers_deferred
         self._awaiting = None
         self.awaiting_timer.stop()
         self.hold_timer.stop()
@@ -144,16 +146,23 @@ class ResponseGate:
         self._fenced.pop(response_id, None)
         if response_id == self.active_id:
             self.active_id = ""
+            self._sent = self._awaiting
             self._cancelling = False
             self.stall_timer.stop()
 
     def refused(self, event_id: str) -> bool:
-        """The server did not take a request; keep it for later. Returns whether it was one."""
+        """The server had begun a response of its own: keep our request for later.
+
+        Unless that response knows all that a bare request wanted. Returns whether the message
+        refused was the request.
+        """
         request = self._sent
         if request is None or (event_id and event_id != request.event_id):
             return False
         self.gave_up()
-        if request.attempts < _MAX_ATTEMPTS and (self._deferred is None or not request.bare):
+        covered = request.bare and bool(self.active_id) and self._active_covers
+        replaces = self._deferred is None or not request.bare
+        if request.attempts < _MAX_ATTEMPTS and replaces and not covered:
             self._deferred = request
         if not self.active_id:
             self.hold_timer.start(AUTOMATIC_RESPONSE_S)

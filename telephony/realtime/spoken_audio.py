@@ -41,31 +41,39 @@ class SpokenAudio:
         if audio_format.encoding != "l16":
             self._evidence = FormatEvidence(audio_format)
 
-    def receive(self, delta: AudioDelta) -> tuple[bool, list[AudioDelta]]:
-        """Return whether the format turned out to be another, and the deltas to pass on."""
+    def receive(self, delta: AudioDelta) -> list[AudioDelta]:
+        """Return the deltas to pass on, in :attr:`format`, which may have changed by now."""
         self.count(delta.item_id, len(delta.audio))
         if self._evidence is None:
-            return False, self._aligned([delta])
+            return self._aligned([delta])
         self._held.append(delta)
         verdict = self._evidence.feed(delta.audio)
         if verdict == "unsure":
-            return False, []
+            return []
         return self._settle(verdict == "l16", keep_looking=verdict == "harmless")
 
-    def finish(self, item_id: str) -> tuple[bool, list[AudioDelta]]:
-        """No more audio comes for the item: pass on what was held for want of evidence."""
+    def finish(self, item_id: str) -> list[AudioDelta]:
+        """No more audio comes for the item; returns as :meth:`receive` does."""
         self._item(item_id).finished = True
+        return self.flush()
+
+    def flush(self) -> list[AudioDelta]:
+        """Pass on what was held back, on what evidence there is."""
         if self._evidence is None or not self._held:
-            return False, []
+            return []
         return self._settle(self._evidence.leaning() == "l16", keep_looking=True)
 
-    def _settle(self, is_l16: bool, *, keep_looking: bool) -> tuple[bool, list[AudioDelta]]:
+    def drop_held(self, response_id: str) -> None:
+        """Forget what is held back of this response."""
+        self._held = [delta for delta in self._held if delta.response_id != response_id]
+
+    def _settle(self, is_l16: bool, *, keep_looking: bool) -> list[AudioDelta]:
         held, self._held = self._held, []
         if is_l16:
             self.format = L16_24K
         if is_l16 or not keep_looking:
             self._evidence = None
-        return is_l16, self._aligned(held)
+        return self._aligned(held)
 
     def _aligned(self, deltas: list[AudioDelta]) -> list[AudioDelta]:
         """Move half a sample at the end of a delta to the next one of the same item."""
@@ -92,9 +100,10 @@ class SpokenAudio:
         item = self._items.get(item_id)
         return self.format.duration_ms(item.received_bytes) if item else 0.0
 
-    def was_passed_on(self, item_id: str) -> bool:
+    def passed_ms(self, item_id: str) -> float:
+        """Return how much of the item was passed on: no more than that can have been heard."""
         item = self._items.get(item_id)
-        return item is not None and item.passed_bytes > 0
+        return self.format.duration_ms(item.passed_bytes) if item else 0.0
 
     def is_finished(self, item_id: str) -> bool:
         item = self._items.get(item_id)
