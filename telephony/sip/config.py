@@ -40,7 +40,7 @@ class UserAgentConfig:
     ``advertised`` maps a transport to the host and port written into Contact and Via; a transport
     that is missing uses the local address of the flow. ``symmetric_signalling`` sends requests to
     where the peer's packets came from when its Contact names another address (NAT).
-    ``ring_timeout_s`` ends an outgoing INVITE that has only provisional responses.
+    ``ring_timeout_s`` cancels an INVITE of ours that has only provisional responses.
     ``provisional_refresh_s`` repeats the last 18x of an unanswered call (section 13.3.1), so that
     proxies on the path do not give it up.
     """

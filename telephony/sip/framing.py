@@ -18,6 +18,7 @@ from telephony.sip.values import read_uri, uri_scheme
 
 _TOKEN = re.compile(r"[A-Za-z0-9.!%*_+`'~-]+")
 _VERSION = re.compile(r"SIP/([0-9]{1,3}\.[0-9]{1,3})", re.IGNORECASE)
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*")
 _STATUS = re.compile(r"[1-6][0-9][0-9]")
 _LENGTH = re.compile(
     rb"^(?:content-length|l)[ \t]*:(?:\r\n[ \t])?[ \t]*([^\r\n]*)", re.IGNORECASE | re.MULTILINE
@@ -76,12 +77,10 @@ def parse_message(
     try:
         if len(head) > limits.max_header_bytes or len(data) > limits.max_message_bytes:
             raise SipParseError("too-large", 513)
-        if b"\0" in head:
-            raise SipParseError("zero-octet")
-        if problem is not None:
-            raise problem
         if not end:
             raise SipParseError("no-end-of-headers")
+        if problem is not None:
+            raise problem
         message.body = _read_body(headers, body, limits)
     except SipParseError as error:
         if isinstance(message, RawRequest):
@@ -116,7 +115,7 @@ def _read_headers(
     for line in lines[: limits.max_header_count]:
         name, colon, value = line.partition(":")
         name = name.rstrip()
-        if not colon or not _TOKEN.fullmatch(name):
+        if not colon or not _TOKEN.fullmatch(name) or "\n" in value or "\r" in value:
             problem = problem or SipParseError("bad-header-line")
         elif len(line) > limits.max_line_bytes:
             problem = problem or SipParseError("line-too-long", 513)
@@ -141,9 +140,15 @@ def _read_start_line(line: str, headers: sipmessage.Headers) -> RawRequest | sip
         raise SipParseError("bad-request-uri", 400, method, headers)
     uri = read_uri(raw_uri)
     if uri is None:
-        known = uri_scheme(raw_uri) in ("sip", "sips", "tel")
-        raise SipParseError("bad-request-uri", 400 if known else 416, method, headers)
+        raise SipParseError("bad-request-uri", _uri_status(raw_uri), method, headers)
     return RawRequest(method, uri, raw_uri, b"")
+
+
+def _uri_status(raw_uri: str) -> int:
+    """Return 416 for a URI of a scheme we do not serve, 400 for no URI at all."""
+    scheme = uri_scheme(raw_uri)
+    known = scheme in ("sip", "sips", "tel")
+    return 416 if _SCHEME.fullmatch(scheme) and not known else 400
 
 
 def _read_status_line(line: str, version: re.Match[str]) -> sipmessage.Response:

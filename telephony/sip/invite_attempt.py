@@ -19,6 +19,7 @@ from telephony.sip.flow import Flow, Outgoing
 from telephony.sip.leg import Leg, LegState
 from telephony.sip.message import HeaderView, IncomingResponse, contact_uri
 from telephony.sip.status import reason_phrase
+from telephony.sip.timers import TimerCallback, TimerHandle
 from telephony.sip.transaction import ClientTransaction
 from telephony.sip.transaction_table import Signal
 from telephony.sip.values import printable
@@ -38,6 +39,7 @@ class InviteAttempt:
     __slots__ = (
         "_acks",
         "_cancel_sent",
+        "_limit",
         "_offered",
         "_provisional",
         "cancel_status",
@@ -67,6 +69,7 @@ class InviteAttempt:
         self.transaction: ClientTransaction | None = None
         self._acks: dict[str, Outgoing | None] = {}
         self._cancel_sent = False
+        self._limit: TimerHandle | None = None
         self._offered = False
         self._provisional = False
 
@@ -80,13 +83,29 @@ class InviteAttempt:
         return self._offered
 
     def begin(self, branch: str, data: bytes, now: float) -> None:
-        transactions = self.uac.agent.transactions
-        self.transaction = transactions.create_client(
+        agent = self.uac.agent
+        self.transaction = agent.transactions.create_client(
             "INVITE", branch, self.flow, self, self._write_refusal_ack
         )
+        self._limit_at(now + agent.config.ring_timeout_s, self._ring_timed_out)
         self.transaction.begin(data, now)
 
-    def ring_timed_out(self, now: float) -> None:
+    def leg_ended(self, now: float) -> None:
+        """Acknowledge an offer without an answer; wait only so long for what never comes."""
+        if self._offered:
+            self.send_ack(None, now)
+            return
+        self._limit_at(now + self.uac.agent.config.timers.give_up_s, self._abandon)
+
+    def _limit_at(self, deadline: float, callback: TimerCallback) -> None:
+        self._lift_limit()
+        self._limit = self.uac.agent.timers.schedule(deadline, callback)
+
+    def _lift_limit(self) -> None:
+        if self._limit is not None:
+            self._limit.cancel()
+
+    def _ring_timed_out(self, now: float) -> None:
         self.cancel_status = 408
         self.cancel(now)
 
@@ -98,8 +117,7 @@ class InviteAttempt:
         self._cancel_sent = True
         parts = replace(self.parts, method="CANCEL")
         self.uac.send_cancel(parts, self.transaction.key[0], self.flow, now)
-        give_up_at = now + self.uac.agent.config.timers.give_up_s
-        self.leg.handles.append(self.uac.agent.timers.schedule(give_up_at, self._abandon))
+        self._limit_at(now + self.uac.agent.config.timers.give_up_s, self._abandon)
 
     def _abandon(self, now: float) -> None:
         if self.transaction is not None:
@@ -128,6 +146,7 @@ class InviteAttempt:
             self.uac.agent.events.append(event)
 
     def _accepted(self, response: IncomingResponse, now: float) -> None:
+        self._lift_limit()
         tag = response.to_tag
         if tag in self._acks:
             ack = self._acks[tag]
@@ -146,7 +165,6 @@ class InviteAttempt:
     def _answered(self, response: IncomingResponse, now: float) -> None:
         """Make the dialog of the first 2xx (section 13.2.2.4)."""
         agent, leg = self.uac.agent, self.leg
-        leg.stop_timers()
         agent.enter_dialog(leg, self._dialog_of(response))
         leg.state = LegState.UP
         leg.confirmed = True
@@ -204,9 +222,9 @@ class InviteAttempt:
         self, status: int, reason: str, response: IncomingResponse | None, now: float
     ) -> None:
         leg, agent = self.leg, self.uac.agent
+        self._lift_limit()
         if leg.outgoing is self:
             leg.outgoing = None
-        leg.stop_timers()
         if leg.state is LegState.CALLING:
             agent.end_leg(leg, self._call_failed(status, reason, response))
         elif leg.state is LegState.UP:

@@ -60,8 +60,6 @@ class Uac:
         leg = Leg(leg_id, LegState.CALLING, caller=True)
         agent.legs[leg_id] = leg
         leg.outgoing = attempt = InviteAttempt(self, leg, parts, flow, sdp)
-        give_up_at = now + agent.config.ring_timeout_s
-        leg.handles.append(agent.timers.schedule(give_up_at, attempt.ring_timed_out))
         secure = uri_scheme(request_uri) == "sips"
         attempt.begin(branch, self._write_invite(parts, flow, sdp, headers, secure), now)
         return leg_id
@@ -226,8 +224,8 @@ class Uac:
         if leg.incoming is not None:
             agent.respond(leg.incoming, 487, now)
             leg.incoming = None
-        if leg.outgoing is not None and leg.outgoing.awaits_our_answer:
-            leg.outgoing.send_ack(None, now)
+        if leg.outgoing is not None:
+            leg.outgoing.leg_ended(now)
         agent.end_leg(leg, event)
         if leg.unacked:
             leg.bye_headers = headers

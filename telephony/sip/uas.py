@@ -187,8 +187,8 @@ class Uas:
         if leg.incoming is not None:
             agent.respond(leg.incoming, 487, now)
             leg.incoming = None
-        if leg.outgoing is not None and leg.outgoing.awaits_our_answer:
-            leg.outgoing.send_ack(None, now)
+        if leg.outgoing is not None:
+            leg.outgoing.leg_ended(now)
         if early:
             agent.end_leg(leg, InviteCancelled(leg.leg_id, reason))
         else:

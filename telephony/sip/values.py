@@ -15,6 +15,7 @@ from typing import Final
 
 from sipmessage import URI, Parameters
 
+_UNPRINTABLE: Final = {"\t": " "}
 _MAX_URI_CHARS: Final = 2_048
 # The library's pattern for tel numbers takes time quadratic in their length.
 _MAX_TEL_CHARS: Final = 128
@@ -144,7 +145,8 @@ def read_uri(text: str) -> URI | None:
     Host names such as ``pbx1`` and ``bot_1``, and user parts such as ``*55#``, are outside the
     library's grammar and common, so they are read here.
     """
-    if len(text) > (_MAX_TEL_CHARS if text[:4].lower() == "tel:" else _MAX_URI_CHARS):
+    limit = _MAX_TEL_CHARS if text[:4].lower() == "tel:" else _MAX_URI_CHARS
+    if len(text) > limit or not text.isprintable() or " " in text:
         return None
     try:
         uri = URI.parse(text)
@@ -216,7 +218,7 @@ def _ip_address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | No
 
 
 def printable(text: str) -> str:
-    """Return ``text`` with octets that were not UTF-8 replaced by U+FFFD."""
-    if text.isascii():
+    """Return ``text`` fit for logs: control characters and octets that were not UTF-8 as U+FFFD."""
+    if text.isprintable():
         return text
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return "".join([char if char.isprintable() else _UNPRINTABLE.get(char, "�") for char in text])

@@ -14,7 +14,7 @@ from telephony.sip.events import (
     ReinviteFailed,
     RequestAnswered,
 )
-from tests.sip.wire import OTHER_SDP, SDP, HandPeer, body, header, headers, lines
+from tests.sip.wire import OTHER_SDP, SDP, HandPeer, body, header, headers, lines, tag
 
 
 def test_bye_is_in_the_dialog_and_keeps_it_until_answered() -> None:
@@ -136,6 +136,44 @@ class TestReinvite:
         assert lines(peer.send(peer.response(invite, 200, sdp=SDP))) == ["ACK"]
         assert peer.events() == [LegEnded(leg_id, "local")]
         peer.assert_drained()
+
+    def test_without_a_final_response_is_cancelled_and_ends_the_call(self) -> None:
+        peer = HandPeer(UserAgentConfig(ring_timeout_s=20), "tcp")
+        leg_id, _ = peer.called()
+        peer.agent.reinvite(leg_id, OTHER_SDP, 0.0)
+        (invite,) = peer.sent()
+        peer.send(peer.response(invite, 100))
+        assert lines(peer.wait(21)) == ["CANCEL"]
+        peer.wait(32)
+        assert peer.events() == [
+            ReinviteFailed(leg_id, 408, "Request Timeout"),
+            LegEnded(leg_id, "error", status=408),
+        ]
+        peer.assert_drained()
+
+    @pytest.mark.parametrize("ours", [True, False])
+    def test_a_provisional_response_and_a_bye_leave_nothing_behind(self, ours: bool) -> None:
+        peer = HandPeer()
+        leg_id, call = peer.called()
+        peer.agent.reinvite(leg_id, OTHER_SDP, 0.0)
+        (invite,) = peer.sent()
+        peer.send(peer.response(invite, 100))
+        if ours:
+            peer.agent.bye(leg_id, 0.0)
+            (bye,) = peer.sent()
+            peer.send(peer.response(bye, 200))
+        else:
+            _bye_from(peer, call)
+        peer.wait(32)
+        assert peer.agent.transaction_count == 0
+
+
+def _bye_from(peer: HandPeer, call: bytes) -> None:
+    """The callee of ``call`` hangs up."""
+    bye = peer.request(
+        "BYE", branch="z9hG4bKb", to_tag=tag(header(call, "From")), from_tag="far"
+    ).replace(b"call-1", header(call, "Call-ID").encode())
+    assert lines(peer.send(bye)) == ["200 BYE"]
 
 
 class TestCollision:

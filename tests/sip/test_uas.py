@@ -71,7 +71,8 @@ def test_record_route_and_vias_are_copied_in_order() -> None:
     peer = HandPeer()
     extra = (
         "Via: SIP/2.0/UDP 198.51.100.7;branch=z9hG4bKx, SIP/2.0/TCP far.example;branch=z9hG4bKy\r\n"
-        "Record-Route: <sip:a.example;lr>, <sip:b.example;lr>\r\nRecord-Route: <sip:c.example;lr>\r\n"
+        "Record-Route: <sip:a.example;lr>, <sip:b.example;lr>\r\n"
+        "Record-Route: <sip:c.example;lr>\r\n"
     )
     peer.send(peer.request(extra=extra))
     (event,) = peer.events()

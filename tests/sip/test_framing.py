@@ -1,0 +1,144 @@
+"""Parsing messages and cutting streams."""
+
+from __future__ import annotations
+
+import pytest
+import sipmessage
+
+from telephony.sip.config import MessageLimits
+from telephony.sip.framing import (
+    RawRequest,
+    SipParseError,
+    StreamFramer,
+    is_keepalive,
+    parse_message,
+)
+
+_BODY = b"v=0\r\n\r\nx"
+_REQUEST = (
+    b"INVITE sip:a@b;x=a+b SIP/2.0\r\nv: SIP/2.0/TCP h;branch=z9hG4bK1\r\nSubject: one\r\n  two\r\n"
+    b"\tthree\r\nX-Trailing : yes\r\nl: 8\r\n\r\n" + _BODY
+)
+
+
+def test_request_is_unfolded_expanded_and_cut_to_its_length() -> None:
+    message = parse_message(_REQUEST + b"excess")
+    assert isinstance(message, RawRequest)
+    assert isinstance(message, sipmessage.Request)
+    assert (message.method, message.raw_uri) == ("INVITE", "sip:a@b;x=a+b")
+    assert message.headers["Via"] == "SIP/2.0/TCP h;branch=z9hG4bK1"
+    assert message.headers["Subject"] == "one two three"
+    assert message.headers["X-Trailing"] == "yes"
+    assert message.body == _BODY
+
+
+def test_body_without_length_is_the_rest() -> None:
+    message = parse_message(b"OPTIONS sip:a@b SIP/2.0\r\n\r\nall of it")
+    assert message.body == b"all of it"
+
+
+@pytest.mark.parametrize("line", [b"SIP/2.0 200 OK", b"sip/2.0 200 OK", b"SIP/2.0 200 "])
+def test_response(line: bytes) -> None:
+    message = parse_message(b"\r\n\r\n" + line + b"\r\nTo: x\r\n\r\n")
+    assert isinstance(message, sipmessage.Response)
+    assert message.code == 200
+
+
+@pytest.mark.parametrize(
+    ("data", "reason", "status"),
+    [
+        (b"", "bad-start-line", 400),
+        (b"SIP/2.0 099 X\r\n\r\n", "bad-status-line", 400),
+        (b"SIP/2.0 700 X\r\n\r\n", "bad-status-line", 400),
+        (b"SIP/3.0 200 X\r\n\r\n", "bad-version", 400),
+        (b"SIP/2.00 200 X\r\n\r\n", "bad-version", 400),
+        (b"A sip:a@b SIP/2.0\r\nno colon\r\n\r\n", "bad-header-line", 400),
+        (b"A sip:a@b SIP/2.0\r\n: empty\r\n\r\n", "bad-header-line", 400),
+        (b"A sip:a@b SIP/2.0\r\nX: " + b"y" * 200 + b"\r\n\r\n", "line-too-long", 513),
+        (b"A sip:a@b SIP/2.0\r\n" + b"X: y\r\n" * 11 + b"\r\n", "too-many-headers", 513),
+        (b"A sip:a@b SIP/2.0\r\n\r\n" + b"y" * 301, "too-large", 513),
+        (b"A sip:a@b SIP/2.0\r\n" + b"X: yyyyyyyy\r\n" * 50 + b"\r\n", "too-large", 513),
+        (b"A sip:a@b SIP/2.0\r\nl: 1e3\r\n\r\n", "bad-content-length", 400),
+        (b"A sip:a@b SIP/2.0\r\nl: \xd9\xa3\r\n\r\n", "bad-content-length", 400),
+    ],
+)
+def test_what_is_refused(data: bytes, reason: str, status: int) -> None:
+    limits = MessageLimits(
+        max_header_bytes=400, max_body_bytes=300, max_line_bytes=100, max_header_count=10
+    )
+    with pytest.raises(SipParseError) as error:
+        parse_message(data, limits)
+    assert (error.value.reason, error.value.status) == (reason, status)
+
+
+@pytest.mark.parametrize("data", [b"\r\n", b"\r\n\r\n", b"\0\0\0\0", b"  ", b""])
+def test_keepalives(data: bytes) -> None:
+    assert is_keepalive(data)
+
+
+def test_stream_is_cut_whatever_the_pieces() -> None:
+    stream = _REQUEST + b"\r\n\r\n" + _REQUEST
+    for split in range(len(stream) + 1):
+        framer = StreamFramer()
+        messages = framer.receive(stream[:split]) + framer.receive(stream[split:])
+        assert messages == [_REQUEST, _REQUEST]
+        assert framer.bytes_to_send() == b"\r\n"
+        assert framer.bytes_to_send() == b""
+
+
+def test_stream_byte_by_byte() -> None:
+    framer = StreamFramer()
+    messages = [
+        message
+        for octet in b"\r\n\r\n" + _REQUEST * 2 + b"\r\n\r\n"
+        for message in framer.receive(bytes([octet]))
+    ]
+    assert messages == [_REQUEST, _REQUEST]
+    assert framer.bytes_to_send() == b"\r\n\r\n"
+
+
+def test_a_lone_line_end_before_a_message_is_skipped() -> None:
+    framer = StreamFramer()
+    assert framer.receive(b"\r\n" + _REQUEST) == [_REQUEST]
+    assert framer.bytes_to_send() == b""
+
+
+@pytest.mark.parametrize(
+    "line", [b"Content-Length: 8", b"CONTENT-LENGTH:8", b"l \t:\r\n  8", b"l:8 ", b"X: y\r\nl: 8"]
+)
+def test_every_spelling_of_the_length(line: bytes) -> None:
+    message = b"INVITE sip:a@b SIP/2.0\r\n" + line + b"\r\n\r\n" + _BODY
+    assert StreamFramer().receive(message + b"INV") == [message]
+
+
+def test_without_length_there_is_no_body() -> None:
+    message = b"OPTIONS sip:a@b SIP/2.0\r\nX: y\r\n\r\n"
+    assert StreamFramer().receive(message * 2) == [message, message]
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (b"x", "bad-content-length"),
+        (b"-1", "bad-content-length"),
+        (b"33000", "too-large"),
+        (b"9" * 30, "bad-content-length"),
+    ],
+)
+def test_a_refused_length_hands_over_the_headers_and_ends(value: bytes, reason: str) -> None:
+    framer = StreamFramer()
+    head = b"INVITE sip:a@b SIP/2.0\r\nl: " + value + b"\r\n\r\n"
+    assert framer.receive(head + b"tail" + head) == [head]
+    assert framer.broken == reason
+    assert framer.receive(head) == []
+
+
+def test_headers_without_end_break_the_stream() -> None:
+    framer = StreamFramer(MessageLimits(max_header_bytes=100))
+    assert framer.receive(b"x" * 90) == []
+    assert framer.broken is None
+    framer.receive(b"x" * 20)
+    assert framer.broken == "headers-too-large"
+    framer = StreamFramer(MessageLimits(max_header_bytes=100))
+    assert framer.receive(b"x" * 110 + b"\r\n\r\n") == []
+    assert framer.broken == "headers-too-large"
