@@ -3,12 +3,24 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from telephony.net.pacer import Pacer
+from telephony.net.pacer import Pacer, Slot
 from tests.support.fake_loop import FakeLoop
 
-STALLS = st.lists(
-    st.tuples(st.floats(0, 0.15), st.floats(0, 0.3)), max_size=12
-)  # (run this long, then stall this long)
+STALLS = st.lists(st.tuples(st.floats(0, 0.15), st.floats(0, 0.3)), max_size=12)
+"""Pairs: run for this long, then stall for that long."""
+
+TOLERANCE_S = 2e-6
+
+
+class Leg:
+    """Notes when each slot ran; the slot's number is what the pacer itself says it is."""
+
+    def __init__(self, pacer: Pacer, ptime_ms: int) -> None:
+        self.slot: Slot = pacer.add(self._tick, ptime_ms)
+        self.ran: list[tuple[int, float]] = []
+
+    def _tick(self, now: float) -> None:
+        self.ran.append((self.slot.ticks + self.slot.skipped, now))
 
 
 @settings(max_examples=200)
@@ -28,24 +40,27 @@ def test_no_tick_is_early_and_every_slot_is_accounted_for(
 ) -> None:
     loop = FakeLoop(start, granularity_s)
     pacer = Pacer(loop, loop.clock)  # type: ignore[arg-type]
-    times: list[list[float]] = [[] for _ in range(legs)]
-    slots = [pacer.add(ticks.append, ptime_ms) for ticks in times]
+    paced = [Leg(pacer, ptime_ms) for _ in range(legs)]
     for run_s, stall_s in stalls:
         loop.run_until(loop.now + run_s)
         loop.stall(stall_s)
-    loop.run_until(loop.now + ptime_ms / 1000 + 0.003)
+    loop.run_until(loop.now + 0.01)
 
     period_s = ptime_ms / 1000
-    for slot, ticks in zip(slots, times, strict=True):
-        # Never early: the deadline of slot n lies on the grid of the first one's phase.
-        phase_ms = slot._sub_tick.phase_ms
-        origin = pacer._t0_ms / 1000 + phase_ms / 1000
-        numbers = [int((tick - origin + 2e-6) // period_s) for tick in ticks]
-        # Never two for one slot, never out of order: at most one callback per elapsed slot.
+    for leg in paced:
+        phase_s = leg.slot._sub_tick.phase_ms / 1000
+        origin = pacer._t0_ms / 1000 + phase_s
+        first = origin + ((start - origin + 1e-6) // period_s + 1) * period_s
+        numbers = [number for number, _ in leg.ran]
         assert numbers == sorted(set(numbers))
-        first = int((start - origin + 2e-6) // period_s) + 1
-        elapsed = int((loop.now - origin + 2e-6) // period_s) + 1 - first
-        # The last slot may be due within the timer's granularity of the end.
-        assert elapsed - 1 <= slot.ticks + slot.skipped <= elapsed
-        assert slot.ticks == len(ticks)
-    assert pacer.stats.ticks == sum(map(len, times))
+        for number, at in leg.ran:
+            deadline = first + (number - 1) * period_s
+            # Never early, and never so late that the next slot was due: that one would have run.
+            assert -TOLERANCE_S <= at - deadline <= period_s + TOLERANCE_S
+        # Callbacks and skipped slots together are the slots that came due; the last one may be
+        # due within the timer's granularity of the end.
+        elapsed = (loop.now - first) // period_s + 1
+        assert elapsed - 1 <= leg.slot.ticks + leg.slot.skipped <= elapsed + 1
+        assert leg.slot.ticks == len(leg.ran)
+    assert pacer.stats.ticks == sum(leg.slot.ticks for leg in paced)
+    assert pacer.stats.skipped == sum(leg.slot.skipped for leg in paced)
