@@ -2,13 +2,26 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Literal
 
 import pytest
 
+from telephony.base.ids import Ids
 from telephony.net.listen import PortInUse, bind_tcp
 from telephony.net.sip_endpoint import SipEndpoint
-from telephony.sip.events import AckTimedOut, Event, LegEnded
+from telephony.sip.config import UserAgentConfig
+from telephony.sip.events import (
+    AckTimedOut,
+    CallAnswered,
+    CallFailed,
+    Event,
+    InviteReceived,
+    LegConfirmed,
+    LegEnded,
+)
 from telephony.sip.flow import Flow, Outgoing
+from telephony.sip.user_agent import UserAgent
+from tests.support.eventually import eventually
 from tests.support.fake_user_agent import FakeUserAgent
 
 
@@ -174,3 +187,50 @@ async def test_close_sends_what_is_left_and_stops_the_timer() -> None:
     peer.core.events.append(AckTimedOut("1"))
     peer.endpoint.flush()
     assert peer.told == []
+
+
+class Phone:
+    """A real user agent on an endpoint: answers what rings, remembers what happened."""
+
+    def __init__(self, seed: int) -> None:
+        self.core = UserAgent(UserAgentConfig(), Ids.seeded(seed))
+        self.events: list[Event] = []
+        self.endpoint = SipEndpoint(self.core, asyncio.get_running_loop(), self._on_event)
+
+    def _on_event(self, event: Event) -> None:
+        self.events.append(event)
+        if isinstance(event, InviteReceived):
+            self.core.answer(event.leg_id, b"v=0\r\n", self.endpoint.clock())
+
+    def saw(self, kind: type[Event]) -> bool:
+        return any(isinstance(event, kind) for event in self.events)
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+async def test_two_user_agents_call_each_other(transport: Literal["udp", "tcp"]) -> None:
+    caller, called = Phone(1), Phone(2)
+    await caller.endpoint.listen("127.0.0.1", 0)
+    port = await called.endpoint.listen("127.0.0.1", 0)
+    flow = caller.endpoint.flow_to(("127.0.0.1", port), transport)
+    leg_id = caller.core.invite(
+        f"sip:bot@127.0.0.1:{port}", "sip:a@127.0.0.1", b"v=0\r\n", flow, caller.endpoint.clock()
+    )
+    caller.endpoint.flush()
+    await eventually(lambda: caller.saw(CallAnswered) and called.saw(LegConfirmed))
+    caller.core.bye(leg_id, caller.endpoint.clock())
+    caller.endpoint.flush()
+    await eventually(lambda: caller.saw(LegEnded) and called.saw(LegEnded))
+    await caller.endpoint.close()
+    await called.endpoint.close()
+
+
+async def test_a_user_agent_whose_peer_is_not_there_fails_its_call() -> None:
+    caller = Phone(1)
+    await caller.endpoint.listen("127.0.0.1", 0)
+    flow = caller.endpoint.flow_to(("127.0.0.1", 1), "tcp")
+    caller.core.invite(
+        "sip:bot@127.0.0.1:1", "sip:a@127.0.0.1", b"v=0\r\n", flow, caller.endpoint.clock()
+    )
+    caller.endpoint.flush()
+    await eventually(lambda: caller.saw(CallFailed))
+    await caller.endpoint.close()
