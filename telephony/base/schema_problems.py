@@ -9,13 +9,16 @@ from difflib import get_close_matches
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from telephony.base.errors import Problem
 from telephony.base.located_yaml import LocatedYaml, Path
+from telephony.base.yaml_scalars import read_scalar
 
 _UNKNOWN_KEY = frozenset({"extra_forbidden", "unexpected_keyword_argument"})
 _MISSING_KEY = frozenset({"missing", "missing_argument"})
 
+_BARE = frozenset({"int_type", "float_type", "bool_type"})
 _EXPECTED = {
     "list_type": ("a list is expected here", "write one item per line, each after '- '"),
     "dict_type": ("keys with values are expected here", ""),
@@ -38,7 +41,7 @@ def schema_problems(
     known = {(problem.line, problem.column) for problem in document.problems}
     out: list[Problem] = []
     for item in error.errors(include_url=False):
-        problem = _problem(item, document, schema, prefix)
+        problem = schema_problem(item, document, schema, prefix)
         if (problem.line, problem.column) not in known:
             out.append(problem)
     return out
@@ -52,7 +55,10 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return f"known here: {', '.join(names)}" if names else ""
 
 
-def _problem(item: Any, document: LocatedYaml, schema: Any, prefix: Path) -> Problem:
+def schema_problem(
+    item: ErrorDetails, document: LocatedYaml, schema: Any, prefix: Path = ()
+) -> Problem:
+    """Translate one of pydantic's errors."""
     kind: str = item["type"]
     location: Path = item["loc"]
     path = prefix + location
@@ -66,7 +72,7 @@ def _problem(item: Any, document: LocatedYaml, schema: Any, prefix: Path) -> Pro
     return document.problem(path, message, fix)
 
 
-def _value_message(item: Any, document: LocatedYaml, path: Path) -> tuple[str, str]:
+def _value_message(item: ErrorDetails, document: LocatedYaml, path: Path) -> tuple[str, str]:
     scalar = document.place(path).scalar
     kind: str = item["type"]
     if kind == "string_type" and scalar is not None and scalar.reading:
@@ -80,7 +86,10 @@ def _value_message(item: Any, document: LocatedYaml, path: Path) -> tuple[str, s
         return _EXPECTED[kind]
     message = item["msg"].replace("Input should", "this should")
     if scalar is not None and isinstance(scalar.value, str):
-        return f"{message}, not the text {scalar.text!r}", ""
+        # Text that would be a number or a boolean without its quotes.
+        bare = read_scalar(scalar.text, True, None)
+        fix = "write it without the quotes" if kind in _BARE and bare.reading else ""
+        return f"{message}, not the text {scalar.text!r}", fix
     return message, ""
 
 

@@ -39,7 +39,7 @@ _ADAPTERS: dict[type[Action], TypeAdapter[Any]] = {
 
 
 def parse_dialplan(
-    sources: Sequence[tuple[str, str]],
+    sources: Sequence[tuple[str, str | bytes]],
     *,
     agents: Collection[str] | None = None,
     sound_path: Callable[[str], str] = str,

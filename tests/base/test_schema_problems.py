@@ -84,6 +84,11 @@ def problems(text: str) -> list[str]:
             "f:2:15: inner.port: this should be a valid integer, not the text 'high'",
         ),
         (
+            'needed: 1\ninner: {port: "5060"}\n',
+            "f:2:15: inner.port: this should be a valid integer, not the text '5060'"
+            " | write it without the quotes",
+        ),
+        (
             "needed: 1\ninner: {port: 0}\n",
             "f:2:15: inner.port: this should be greater than or equal to 1",
         ),

@@ -1,0 +1,35 @@
+"""Reading configuration files: content, or the Problem that says why there is none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from telephony.base.errors import Problem
+
+
+def read_file(path: Path) -> bytes | Problem:
+    """Return the file's bytes, or a Problem when it can't be read."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        return Problem(display_name(path), 0, 0, "", f"cannot be read: {reason}", "")
+
+
+def list_yaml(directory: Path) -> list[Path] | Problem:
+    """Return the ``*.yaml`` files of a directory in order of name, hidden ones left out."""
+    try:
+        names = sorted(entry.name for entry in directory.iterdir())
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        return Problem(display_name(directory), 0, 0, "", f"cannot be read: {reason}", "")
+    return [directory / n for n in names if n.endswith((".yaml", ".yml")) and n[0] != "."]
+
+
+def display_name(path: Path) -> str:
+    """Return how a file is named in messages: relative to the working directory if below it."""
+    absolute = Path(path).absolute()
+    try:
+        return str(absolute.relative_to(Path.cwd()))
+    except ValueError:
+        return str(absolute)

@@ -1,0 +1,136 @@
+"""Reads everything the bot runs with and finds every mistake in it before the first call."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from telephony.app.agents import LoadedAgent, load_agents
+from telephony.app.files import display_name, list_yaml, read_file
+from telephony.app.settings import Settings
+from telephony.app.settings_sources import LoadedSettings, find_config, load_settings
+from telephony.audio.wav import read_wav
+from telephony.base.errors import ConfigError, Problem
+from telephony.base.schema_problems import did_you_mean
+from telephony.calls.agent import Agent
+from telephony.dialplan import Dialplan, parse_dialplan
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """What ``serve`` needs; ``agents`` are those whose secrets are known.
+
+    An agent whose ``base_url`` is ``rehearsal`` still has to be given the model's address.
+    """
+
+    file: Path
+    settings: Settings
+    agents: Mapping[str, Agent]
+    dialplan: Dialplan
+    warnings: tuple[Problem, ...]
+
+
+def load_configuration(file: Path | None, environ: Mapping[str, str]) -> Configuration:
+    """Read settings, agents, dialplan and sounds; raise ConfigError with all their problems.
+
+    ``file`` None means the usual places, see :func:`find_config`.
+    """
+    loaded = load_settings(find_config(file, environ), environ)
+    settings = loaded.settings
+    agents, problems = load_agents(settings, environ)
+    dialplan, dialplan_problems = _load_dialplan(settings, {agent.name for agent in agents})
+    problems = [*loaded.problems, *problems]
+    problems += [problem for agent in agents for problem in agent.problems]
+    problems += dialplan_problems
+    warnings = [*loaded.warnings, *(w for agent in agents for w in agent.warnings)]
+    if dialplan is not None:
+        problems += _check_context(dialplan, loaded)
+        problems += _check_sounds(dialplan)
+        used = {reference.name for reference in dialplan.agents}
+        problems += (m for agent in agents if agent.name in used for m in agent.missing)
+        warnings += _unused_without_secrets(agents, used)
+    warnings += _few_ports(loaded)
+    if problems or dialplan is None:
+        raise ConfigError(problems)
+    ready = {a.name: a.agent for a in agents if a.agent is not None and not a.missing}
+    return Configuration(loaded.file, settings, ready, dialplan, tuple(warnings))
+
+
+def load_routing(file: Path | None, environ: Mapping[str, str]) -> tuple[Settings, Dialplan]:
+    """Read what routing a call needs, without looking at the agents' secrets and tools.
+
+    Raises ConfigError.
+    """
+    loaded = load_settings(find_config(file, environ), environ)
+    dialplan, problems = _load_dialplan(loaded.settings, None)
+    problems = [*loaded.problems, *problems]
+    if dialplan is not None:
+        problems += _check_context(dialplan, loaded)
+    if problems or dialplan is None:
+        raise ConfigError(problems)
+    return loaded.settings, dialplan
+
+
+def _load_dialplan(
+    settings: Settings, agents: Collection[str] | None
+) -> tuple[Dialplan | None, list[Problem]]:
+    directory = Path(settings.dialplan.dir)
+    listed = list_yaml(directory)
+    if isinstance(listed, Problem):
+        return None, [listed]
+    if not listed:
+        fix = "put a file such as main.yaml there"
+        name = display_name(directory)
+        return None, [Problem(name, 0, 0, "", "the directory holds no dialplan", fix)]
+    contents = [(display_name(path), read_file(path)) for path in listed]
+    unreadable = [content for _, content in contents if isinstance(content, Problem)]
+    sources = [(name, content) for name, content in contents if isinstance(content, bytes)]
+    sounds = Path(settings.dialplan.sounds_dir or directory)
+    try:
+        dialplan = parse_dialplan(
+            sources, agents=agents, sound_path=lambda name: str(sounds / name)
+        )
+    except ConfigError as error:
+        return None, [*unreadable, *error.problems]
+    return (None if unreadable else dialplan), unreadable
+
+
+def _check_context(dialplan: Dialplan, loaded: LoadedSettings) -> Iterator[Problem]:
+    name = loaded.settings.dialplan.context
+    if name not in dialplan.contexts:
+        fix = did_you_mean(name, dialplan.contexts)
+        message = f"the dialplan has no context {name!r}"
+        yield loaded.document.problem(("dialplan", "context"), message, fix)
+
+
+def _check_sounds(dialplan: Dialplan) -> Iterator[Problem]:
+    for reference in dialplan.sounds:
+        content = read_file(Path(reference.name))
+        if isinstance(content, Problem):
+            fix = "write a path relative to dialplan.sounds_dir"
+            yield reference.problem(f"{content.file} {content.message}", fix)
+            continue
+        try:
+            read_wav(content)
+        except ValueError as error:
+            message = f"{display_name(Path(reference.name))} can't be played: {error}"
+            yield reference.problem(message, "convert it to 16-bit mono WAV")
+
+
+def _unused_without_secrets(agents: list[LoadedAgent], used: set[str]) -> Iterator[Problem]:
+    for agent in agents:
+        for problem in agent.missing if agent.name not in used else ():
+            message = f"{problem.message}; no extension uses agent {agent.name!r} yet"
+            yield Problem(
+                problem.file, problem.line, problem.column, problem.key, message, problem.fix
+            )
+
+
+def _few_ports(loaded: LoadedSettings) -> Iterator[Problem]:
+    media, limits = loaded.settings.media, loaded.settings.limits
+    pairs = (media.port_max + 1 - media.port_min - media.port_min % 2) // 2
+    if pairs < limits.max_calls:
+        message = f"{pairs} pairs of RTP ports are fewer than limits.max_calls, {limits.max_calls}"
+        fix = f"calls beyond {pairs} get 503; widen port_min to port_max"
+        yield loaded.document.problem(("media", "port_max"), message, fix)

@@ -1,0 +1,247 @@
+"""The settings of the bot: one model per section of ``telephony.yaml``, every key with its default.
+
+``config/telephony.yaml`` explains each key; :mod:`telephony.app.settings_sources` reads the file
+and the environment into these models.
+"""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+
+
+def _ip(value: str) -> str:
+    try:
+        return str(ip_address(value))
+    except ValueError:
+        fix = "write an address such as 192.0.2.7, or 0.0.0.0 for every interface"
+        raise ValueError(f"{value!r} is no IP address\nfix: {fix}") from None
+
+
+def _reachable_ip(value: str) -> str:
+    if ip_address(_ip(value)).is_unspecified:
+        fix = "write the address that callers reach, or null to find it out"
+        raise ValueError(f"nobody can send to {value}\nfix: {fix}")
+    return _ip(value)
+
+
+Host = Annotated[str, AfterValidator(_ip)]
+AdvertisedHost = Annotated[str, AfterValidator(_reachable_ip)]
+Port = Annotated[int, Field(ge=0, le=65535)]
+PositiveMs = Annotated[int, Field(ge=1)]
+Ms = Annotated[int, Field(ge=0)]
+PositiveSeconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Decibels = Annotated[float, Field(allow_inf_nan=False)]
+PathText = Annotated[str, Field(min_length=1)]
+Line = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+
+
+class Section(BaseModel):
+    """Keys of one section; unknown ones are errors, and text is not taken for a number."""
+
+    # Defaults are validated too: another key may make them wrong.
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, validate_default=True)
+
+
+def _before(info: ValidationInfo, name: str) -> Any:
+    """Return a field validated earlier, or None when it was wrong itself."""
+    return info.data.get(name)
+
+
+class Sip(Section):
+    host: Host = "0.0.0.0"
+    udp_port: Port | None = 5060
+    tcp_port: Port | None = 5060
+    advertised_host: AdvertisedHost | None = None
+    user_agent: Line = "telephony"
+    t1_ms: PositiveMs = 500
+    t2_ms: PositiveMs = 4000
+    t4_ms: PositiveMs = 5000
+    ring_timeout_s: PositiveSeconds = 180.0
+    max_message_bytes: Annotated[int, Field(ge=1500, le=65535)] = 65535
+    symmetric_signalling: bool = True
+    stack: Literal["native"] = "native"
+
+    @field_validator("tcp_port")
+    @classmethod
+    def _some_transport(cls, port: int | None, info: ValidationInfo) -> int | None:
+        if port is None and "udp_port" in info.data and info.data["udp_port"] is None:
+            raise ValueError("udp_port and tcp_port are both null: no call could come in")
+        return port
+
+    @field_validator("t2_ms")
+    @classmethod
+    def _t2_not_below_t1(cls, t2_ms: int, info: ValidationInfo) -> int:
+        t1_ms = _before(info, "t1_ms")
+        if t1_ms is not None and t2_ms < t1_ms:
+            raise ValueError(f"t2_ms must not be below t1_ms, which is {t1_ms}")
+        return t2_ms
+
+
+class Jitter(Section):
+    min_ms: PositiveMs = 20
+    start_ms: PositiveMs = 40
+    max_ms: Annotated[int, Field(ge=1, le=2000)] = 200
+
+    @field_validator("start_ms", "max_ms")
+    @classmethod
+    def _ascending(cls, value: int, info: ValidationInfo) -> int:
+        smaller = "min_ms" if info.field_name == "start_ms" else "start_ms"
+        lower = _before(info, smaller)
+        if lower is not None and value < lower:
+            raise ValueError(f"{info.field_name} must not be below {smaller}, which is {lower}")
+        return value
+
+
+class Media(Section):
+    host: Host | None = None
+    advertised_host: AdvertisedHost | None = None
+    port_min: Annotated[int, Field(ge=1, le=65535)] = 20000
+    port_max: Annotated[int, Field(ge=1, le=65535)] = 29999
+    port_quarantine_s: Seconds = 30.0
+    codecs: Annotated[list[Literal["pcmu", "pcma"]], Field(min_length=1)] = ["pcmu", "pcma"]
+    ptime_ms: int = 20
+    telephone_event: bool = True
+    model_format: Literal["auto", "pcm16", "g711"] = "auto"
+    append_ms: PositiveMs = 60
+    prebuffer_ms: Ms = 40
+    timeout_s: Seconds = 60.0
+    send_silence: bool = True
+    latch: bool = True
+    recording_dir: PathText | None = None
+    jitter: Jitter = Field(default_factory=Jitter)
+
+    @field_validator("port_max")
+    @classmethod
+    def _a_pair_of_ports(cls, port_max: int, info: ValidationInfo) -> int:
+        port_min = _before(info, "port_min")
+        if port_min is not None and port_min + port_min % 2 >= port_max:
+            raise ValueError(f"port_min {port_min} to port_max {port_max} holds no pair of ports")
+        return port_max
+
+    @field_validator("codecs")
+    @classmethod
+    def _each_codec_once(cls, codecs: list[str]) -> list[str]:
+        if len(set(codecs)) < len(codecs):
+            raise ValueError("a codec is listed twice")
+        return codecs
+
+    @field_validator("ptime_ms")
+    @classmethod
+    def _ptime_of_the_vad(cls, ptime_ms: int) -> int:
+        if ptime_ms not in (10, 20, 30):
+            raise ValueError("ptime_ms must be 10, 20 or 30")
+        return ptime_ms
+
+    @field_validator("append_ms")
+    @classmethod
+    def _whole_frames(cls, append_ms: int, info: ValidationInfo) -> int:
+        ptime_ms = _before(info, "ptime_ms")
+        if ptime_ms is not None and append_ms % ptime_ms:
+            raise ValueError(f"append_ms must be a multiple of ptime_ms, which is {ptime_ms}")
+        return append_ms
+
+
+class Vad(Section):
+    aggressiveness: Annotated[int, Field(ge=0, le=3)] = 3
+    start_ms: PositiveMs = 80
+    start_window_ms: PositiveMs = 120
+    stop_ms: PositiveMs = 400
+    min_level_dbfs: Annotated[float, Field(ge=-96, le=0, allow_inf_nan=False)] = -45.0
+    above_noise_db: Decibels = 7.0
+    hold_db: Decibels = 4.0
+    echo_tail_ms: Ms = 200
+    noise_window_ms: PositiveMs = 1800
+
+    @field_validator("start_window_ms")
+    @classmethod
+    def _window_holds_start(cls, value: int, info: ValidationInfo) -> int:
+        start_ms = _before(info, "start_ms")
+        if start_ms is not None and value < start_ms:
+            raise ValueError(f"start_window_ms must not be below start_ms, which is {start_ms}")
+        return value
+
+
+class BargeIn(Section):
+    mode: Literal["both", "local", "server", "off"] = "both"
+    min_speech_ms: Ms = 80
+    ignore_first_ms: Ms = 250
+    digits: bool = True
+    protect_greeting: bool = False
+    false_interruption_ms: Ms = 1500
+    latency_ms: Ms = 0
+
+
+class Silence(Section):
+    enabled: bool = False
+    reprompt_after_s: PositiveSeconds = 8.0
+    max_reprompts: Annotated[int, Field(ge=0)] = 2
+    thinking_limit_s: Seconds = 20.0
+
+
+class Limits(Section):
+    max_calls: Annotated[int, Field(ge=1)] = 300
+    max_call_s: PositiveSeconds = 3600.0
+    setup_timeout_s: PositiveSeconds = 10.0
+    drain_s: Seconds = 60.0
+    retry_after_s: Annotated[int, Field(ge=0)] = 5
+
+
+class Http(Section):
+    host: Host = "127.0.0.1"
+    port: Port | None = 8080
+
+
+class Log(Section):
+    format: Literal["console", "json"] = "console"
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class Cdr(Section):
+    file: PathText | None = None
+
+
+class DialplanFiles(Section):
+    dir: PathText = "dialplans"
+    context: Annotated[str, Field(min_length=1)] = "main"
+    sounds_dir: PathText | None = None
+
+
+class AgentFiles(Section):
+    dir: PathText = "agents"
+
+
+class Rehearsal(Section):
+    port: Port = 0
+    scenario: PathText = "default"
+
+
+class Settings(Section):
+    """Everything in ``telephony.yaml``. Paths are absolute once they were read."""
+
+    sip: Sip = Field(default_factory=Sip)
+    media: Media = Field(default_factory=Media)
+    vad: Vad = Field(default_factory=Vad)
+    barge_in: BargeIn = Field(default_factory=BargeIn)
+    silence: Silence = Field(default_factory=Silence)
+    limits: Limits = Field(default_factory=Limits)
+    http: Http = Field(default_factory=Http)
+    log: Log = Field(default_factory=Log)
+    cdr: Cdr = Field(default_factory=Cdr)
+    dialplan: DialplanFiles = Field(default_factory=DialplanFiles)
+    agents: AgentFiles = Field(default_factory=AgentFiles)
+    rehearsal: Rehearsal = Field(default_factory=Rehearsal)
+
+
+PATH_KEYS = (
+    ("media", "recording_dir"),
+    ("cdr", "file"),
+    ("dialplan", "dir"),
+    ("dialplan", "sounds_dir"),
+    ("agents", "dir"),
+    ("rehearsal", "scenario"),
+)
+"""The keys that hold paths. ``rehearsal.scenario`` is one only if it ends in ``.yaml``."""

@@ -1,0 +1,98 @@
+"""From settings to what each part of the bot is configured with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from telephony.app.settings import BargeIn, Limits, Media, Settings, Silence, Sip, Vad
+from telephony.audio.vad import VadConfig
+from telephony.calls.services import CallLimits
+from telephony.realtime.session_config import SessionConfig
+from telephony.rtp.frames import JitterConfig
+from telephony.sip.config import MessageLimits, TimerConfig, UserAgentConfig
+from telephony.sip.flow import Address, Transport
+from telephony.stacks.rtp_media import MediaConfig
+from telephony.turns.policy import BargeInPolicy
+from telephony.turns.silence import SilencePolicy
+
+
+def to_timer_config(sip: Sip) -> TimerConfig:
+    return TimerConfig(t1_s=sip.t1_ms / 1000, t2_s=sip.t2_ms / 1000, t4_s=sip.t4_ms / 1000)
+
+
+def to_message_limits(sip: Sip) -> MessageLimits:
+    default = MessageLimits()
+    size = sip.max_message_bytes
+    return MessageLimits(
+        max_message_bytes=size,
+        max_header_bytes=min(size, default.max_header_bytes),
+        max_body_bytes=min(size, default.max_body_bytes),
+        max_line_bytes=min(size, default.max_line_bytes),
+    )
+
+
+def to_user_agent_config(sip: Sip, advertised: Mapping[Transport, Address]) -> UserAgentConfig:
+    """``advertised``: host and port that Contact and Via name, per transport."""
+    return UserAgentConfig(
+        advertised=advertised,
+        product=sip.user_agent,
+        symmetric_signalling=sip.symmetric_signalling,
+        timers=to_timer_config(sip),
+        limits=to_message_limits(sip),
+        ring_timeout_s=sip.ring_timeout_s,
+    )
+
+
+def to_jitter_config(media: Media) -> JitterConfig:
+    jitter = media.jitter
+    return JitterConfig(
+        min_ms=jitter.min_ms,
+        start_ms=jitter.start_ms,
+        max_ms=jitter.max_ms,
+        ptime_ms=media.ptime_ms,
+    )
+
+
+def media_host(settings: Settings) -> str:
+    """Return the address that RTP sockets bind: that of SIP unless media has its own."""
+    return settings.media.host or settings.sip.host
+
+
+def to_media_config(settings: Settings, advertised_host: str | None) -> MediaConfig:
+    """``advertised_host``: the address that SDP names, None for the one that faces the peer."""
+    media = settings.media
+    return MediaConfig(
+        host=media_host(settings),
+        advertised_host=advertised_host,
+        codecs=tuple(media.codecs),
+        ptime_ms=media.ptime_ms,
+        telephone_event=media.telephone_event,
+        send_silence=media.send_silence,
+        latch=media.latch,
+        jitter=to_jitter_config(media),
+    )
+
+
+def to_call_limits(limits: Limits, media: Media) -> CallLimits:
+    return CallLimits(
+        max_call_s=limits.max_call_s,
+        media_timeout_s=media.timeout_s,
+        setup_timeout_s=limits.setup_timeout_s,
+        retry_after_s=limits.retry_after_s,
+    )
+
+
+def to_vad_config(vad: Vad, ptime_ms: int) -> VadConfig:
+    """The detector sees one frame per ptime."""
+    return VadConfig(frame_ms=ptime_ms, **vad.model_dump())
+
+
+def to_barge_in_policy(barge_in: BargeIn, session: SessionConfig) -> BargeInPolicy:
+    values = barge_in.model_dump(exclude={"latency_ms"})
+    return BargeInPolicy(**values, server_interrupts=session.interrupts_by_itself)
+
+
+def to_silence_policy(silence: Silence) -> SilencePolicy | None:
+    if not silence.enabled:
+        return None
+    return SilencePolicy(**silence.model_dump(exclude={"enabled"}))
