@@ -15,7 +15,7 @@ from telephony.audio.format import L16_8K, AudioFormat
 from telephony.audio.g711 import decode
 from telephony.audio.level import dbfs
 from telephony.base.errors import TelephonyError
-from telephony.base.interfaces import Clock, Leg, Signaling
+from telephony.base.interfaces import Clock, Leg, MediaStats, Signaling
 from telephony.rtp.playout import Playout
 
 SPEECH_DBFS = -45.0
@@ -148,6 +148,12 @@ class SipCaller:
     @property
     def ended(self) -> bool:
         return self._ended.is_set()
+
+    def media_stats(self) -> MediaStats:
+        """Return the counters of the caller's end; all zero before the answer."""
+        if self._leg is None or self.record.answered_at is None:
+            return MediaStats()
+        return self._leg.media.stats()
 
     async def dial(
         self,

@@ -1,0 +1,113 @@
+"""``telephony call``: dial a SIP address, play a file, record what comes back."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from pathlib import Path
+
+import sipmessage
+
+from telephony.audio.convert import Converter
+from telephony.audio.format import L16_8K, AudioFormat
+from telephony.audio.wav import interleave, read_wav, write_wav
+from telephony.net.listen import local_address_towards
+from telephony.rehearsal.caller import CallFailed, SipCaller
+from telephony.rehearsal.phone import telephone
+
+HELP = "dial a SIP address, play a WAV file into the call, record it"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("uri", help="sip:user@192.0.2.7:5060[;transport=tcp]; a numeric host")
+    parser.add_argument("--from", dest="from_uri", default="sip:+15550199@localhost", metavar="URI")
+    parser.add_argument(
+        "--play", type=Path, metavar="WAV", help="say this after the bot's greeting"
+    )
+    parser.add_argument("--record", type=Path, metavar="WAV", help="left: caller, right: callee")
+    parser.add_argument("--digits", default="", help="press these keys after playing")
+    parser.add_argument(
+        "--interrupt-at",
+        type=float,
+        metavar="S",
+        help="play again S seconds into the next thing the callee says",
+    )
+    parser.add_argument("--interrupt-with", type=Path, metavar="WAV", help="say this instead")
+    parser.add_argument(
+        "--hangup-after", type=float, default=5.0, metavar="S", help="silence before we hang up"
+    )
+    parser.add_argument("--timeout", type=float, default=120.0, metavar="S", help="longest call")
+
+
+def run(args: argparse.Namespace) -> int:
+    try:
+        return asyncio.run(_call(args))
+    except (ValueError, OSError) as error:
+        print(f"telephony call: {error}", file=sys.stderr)
+        return 2
+
+
+def read_speech(path: Path) -> bytes:
+    """Return a WAV file as PCM16 at 8 kHz; raises OSError or ValueError."""
+    try:
+        wav = read_wav(path.read_bytes())
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+    converter = Converter(AudioFormat("l16", wav.sample_rate_hz), L16_8K)
+    return converter.convert(wav.pcm16) + converter.flush()
+
+
+async def _call(args: argparse.Namespace) -> int:
+    speech = read_speech(args.play) if args.play else b""
+    interruption = read_speech(args.interrupt_with) if args.interrupt_with else speech
+    target = sipmessage.URI.parse(args.uri)
+    host = local_address_towards((target.host, target.port or 5060))
+    async with telephone(host) as caller:
+        try:
+            await caller.dial(args.uri, args.from_uri)
+        except CallFailed as failure:
+            print(f"not answered: {failure}", file=sys.stderr)
+            return 1
+        try:
+            async with asyncio.timeout(args.timeout):
+                await _talk(caller, args, speech, interruption)
+        except TimeoutError:
+            print(f"hung up after {args.timeout:g} s", file=sys.stderr)
+        await caller.hang_up()
+        _report(caller, args.record)
+    return 0
+
+
+async def _talk(
+    caller: SipCaller, args: argparse.Namespace, speech: bytes, interruption: bytes
+) -> None:
+    """Let the callee speak first, say what there is to say, stay while it speaks."""
+    quiet_s = args.hangup_after
+    await caller.wait_until_bot_speaks(3.0)
+    await caller.wait_until_bot_silent(0.7, args.timeout)
+    if speech:
+        await caller.say(speech)
+    if args.interrupt_at is not None and await caller.wait_until_bot_speaks(args.timeout):
+        await asyncio.sleep(args.interrupt_at)
+        await caller.say(interruption)
+    if args.digits:
+        await caller.press(args.digits)
+    while not caller.ended and await caller.wait_until_bot_speaks(quiet_s):
+        await caller.wait_until_bot_silent(0.7, args.timeout)
+
+
+def _report(caller: SipCaller, path: Path | None) -> None:
+    record = caller.record
+    answered_at = record.answered_at or record.dialled_at
+    talk_s = (record.ended_at or answered_at) - answered_at
+    heard_s = sum(spurt.ended_at - spurt.started_at for spurt in record.talkspurts)
+    setup_ms = (answered_at - record.dialled_at) * 1000
+    print(
+        f"answered after {setup_ms:.0f} ms, talked {talk_s:.1f} s, heard {heard_s:.1f} s of speech "
+        f"in {len(record.talkspurts)} parts, ended by {record.ended_by}"
+    )
+    if path is not None:
+        stereo = interleave(bytes(record.said), bytes(record.heard))
+        path.write_bytes(write_wav(stereo, L16_8K.sample_rate_hz, channels=2))
+        print(f"recorded to {path}")

@@ -1,0 +1,192 @@
+"""``telephony demo``: the bot calls itself, prints the call as it happens, and goes on serving."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+from contextlib import AsyncExitStack
+from pathlib import Path
+from statistics import median
+
+from telephony.app.live_view import LiveView
+from telephony.app.preflight import Configuration, load_configuration
+from telephony.app.running import run_loop, serve_until_signal, settle_memory, with_rehearsal_model
+from telephony.app.server import Server
+from telephony.audio.format import L16_8K
+from telephony.audio.wav import interleave, write_wav
+from telephony.base.errors import ConfigError
+from telephony.base.interfaces import MediaStats
+from telephony.net.clock import monotonic
+from telephony.net.listen import PortInUse, is_wildcard, local_address_towards
+from telephony.observe.logs import configure_logs
+from telephony.rehearsal.caller import CallFailed, SipCaller
+from telephony.rehearsal.demo_call import STOPPED_WITHIN_S, DemoOutcome, converse
+from telephony.rehearsal.model_server import ModelServer
+from telephony.rehearsal.phone import telephone
+
+HELP = "let the bot call itself once, print the call, go on serving"
+
+HEARD_AT_LEAST_S = 1.0
+# A documentation address (RFC 5737): asking for the route to it sends nothing.
+_FAR_AWAY = ("192.0.2.1", 9)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--once", action="store_true", help="end after the call")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="config/telephony.yaml")
+    parser.add_argument(
+        "--record", type=Path, default=Path("out/demo.wav"), metavar="WAV", help="two channels"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    configure_logs("console", "warning")
+    try:
+        configuration = load_configuration(args.config, os.environ)
+        return run_loop(_demo(configuration, args))
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+    except (PortInUse, OSError) as error:
+        print(f"telephony demo: {error}", file=sys.stderr)
+    return 1
+
+
+async def _demo(configuration: Configuration, args: argparse.Namespace) -> int:
+    view = LiveView(monotonic, lambda line: print(line, flush=True))
+    settings = configuration.settings
+    async with AsyncExitStack() as resources:
+        rehearsal = settings.rehearsal
+        agents, model = await with_rehearsal_model(
+            configuration.agents, rehearsal.scenario, rehearsal.port, resources
+        )
+        server = await resources.enter_async_context(
+            Server(settings, configuration.dialplan, agents, observer=view, next_free_port=True)
+        )
+        settle_memory()
+        _introduce(server, model)
+        passed = await _call_once(server, model, view, args.record)
+        if not args.once:
+            _invite(server)
+            await serve_until_signal(server)
+    return 0 if passed else 1
+
+
+def _introduce(server: Server, model: ModelServer | None) -> None:
+    print("One call, from INVITE to BYE, on this machine.\n")
+    for what, wanted, bound in server.ports_replaced:
+        print(f"  {what} port {wanted} is taken by another process; using {bound} instead")
+    print(f"  bot      {_sip_address(server)} (UDP and TCP)")
+    if model is not None:
+        print(f"  model    {model.websocket_url} (built in: no key, no internet)")
+    if server.http is not None:
+        print(f"  metrics  http://{server.http[0]}:{server.http[1]}/metrics")
+    print()
+
+
+async def _call_once(
+    server: Server, model: ModelServer | None, view: LiveView, recording: Path
+) -> bool:
+    assert server.sip_udp is not None
+    host = "127.0.0.1" if is_wildcard(server.sip_udp[0]) else server.sip_udp[0]
+    outcome = DemoOutcome()
+    async with telephone(host, trace=view.trace) as caller:
+        view.restart_clock()
+        try:
+            await caller.dial(f"sip:demo@{host}:{server.sip_udp[1]}", f"sip:+15550199@{host}")
+            outcome = await converse(caller, lambda text: view.note("caller", text))
+        except CallFailed as failure:
+            view.note("failed", str(failure))
+        leg_stats = caller.media_stats()
+        await caller.hang_up()
+        await asyncio.sleep(0.2)
+        _save(caller, recording)
+        _summarise(caller, outcome, model, view, leg_stats, recording)
+        return _judge(caller, outcome, view)
+
+
+def _save(caller: SipCaller, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    stereo = interleave(bytes(caller.record.said), bytes(caller.record.heard))
+    path.write_bytes(write_wav(stereo, L16_8K.sample_rate_hz, channels=2))
+
+
+def _summarise(
+    caller: SipCaller,
+    outcome: DemoOutcome,
+    model: ModelServer | None,
+    view: LiveView,
+    media: MediaStats,
+    recording: Path,
+) -> None:
+    record = caller.record
+    print("\nSummary")
+    if record.answered_at is not None:
+        _row("set-up", f"{(record.answered_at - record.dialled_at) * 1000:.0f} ms, INVITE to 200")
+    if view.latencies:
+        totals_ms = [latency.total_s * 1000 for latency in view.latencies]
+        ours_ms = [latency.model_to_caller_s * 1000 for latency in view.latencies]
+        _row("answers", f"{median(totals_ms):.0f} ms median, {max(totals_ms):.0f} ms at most")
+        _row("of it ours", f"{median(ours_ms):.0f} ms median, {max(ours_ms):.0f} ms at most")
+    for reason, seconds in view.barge_ins:
+        _row("barge-in", f"{seconds * 1000:.0f} ms, voice to silence ({reason.replace('_', ' ')})")
+    if outcome.stopped_after_s is not None:
+        _row("as heard", f"{outcome.stopped_after_s * 1000:.0f} ms, first word to silence")
+    if model is not None:
+        for text, audio_ms in _cut_off(model):
+            _row("memory", f"cut at {audio_ms:.0f} ms; the model knows it said “{text}”")
+    _row(
+        "RTP",
+        f"{media.packets_sent} packets to the bot, {media.packets_received} back, "
+        f"{media.packets_lost} lost, {media.packets_late} late",
+    )
+    _row("recording", f"{recording} (left: caller, right: bot)")
+
+
+def _row(name: str, text: str) -> None:
+    print(f"  {name:<11} {text}")
+
+
+def _cut_off(model: ModelServer) -> list[tuple[str, float]]:
+    """Return what the model remembers of every answer that was truncated."""
+    return [
+        (part.text, part.audio_ms)
+        for session in model.sessions
+        for item in session.conversation
+        for part in item.content
+        if part.truncated
+    ]
+
+
+def _judge(caller: SipCaller, outcome: DemoOutcome, view: LiveView) -> bool:
+    heard_s = sum(spurt.ended_at - spurt.started_at for spurt in caller.record.talkspurts)
+    turns = [text for role, text in view.transcripts if role == "user"]
+    stopped_s = outcome.stopped_after_s
+    stopped = stopped_s is not None and stopped_s <= STOPPED_WITHIN_S and bool(view.barge_ins)
+    print()
+    verdicts = [
+        (heard_s >= HEARD_AT_LEAST_S, f"the caller heard the bot speak for {heard_s:.1f} s"),
+        (bool(turns), f"the bot heard {len(turns)} turns of the caller"),
+        (stopped, "the interruption stopped the bot"),
+    ]
+    for passed, text in verdicts:
+        print(f"  {'PASS' if passed else 'FAIL'}  {text}")
+    return all(passed for passed, _ in verdicts)
+
+
+def _sip_address(server: Server) -> str:
+    assert server.sip_udp is not None
+    host, port = server.sip_udp
+    if is_wildcard(host):
+        try:
+            host = local_address_towards(_FAR_AWAY)
+        except OSError:
+            host = "127.0.0.1"
+    return f"sip:bot@{host}:{port}"
+
+
+def _invite(server: Server) -> None:
+    print(
+        f"\nNow dial {_sip_address(server)} with any softphone. Ctrl-C stops the bot.", flush=True
+    )

@@ -1,0 +1,76 @@
+"""``telephony serve``: answer the phone."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import structlog
+
+from telephony.app.preflight import Configuration, load_configuration
+from telephony.app.running import run_loop, serve_until_signal, settle_memory, with_rehearsal_model
+from telephony.app.server import Server
+from telephony.base.errors import ConfigError
+from telephony.net.listen import PortInUse
+from telephony.observe.logs import configure_logs
+
+HELP = "answer calls until SIGTERM, then drain"
+
+log = structlog.get_logger()
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", type=Path, metavar="FILE", help="config/telephony.yaml")
+
+
+def run(args: argparse.Namespace) -> int:
+    try:
+        configuration = load_configuration(args.config, os.environ)
+    except ConfigError as error:
+        for problem in error.problems:
+            print(problem, file=sys.stderr)
+        return 1
+    settings = configuration.settings
+    configure_logs(settings.log.format, settings.log.level)
+    for warning in configuration.warnings:
+        log.warning("configuration.doubted", problem=str(warning))
+    try:
+        run_loop(_serve(configuration))
+    except PortInUse as error:
+        print(f"telephony serve: {error}", file=sys.stderr)
+        print("    fix: stop that process, or choose another port in the config", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"telephony serve: cannot listen: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+async def _serve(configuration: Configuration) -> None:
+    settings = configuration.settings
+    async with AsyncExitStack() as resources:
+        rehearsal = settings.rehearsal
+        agents, _ = await with_rehearsal_model(
+            configuration.agents, rehearsal.scenario, rehearsal.port, resources
+        )
+        server = await resources.enter_async_context(
+            Server(settings, configuration.dialplan, agents)
+        )
+        settle_memory()
+        log.info(
+            "server.started",
+            config=str(configuration.file),
+            sip_udp=_text(server.sip_udp),
+            sip_tcp=_text(server.sip_tcp),
+            http=_text(server.http),
+            agents=sorted(agents),
+        )
+        await serve_until_signal(server)
+    log.info("server.stopped")
+
+
+def _text(address: tuple[str, int] | None) -> str | None:
+    return None if address is None else f"{address[0]}:{address[1]}"

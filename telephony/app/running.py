@@ -1,0 +1,93 @@
+"""One event loop for the life of the process: start, serve, drain on a signal, leave."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import signal
+from collections.abc import Coroutine, Mapping
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any, TypeVar
+
+import structlog
+
+from telephony.app.agents import REHEARSAL
+from telephony.app.server import Server, with_base_url
+from telephony.calls.agent import Agent
+from telephony.rehearsal.model_server import ModelServer, serve
+from telephony.rehearsal.scenario import Scenario, load_scenario, shipped_scenario
+
+log = structlog.get_logger()
+
+Result = TypeVar("Result")
+
+
+def run_loop(main: Coroutine[Any, Any, Result]) -> Result:
+    """Run ``main`` on uvloop where it exists, else on asyncio's own loop."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.run(main)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(main)
+
+
+def settle_memory() -> None:
+    """Keep the collector from walking what lives as long as the process.
+
+    A full collection of the start-up's objects takes longer than a frame lasts.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 50)
+
+
+def scenario_named(name: str) -> Scenario:
+    """Return a shipped scenario, or the one in a file that ends in ``.yaml``."""
+    return load_scenario(Path(name)) if name.endswith(".yaml") else shipped_scenario(name)
+
+
+async def with_rehearsal_model(
+    agents: Mapping[str, Agent], scenario: str, port: int, resources: AsyncExitStack
+) -> tuple[dict[str, Agent], ModelServer | None]:
+    """Start the built-in model if an agent needs it, and give that agent its address."""
+    if not any(agent.base_url == REHEARSAL for agent in agents.values()):
+        return dict(agents), None
+    model = await resources.enter_async_context(serve("127.0.0.1", port, scenario_named(scenario)))
+    return {
+        name: with_base_url(agent, REHEARSAL, model.base_url) for name, agent in agents.items()
+    }, model
+
+
+async def serve_until_signal(server: Server) -> None:
+    """Serve until SIGTERM or SIGINT, then drain; a second signal ends the calls at once."""
+    loop = asyncio.get_running_loop()
+    asked = asyncio.Event()
+    hurried = asyncio.Event()
+
+    def on_signal(name: str) -> None:
+        log.info("signal.received", signal=name, active_calls=server.reception.active_calls)
+        (hurried if asked.is_set() else asked).set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, on_signal, number.name)
+    try:
+        await asked.wait()
+        await _drain(server, hurried)
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+
+
+async def _drain(server: Server, hurried: asyncio.Event) -> None:
+    deadline_s = server.settings.limits.drain_s
+    log.info("drain.started", deadline_s=deadline_s, active_calls=server.reception.active_calls)
+    drain = asyncio.create_task(server.drain())
+    hurry = asyncio.create_task(hurried.wait())
+    await asyncio.wait({drain, hurry}, return_when=asyncio.FIRST_COMPLETED)
+    finished = drain.done() and await drain
+    for task in (drain, hurry):
+        task.cancel()
+    await asyncio.gather(drain, hurry, return_exceptions=True)
+    log.info("drain.finished", every_call_finished=finished)

@@ -1,0 +1,267 @@
+"""The bot as one process: every part made from the settings and plugged together."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import structlog
+from prometheus_client import CollectorRegistry
+
+from telephony import __version__
+from telephony.app.settings import Settings
+from telephony.app.settings_mapping import (
+    to_call_limits,
+    to_media_config,
+    to_user_agent_config,
+)
+from telephony.audio.format import AudioFormat
+from telephony.base.ids import Ids
+from telephony.calls.agent import Agent
+from telephony.calls.call import Call
+from telephony.calls.cdr import CdrFile, cdr_of
+from telephony.calls.prompt_audio import PromptAudio
+from telephony.calls.reception import Reception
+from telephony.calls.recorder import Recorder
+from telephony.calls.services import CallObserver, CallServices
+from telephony.dialplan import Dialplan
+from telephony.net.clock import monotonic, utc_now
+from telephony.net.http import HttpServer
+from telephony.net.listen import PortInUse
+from telephony.net.model_socket import ModelSocket
+from telephony.net.pacer import Pacer
+from telephony.net.port_pool import PortPool
+from telephony.net.sip_endpoint import Trace
+from telephony.observe.loop_lag import LoopLag
+from telephony.observe.metrics import Metrics
+from telephony.sip.flow import Address, Transport
+from telephony.sip.user_agent import UserAgent
+from telephony.stacks.native import NativeStack
+from telephony.stacks.rtp_media import MediaPlane
+
+log = structlog.get_logger()
+
+GOODBYE_S = 2.0
+"""How long the last BYEs are given to be answered before the sockets close."""
+
+PORTS_TRIED = 50
+
+
+class Server:
+    """Everything between the settings and the sockets.
+
+    Enter it as an async context; leaving ends what is left of the calls and closes everything.
+    ``next_free_port`` replaces a listening port that is taken by the next free one.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        dialplan: Dialplan,
+        agents: Mapping[str, Agent],
+        *,
+        observer: CallObserver | None = None,
+        trace: Trace | None = None,
+        next_free_port: bool = False,
+    ) -> None:
+        self.settings = settings
+        self.registry = CollectorRegistry(auto_describe=True)
+        self.metrics = Metrics(self.registry, __version__)
+        self.ports_replaced: list[tuple[str, int, int]] = []
+        self._dialplan = dialplan
+        self._agents = agents
+        self._observer = observer
+        self._trace = trace
+        self._next_free_port = next_free_port
+        self._ids = Ids(os.urandom)
+        self._resources = AsyncExitStack()
+        self._started = False
+        self._recordings: dict[str, Path] = {}
+        self._cdr_file: CdrFile | None = None
+        self.sip_udp: Address | None = None
+        self.sip_tcp: Address | None = None
+        self.http: Address | None = None
+
+    async def __aenter__(self) -> Server:
+        try:
+            await self._start()
+        except BaseException:
+            await self._resources.aclose()
+            raise
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self._resources.aclose()
+
+    async def drain(self) -> bool:
+        """Refuse new calls, let the present ones finish; False when the deadline ended some."""
+        self.user_agent.answer_options_with(
+            503, [("Retry-After", str(self.settings.limits.retry_after_s))]
+        )
+        return await self.reception.drain(self.settings.limits.drain_s)
+
+    # Starting
+
+    async def _start(self) -> None:
+        loop = asyncio.get_running_loop()
+        settings = self.settings
+        if settings.cdr.file is not None:
+            self._cdr_file = CdrFile(Path(settings.cdr.file))
+            self._resources.callback(self._cdr_file.close)
+        self.reception = Reception(
+            self._dialplan,
+            self._services(),
+            max_calls=settings.limits.max_calls,
+            context=settings.dialplan.context,
+            report=self._report,
+        )
+        plane = self._media_plane(loop)
+        self.user_agent = UserAgent(
+            to_user_agent_config(settings.sip, self._advertised()), self._ids
+        )
+        self.stack = NativeStack(self.user_agent, plane, self.reception.incoming, self._trace)
+        self._resources.push_async_callback(self._close_stack)
+        await self._resources.enter_async_context(self.reception)
+        await self._listen_sip()
+        await self._listen_http(loop)
+        self._expose_counters(plane)
+        self._started = True
+
+    def _services(self) -> CallServices:
+        return CallServices(
+            agents=self._agents,
+            connector=ModelSocket.connect,
+            metrics=self.metrics,
+            prompts=PromptAudio(),
+            clock=monotonic,
+            ids=self._ids,
+            limits=to_call_limits(self.settings.limits, self.settings.media),
+            open_recorder=self._recorder_factory(),
+            observer=self._observer,
+        )
+
+    def _recorder_factory(self) -> Callable[[str, AudioFormat, int], Recorder] | None:
+        if self.settings.media.recording_dir is None:
+            return None
+        folder = Path(self.settings.media.recording_dir)
+        folder.mkdir(parents=True, exist_ok=True)
+        writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="recorder")
+        self._resources.callback(writer.shutdown)
+
+        def open_recorder(call_id: str, line: AudioFormat, ptime_ms: int) -> Recorder:
+            started = utc_now().strftime("%Y%m%dT%H%M%SZ")
+            path = self._recordings[call_id] = folder / f"{started}-{call_id}.wav"
+            return Recorder(path, line, ptime_ms, writer)
+
+        return open_recorder
+
+    def _media_plane(self, loop: asyncio.AbstractEventLoop) -> MediaPlane:
+        settings, media = self.settings, self.settings.media
+        pacer = Pacer(loop, on_error=lambda _, error: log.error("media.failed", exc_info=error))
+        self._resources.callback(pacer.close)
+        ports = PortPool(media.port_min, media.port_max, self._ids, media.port_quarantine_s)
+        config = to_media_config(settings, media.advertised_host or settings.sip.advertised_host)
+        return MediaPlane(config, loop, ports, pacer, monotonic, self._ids)
+
+    def _advertised(self) -> dict[Transport, Address]:
+        """Return what Contact and Via name, when the settings say it."""
+        sip = self.settings.sip
+        ports: dict[Transport, int | None] = {"udp": sip.udp_port, "tcp": sip.tcp_port}
+        if sip.advertised_host is None:
+            return {}
+        host = sip.advertised_host
+        return {transport: (host, port) for transport, port in ports.items() if port}
+
+    async def _listen_sip(self) -> None:
+        """Open UDP and TCP, on one port when the settings name one."""
+        sip, endpoint = self.settings.sip, self.stack.endpoint
+        if sip.udp_port is not None:
+            both = sip.tcp_port == sip.udp_port
+
+            async def listen(port: int) -> int:
+                return await endpoint.listen(sip.host, port, tcp=both)
+
+            port = await self._listen("SIP", sip.udp_port, listen)
+            self.sip_udp = (sip.host, port)
+            if both:
+                self.sip_tcp = (sip.host, port)
+        if sip.tcp_port is not None and self.sip_tcp is None:
+
+            async def listen_tcp(port: int) -> int:
+                return (await endpoint.streams.listen((sip.host, port)))[1]
+
+            self.sip_tcp = (sip.host, await self._listen("SIP over TCP", sip.tcp_port, listen_tcp))
+
+    async def _listen_http(self, loop: asyncio.AbstractEventLoop) -> None:
+        lag = LoopLag(loop, monotonic, self.metrics.loop_lag)
+        lag.start()
+        self._resources.callback(lag.stop)
+        http = self.settings.http
+        if http.port is None:
+            return
+        server = HttpServer(self.registry, self._reasons_not_ready, lag.current_s)
+        self._resources.push_async_callback(server.close)
+
+        async def listen(port: int) -> int:
+            return (await server.start(http.host, port))[1]
+
+        self.http = (http.host, await self._listen("HTTP", http.port, listen))
+
+    async def _listen(self, what: str, port: int, listen: Callable[[int], Awaitable[int]]) -> int:
+        """Open a port or, if allowed, the next one that is free; even steps keep pairs apart."""
+        for candidate in range(port, min(port + 2 * PORTS_TRIED, 65535), 2):
+            try:
+                bound = await listen(candidate)
+            except PortInUse:
+                if not self._next_free_port:
+                    raise
+                continue
+            if bound != port and port:
+                self.ports_replaced.append((what, port, bound))
+            return bound
+        raise PortInUse(what, self.settings.sip.host, port)
+
+    def _expose_counters(self, plane: MediaPlane) -> None:
+        metrics = self.metrics
+        metrics.expose_counters("sip", self.user_agent.stats)
+        metrics.expose_counters("pacer", plane.pacer.stats)
+        metrics.expose_counters("media_ports", plane.ports.stats)
+        metrics.expose_gauge(
+            "media_ports_in_use", "RTP ports taken by calls.", lambda: plane.ports.in_use
+        )
+
+    # Running and ending
+
+    def _reasons_not_ready(self) -> list[str]:
+        if not self._started:
+            return ["starting"]
+        if self.reception.draining:
+            return ["draining"]
+        if self.reception.active_calls >= self.settings.limits.max_calls:
+            return ["every call is taken"]
+        return []
+
+    def _report(self, call: Call) -> None:
+        """Write the call's record and its one line of log."""
+        recording = self._recordings.pop(call.call_id, None)
+        cdr = cdr_of(call, monotonic(), utc_now(), recording)
+        if self._cdr_file is not None:
+            self._cdr_file.append(cdr)
+        log.info("call.finished", **cdr.to_log_fields())
+
+    async def _close_stack(self) -> None:
+        """Wait a moment for the answers to our last BYEs, then close."""
+        deadline = monotonic() + GOODBYE_S
+        while self.user_agent.dialogs and monotonic() < deadline:  # noqa: ASYNC110 - no event
+            await asyncio.sleep(0.02)
+        await self.stack.close()
+
+
+def with_base_url(agent: Agent, placeholder: str, base_url: str) -> Agent:
+    """Return the agent with its ``base_url`` filled in if it is ``placeholder``."""
+    return replace(agent, base_url=base_url) if agent.base_url == placeholder else agent
