@@ -56,10 +56,9 @@ def _answer_everything(peer: HandPeer) -> None:
 def test_parse_raises_only_its_own_error(data: bytes) -> None:
     try:
         message = parse_message(data, MessageLimits())
-    except SipParseError as error:
-        assert 400 <= error.status <= 513
-    else:
-        assert isinstance(message, RawRequest | sipmessage.Response)
+    except SipParseError:
+        return
+    assert isinstance(message, RawRequest | sipmessage.Response)
 
 
 @settings(max_examples=250, deadline=None)

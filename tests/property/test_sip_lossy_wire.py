@@ -50,9 +50,8 @@ def _answering(endpoint: Endpoint, reject: bool) -> None:
                 agent.reject(event.leg_id, 486, now)
             else:
                 agent.answer(event.leg_id, SDP, now)
-        elif isinstance(event, OfferReceived) or (
-            isinstance(event, CallAnswered) and event.sdp is not None
-        ):
+        elif isinstance(event, OfferReceived | CallAnswered):
+            # False, and nothing sent, when the 200 was the answer to our own offer.
             agent.answer_offer(event.leg_id, SDP, now)
 
     endpoint.react = react

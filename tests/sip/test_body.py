@@ -1,0 +1,57 @@
+"""Finding SDP in bodies."""
+
+from __future__ import annotations
+
+import pytest
+import sipmessage
+
+from telephony.sip.body import UnsupportedBodyError, find_sdp, media_type
+
+
+def _headers(**values: str) -> sipmessage.Headers:
+    headers = sipmessage.Headers()
+    for name, value in values.items():
+        headers.add(name.replace("_", "-"), value)
+    return headers
+
+
+def test_no_body_is_no_sdp() -> None:
+    assert find_sdp(_headers(Content_Type="text/plain"), b"") is None
+
+
+@pytest.mark.parametrize("kind", ["application/sdp", "Application/SDP ; charset=utf-8", ""])
+def test_plain_sdp(kind: str) -> None:
+    headers = _headers(Content_Type=kind) if kind else _headers()
+    assert find_sdp(headers, b"v=0\r\n") == b"v=0\r\n"
+
+
+@pytest.mark.parametrize("boundary", ["b", '"b"'])
+def test_sdp_among_other_parts(boundary: str) -> None:
+    body = (
+        b"preamble\r\n--b\r\nContent-Type: text/plain\r\n\r\nno\r\n--b\r\nContent-ID: x\r\n"
+        b"c: application/sdp;a=b\r\n\r\nv=0\r\n\r\nrest\r\n--b--\r\n"
+    )
+    headers = _headers(Content_Type=f"multipart/mixed;boundary={boundary}")
+    assert find_sdp(headers, body) == b"v=0\r\n\r\nrest"
+
+
+@pytest.mark.parametrize(
+    ("headers", "body"),
+    [
+        (_headers(Content_Type="application/isup"), b"x"),
+        (_headers(), b"something"),
+        (_headers(Content_Type="multipart/mixed"), b"--b\r\n\r\nx"),
+        (_headers(Content_Type="multipart/mixed;boundary=b"), b"--b\r\n\r\nx\r\n--b--"),
+        (_headers(Content_Type="application/sdp", Content_Encoding="gzip"), b"v=0"),
+    ],
+)
+def test_other_bodies_are_refused(headers: sipmessage.Headers, body: bytes) -> None:
+    with pytest.raises(UnsupportedBodyError):
+        find_sdp(headers, body)
+
+
+def test_media_type() -> None:
+    assert media_type(_headers(Content_Type="Application/DTMF-Relay; x=y")) == (
+        "application/dtmf-relay"
+    )
+    assert media_type(_headers()) == ""

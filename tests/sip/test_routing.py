@@ -1,0 +1,87 @@
+"""Where responses and requests go."""
+
+from __future__ import annotations
+
+import pytest
+
+from telephony.sip.config import UserAgentConfig
+from telephony.sip.flow import Flow
+from telephony.sip.routing import contact_value, next_hop_flow, response_flow, via_value
+from telephony.sip.values import read_via
+
+_US = ("192.0.2.10", 5060)
+_UDP = Flow("udp", ("198.51.100.1", 40_000), _US)
+_TCP = Flow("tcp", ("198.51.100.1", 40_000), _US)
+
+
+@pytest.mark.parametrize(
+    ("via", "symmetric", "port"),
+    [
+        ("198.51.100.1:5080;rport", True, 40_000),
+        ("198.51.100.1:5080", True, 5080),
+        ("198.51.100.1", True, 5060),
+        ("10.0.0.1:5080", True, 40_000),
+        ("10.0.0.1:5080", False, 5080),
+        ("pbx.example:5080", True, 5080),
+        ("198.51.100.1;maddr=203.0.113.1", True, 5060),
+    ],
+)
+def test_response_over_udp(via: str, symmetric: bool, port: int) -> None:
+    value = read_via(f"SIP/2.0/UDP {via};branch=z9hG4bK1")
+    assert value is not None
+    assert response_flow(value, _UDP, symmetric) == Flow("udp", ("198.51.100.1", port), _US)
+
+
+def test_response_over_a_stream() -> None:
+    value = read_via("SIP/2.0/TCP 10.0.0.1:5080;branch=z9hG4bK1")
+    assert value is not None
+    assert response_flow(value, _TCP, True) is _TCP
+
+
+@pytest.mark.parametrize(
+    ("hop", "is_route", "symmetric", "remote"),
+    [
+        # The Contact names where the packets come from: its port counts.
+        ("sip:a@198.51.100.1:5080", False, True, ("198.51.100.1", 5080)),
+        ("sip:a@198.51.100.1", False, True, ("198.51.100.1", 5060)),
+        # NAT, or a proxy that does not record its route: where the peer was heard.
+        ("sip:a@10.0.0.9:5080", False, True, _UDP.remote),
+        ("sip:a@203.0.113.9:5080", False, True, _UDP.remote),
+        ("sip:a@203.0.113.9:5080", False, False, ("203.0.113.9", 5080)),
+        # A recorded route is followed, unless it can't be reached from here.
+        ("sip:8.8.8.8:5070;lr", True, True, ("8.8.8.8", 5070)),
+        ("sip:10.0.0.9;lr", True, False, ("10.0.0.9", 5060)),
+        # Names are not resolved, other transports not opened.
+        ("sip:pbx.example;lr", True, True, _UDP.remote),
+        ("sip:8.8.8.8;transport=tcp;lr", True, True, _UDP.remote),
+        ("sips:8.8.8.8", True, True, _UDP.remote),
+        ("nonsense", True, True, _UDP.remote),
+        ("sip:[2001:db8::1]", False, False, ("2001:db8::1", 5060)),
+    ],
+)
+def test_next_hop_over_udp(
+    hop: str, is_route: bool, symmetric: bool, remote: tuple[str, int]
+) -> None:
+    flow = next_hop_flow(hop, _UDP, is_route=is_route, symmetric=symmetric)
+    assert flow == Flow("udp", remote, _US)
+
+
+def test_a_private_route_of_a_public_peer_is_not_followed() -> None:
+    public = Flow("udp", ("8.8.4.4", 5060), _US)
+    assert next_hop_flow("sip:10.0.0.9;lr", public, is_route=True, symmetric=True) is public
+
+
+def test_next_hop_over_a_stream_reuses_it() -> None:
+    assert next_hop_flow("sip:8.8.8.8", _TCP, is_route=True, symmetric=False) is _TCP
+
+
+def test_contact_and_via_advertise_what_the_config_says() -> None:
+    config = UserAgentConfig(advertised={"udp": ("203.0.113.5", 5070)}, contact_user="bot")
+    assert contact_value(config, _UDP, False) == "<sip:bot@203.0.113.5:5070>"
+    assert contact_value(config, _TCP, False) == "<sip:bot@192.0.2.10:5060;transport=tcp>"
+    assert contact_value(config, _TCP, True) == "<sips:bot@192.0.2.10:5060>"
+    assert via_value(config, _UDP, "z9hG4bK1") == (
+        "SIP/2.0/UDP 203.0.113.5:5070;branch=z9hG4bK1;rport"
+    )
+    six = Flow("tls", ("2001:db8::2", 5061), ("2001:db8::1", 5061))
+    assert via_value(config, six, "b") == "SIP/2.0/TLS [2001:db8::1]:5061;branch=b;rport"

@@ -1,0 +1,47 @@
+"""Which requests are served."""
+
+from __future__ import annotations
+
+import pytest
+
+from telephony.sip.flow import Flow
+from telephony.sip.framing import RawRequest, parse_message
+from telephony.sip.message import read_request
+from telephony.sip.screening import Refusal, screen
+from telephony.sip.status import ALLOW
+from tests.sip.wire import PEER, US, HandPeer
+
+
+def _screen(data: bytes) -> Refusal | None:
+    message = parse_message(data)
+    assert isinstance(message, RawRequest)
+    return screen(read_request(message, Flow("udp", PEER, US)))
+
+
+@pytest.mark.parametrize("method", ["INVITE", "BYE", "OPTIONS", "INFO", "CANCEL"])
+def test_served(method: str) -> None:
+    assert _screen(HandPeer().request(method)) is None
+
+
+def test_methods() -> None:
+    assert _screen(HandPeer().request("NOTIFY")) == Refusal(405, (ALLOW,))
+    assert _screen(HandPeer().request("invite")) == Refusal(501, (ALLOW,))
+
+
+def test_extensions() -> None:
+    data = HandPeer().request(extra="Require: a\r\nRequire: b, c\r\n")
+    assert _screen(data) == Refusal(420, (("Unsupported", "a, b, c"),))
+    assert _screen(HandPeer().request("CANCEL", extra="Require: a\r\n")) is None
+    assert _screen(HandPeer().request(extra="Proxy-Require: a\r\nSupported: b\r\n")) is None
+
+
+def test_bodies_matter_only_on_invite() -> None:
+    invite = HandPeer().request().replace(b"application/sdp", b"text/plain")
+    refusal = _screen(invite)
+    assert refusal is not None
+    assert refusal.status == 415
+    assert ("Accept", "application/sdp") in refusal.headers
+    info = HandPeer().request("INFO", extra="Content-Type: text/plain\r\n")
+    assert (
+        _screen(info.replace(b"Content-Length: 0\r\n\r\n", b"Content-Length: 1\r\n\r\nx")) is None
+    )
