@@ -107,6 +107,10 @@ class Listener:
         self._buffer.clear()
         self._outbox.emit("input_audio_buffer.cleared")
 
+    def forget_audio(self) -> None:
+        self._buffer.clear()
+        self.last_segment = None
+
     def idle(self, idle_ms: float) -> Item:
         """Commit the silence of the idle timeout that just fired."""
         item_id = f"item_{self._ids.token(10)}"

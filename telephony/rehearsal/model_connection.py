@@ -107,6 +107,8 @@ class ModelConnection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._set_timer(None)
+        if self.session is not None:
+            self.session.connection_lost()
         self._host.connection_closed(self)
         self.closed.set()
 

@@ -133,6 +133,14 @@ class ModelSession:
             stimulus = Stimulus("speech", awaiting.turn, text)
             self._perform(awaiting.run, stimulus, awaiting.instructions, now)
 
+    def connection_lost(self) -> None:
+        """Keep what was said, but not its sound: sessions are remembered, audio is large."""
+        self.ending = self.ending or Ending(None)
+        self.listener.forget_audio()
+        for item in self.conversation:
+            for part in item.content:
+                part.audio = b""
+
     # What comes out
 
     def messages_to_send(self) -> list[str]:

@@ -483,3 +483,15 @@ def test_fault_at_a_turn():
     driver.say("caller_yes")
     driver.advance(1.0)
     assert driver.session.ending == Ending(None)
+
+
+def test_a_lost_connection_keeps_the_words_and_forgets_the_sound():
+    driver = Driver()
+    driver.say("caller_yes")
+    driver.session.connection_lost()
+    question = driver.conversation[0]
+    assert question.text == PROMPTS["caller_yes"].text
+    assert question.audio_ms > 1000
+    assert question.content[0].audio == b""
+    assert driver.session.next_timer() is None
+    assert driver.send("response.create") == []
