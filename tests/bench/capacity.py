@@ -15,7 +15,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import wave
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import quantiles
@@ -23,9 +22,9 @@ from statistics import quantiles
 import uvloop
 
 from telephony.audio.g711 import l16_to_pcmu
+from telephony.rehearsal.prompt_library import shipped_prompts
 from tests.bench.load import SPEECH_FRAMES, Load, Tallies
 from tests.bench.mock_model import MockModel
-from tests.support.sounds import speech_wav
 
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
@@ -35,16 +34,14 @@ name: bench
 base_url: ws://127.0.0.1:{model_port}/v1
 model: mock
 instructions: Answer.
-greeting: null
 tools: []
-session:
-  turn_detection: null
 """
 DIALPLAN = """\
 contexts:
   main:
     - name: all
-      do: [connect_model: bench]
+      do:
+        - connect_model: {agent: bench}
 """
 CONFIG = """\
 sip: {{host: 127.0.0.1, udp_port: {sip_port}, tcp_port: {sip_port}}}
@@ -92,9 +89,8 @@ class Bot:
 
 
 def speech_frames() -> list[bytes]:
-    """Return two seconds of a human voice as 20 ms frames of PCMU."""
-    with wave.open(str(speech_wav())) as wav:
-        audio = l16_to_pcmu(wav.readframes(wav.getnframes()))
+    """Return two seconds of the rehearsal caller's voice as 20 ms frames of PCMU."""
+    audio = l16_to_pcmu(shipped_prompts()["caller_question"].pcm16)
     size = SPEECH_FRAMES * 160
     audio = (audio * (size // len(audio) + 1))[:size]
     return [audio[at : at + 160] for at in range(0, size, 160)]
@@ -142,3 +138,108 @@ def show(row: Row, echo_percent: float) -> None:
     )
     if tallies.failed or tallies.ended:
         print(f"       {tallies.failed} calls failed, {tallies.ended} ended early")
+
+
+ECHO = """
+import asyncio, socket, sys, uvloop
+async def main():
+    loop = asyncio.get_running_loop()
+    for port in range(int(sys.argv[1]), int(sys.argv[1]) + 2 * int(sys.argv[2]), 2):
+        udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        udp.setblocking(False)
+        udp.bind(("127.0.0.1", port))
+        def readable(udp=udp):
+            udp.sendto(*udp.recvfrom(2048))
+        loop.add_reader(udp.fileno(), readable)
+    await asyncio.sleep(3600)
+uvloop.run(main())
+"""
+ECHO_PORT = 24000
+
+
+async def measure_echo(load: Load, calls: int, core: int, seconds: float, folder: Path) -> float:
+    """Return the CPU per call, in percent of a core, of a loop that only echoes the packets."""
+    bot = Bot([sys.executable, "-c", ECHO, str(ECHO_PORT), str(calls)], core, folder)
+    try:
+        await asyncio.sleep(1)
+        callers = load.echo_callers(ECHO_PORT, calls)
+        await asyncio.sleep(1)
+        cpu_s, started_at = bot.cpu_s(), time.monotonic()
+        await asyncio.sleep(seconds)
+        cpu_s, elapsed_s = bot.cpu_s() - cpu_s, time.monotonic() - started_at
+        for caller in callers:
+            caller.close()
+    finally:
+        bot.stop()
+    return cpu_s / elapsed_s * 100 / calls
+
+
+def write_config(folder: Path, model_port: int, sip_port: int, http_port: int) -> Path:
+    """Write what the bot is started with; returns its configuration file."""
+    for name in ("agents", "dialplans"):
+        (folder / name).mkdir()
+    (folder / "agents" / "bench.yaml").write_text(AGENT.format(model_port=model_port))
+    (folder / "dialplans" / "main.yaml").write_text(DIALPLAN)
+    config = folder / "telephony.yaml"
+    config.write_text(CONFIG.format(sip_port=sip_port, http_port=http_port))
+    return config
+
+
+async def bench(arguments: argparse.Namespace) -> None:
+    os.sched_setaffinity(0, {arguments.load_core})
+    speech = speech_frames()
+    model = MockModel(b"".join(speech))
+    model_port = await model.start()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        config = write_config(folder, model_port, arguments.port, arguments.port + 1)
+        serve = [sys.executable, "-m", "telephony.app.cli", "serve", "--config", str(config)]
+        load = Load(arguments.port, speech, model.answered)
+        model.heard = load.heard
+        await load.start()
+        echo_calls = max(arguments.calls)
+        echo = await measure_echo(load, echo_calls, arguments.bot_core, arguments.seconds, folder)
+        print(f"plain uvloop echo, {echo_calls} calls: {echo:.3f} % of a core per call\n")
+        print(HEADER)
+        bot = Bot(serve, arguments.bot_core, folder)
+        try:
+            await wait_for_http(arguments.port + 1)
+            await load.dial(1, per_second=50)
+            await load.hang_up_all()
+            load.tallies = Tallies()
+            idle_rss = bot.rss_bytes()
+            for calls in arguments.calls:
+                show(await measure(load, bot, calls, idle_rss, arguments.seconds), echo)
+            await load.hang_up_all()
+        finally:
+            bot.stop()
+        await load.close()
+    model.close()
+
+
+async def wait_for_http(port: int) -> None:
+    """Return once the bot listens on its HTTP port."""
+    for _ in range(200):
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+        except OSError:
+            await asyncio.sleep(0.1)
+        else:
+            writer.close()
+            return
+    raise SystemExit("the bot did not start; run it by hand to see why")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--calls", type=int, nargs="+", default=[50, 100, 200, 300])
+    parser.add_argument("--seconds", type=float, default=15.0, help="measured time per row")
+    parser.add_argument("--bot-core", type=int, default=0)
+    parser.add_argument("--load-core", type=int, default=1)
+    parser.add_argument("--port", type=int, default=15060, help="SIP; HTTP is the next one")
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(bench(parser.parse_args()))
+
+
+if __name__ == "__main__":
+    main()

@@ -94,7 +94,15 @@ class Caller:
     def answered(self, sdp: bytes) -> None:
         for line in sdp.decode().splitlines():
             if line.startswith("m=audio "):
-                self._remote = ("127.0.0.1", int(line.split()[1]))
+                self.start(("127.0.0.1", int(line.split()[1])))
+
+    @property
+    def started(self) -> bool:
+        return self._slot is not None
+
+    def start(self, remote: tuple[str, int]) -> None:
+        """Exchange packets with ``remote``."""
+        self._remote = remote
         self.load.loop.add_reader(self.socket.fileno(), self._readable)
         self._slot = self.load.pacer.add(self._tick)
 
@@ -188,7 +196,7 @@ class Load:
                 await asyncio.sleep(wait_s)
             self._dial_one()
         deadline = monotonic() + 15
-        while monotonic() < deadline and any(c._slot is None for c in self.callers.values()):
+        while monotonic() < deadline and any(not c.started for c in self.callers.values()):  # noqa: ASYNC110 - nothing tells
             await asyncio.sleep(0.05)
 
     def _dial_one(self) -> None:
@@ -206,6 +214,13 @@ class Load:
         )
         self.callers[caller.leg_id] = caller
         self.endpoint.flush()
+
+    def echo_callers(self, first_port: int, count: int) -> list[Caller]:
+        """Return callers that need no signalling: they talk to every second port."""
+        callers = [Caller(self, number) for number in range(count)]
+        for index, caller in enumerate(callers):
+            caller.start(("127.0.0.1", first_port + 2 * index))
+        return callers
 
     async def hang_up_all(self) -> None:
         for leg_id in list(self.callers):
