@@ -1,0 +1,239 @@
+"""Server events about the session, the caller's turn and the items."""
+
+from __future__ import annotations
+
+import pytest
+
+from telephony.audio.format import L16_24K, PCMA, PCMU
+from telephony.realtime.events import (
+    CallerIdle,
+    InputCommitted,
+    ItemDeleted,
+    ItemTruncated,
+    ModelError,
+    OutputFormatChanged,
+    SessionReady,
+    SpeechStarted,
+    SpeechStopped,
+    TranscriptDelta,
+    TranscriptFailed,
+    TranscriptFinished,
+)
+from tests.realtime.driver import Driver
+
+
+def connected() -> Driver:
+    driver = Driver()
+    driver.connect()
+    driver.events()
+    return driver
+
+
+# The session
+
+
+def test_formats_are_those_the_server_confirms() -> None:
+    driver = Driver()
+    driver.model.connection_made(driver.now)
+    driver.session("session.updated", input_format=PCMA, output_format=L16_24K)
+    ready, changed = driver.events()
+    assert isinstance(ready, SessionReady)
+    assert (ready.input_format, ready.output_format) == (PCMA, L16_24K)
+    assert changed == OutputFormatChanged(L16_24K)
+    assert driver.model.input_format == PCMA
+    assert driver.model.output_format == L16_24K
+    assert driver.model.stats.format_changes == 1
+
+
+def test_a_beta_session_is_understood() -> None:
+    driver = Driver()
+    driver.model.connection_made(driver.now)
+    session = {"id": "s", "input_audio_format": "g711_ulaw", "output_audio_format": "pcm16"}
+    driver.raw({"type": "session.updated", "session": session})
+    ready, changed = driver.events()
+    assert ready == SessionReady("s", "gpt-realtime-2.1", PCMU, L16_24K)
+    assert changed == OutputFormatChanged(L16_24K)
+
+
+def test_a_session_that_tells_nothing_is_what_was_asked_for() -> None:
+    driver = Driver()
+    driver.model.connection_made(driver.now)
+    driver.raw({"type": "session.updated"})
+    assert driver.events() == [SessionReady("", "gpt-realtime-2.1", PCMU, PCMU)]
+
+
+def test_a_change_of_format_in_mid_session_is_reported() -> None:
+    driver = connected()
+    driver.session("session.updated", output_format=L16_24K)
+    driver.session("session.updated", output_format=L16_24K)
+    assert driver.events() == [OutputFormatChanged(L16_24K)]
+
+
+def test_a_new_connection_goes_back_to_the_format_asked_for() -> None:
+    driver = connected()
+    driver.session("session.updated", output_format=L16_24K)
+    driver.model.connection_lost(driver.now)
+    driver.events()
+    driver.connect()
+    ready, changed = driver.events()
+    assert isinstance(ready, SessionReady)
+    assert ready.output_format == PCMU
+    assert changed == OutputFormatChanged(PCMU)
+
+
+# The caller's turn
+
+
+def test_the_callers_turn_is_reported() -> None:
+    driver = connected()
+    driver.speech_started("item_u1")
+    driver.speech_stopped("item_u1")
+    driver.committed("item_u1")
+    assert driver.events() == [
+        SpeechStarted("item_u1", 100),
+        SpeechStopped("item_u1", 900),
+        InputCommitted("item_u1"),
+    ]
+
+
+def test_idle_time_is_reported() -> None:
+    driver = connected()
+    kind = "input_audio_buffer.timeout_triggered"
+    driver.say(kind, item_id="item_u1", audio_start_ms=5, audio_end_ms=8005)
+    assert driver.events() == [CallerIdle("item_u1", 5, 8005)]
+
+
+def test_what_the_caller_said_comes_at_any_time() -> None:
+    driver = connected()
+    prefix = "conversation.item.input_audio_transcription"
+    # Before the item itself is known.
+    driver.say(f"{prefix}.delta", item_id="item_u1", content_index=0, delta="what ")
+    driver.committed("item_u1")
+    driver.say(f"{prefix}.delta", item_id="item_u1", content_index=0, delta="tim")
+    assert driver.model.history[0].text == "what tim"
+    driver.user_said("What time is it?", "item_u1")
+    assert driver.events() == [
+        TranscriptDelta("user", "item_u1", "what "),
+        InputCommitted("item_u1"),
+        TranscriptDelta("user", "item_u1", "tim"),
+        TranscriptFinished("user", "item_u1", "What time is it?"),
+    ]
+    assert [item.text for item in driver.model.history] == ["What time is it?"]
+
+
+def test_a_failed_transcript_is_reported() -> None:
+    driver = connected()
+    driver.say(
+        "conversation.item.input_audio_transcription.failed",
+        item_id="item_u1",
+        content_index=0,
+        error={"type": "t", "code": "audio_unintelligible", "message": "m"},
+    )
+    assert driver.events() == [TranscriptFailed("item_u1", "audio_unintelligible", "m")]
+
+
+# Items
+
+
+def test_items_keep_the_servers_order() -> None:
+    driver = connected()
+    driver.committed("item_u1")
+    answer = {"id": "item_a1", "type": "message", "role": "assistant", "content": []}
+    driver.item_added(answer, "item_u1")
+    driver.committed("item_u2", "item_a1")
+    # This one was committed before, and is only now told of.
+    late = {"id": "item_u0", "type": "message", "role": "user", "content": []}
+    driver.item_added(late, "root")
+    order = [item.item_id for item in driver.model.history]
+    assert order == ["item_u0", "item_u1", "item_a1", "item_u2"]
+
+
+@pytest.mark.parametrize("kind", ["conversation.item.done", "conversation.item.created"])
+def test_an_items_last_word_fills_in_what_was_missing(kind: str) -> None:
+    driver = connected()
+    driver.committed("item_u1")
+    part = {"type": "input_audio", "transcript": "hello"}
+    item = {"id": "item_u1", "type": "message", "role": "user", "content": [part]}
+    driver.say(kind, item=item, previous_item_id=None)
+    assert driver.model.history[0].text == "hello"
+
+
+def test_truncation_and_deletion_are_confirmed() -> None:
+    driver = connected()
+    driver.response_created()
+    driver.audio(b"\x70" * 1600)
+    driver.words("one two")
+    driver.model.truncate_item("item_a1", 120)
+    driver.events()
+    kind = "conversation.item.truncated"
+    driver.say(kind, item_id="item_a1", content_index=0, audio_end_ms=120)
+    driver.say("conversation.item.deleted", item_id="item_a1")
+    assert driver.events() == [ItemTruncated("item_a1", 120, "one"), ItemDeleted("item_a1")]
+    assert driver.model.history == ()
+
+
+# Errors and the unknown
+
+
+def test_an_error_names_the_message_it_is_about() -> None:
+    driver = connected()
+    driver.error("invalid_value", "event_x")
+    assert driver.events() == [
+        ModelError("invalid_value", "about invalid_value", False, "event_x", True)
+    ]
+    assert driver.model.stats.errors == 1
+
+
+def test_an_error_without_details_is_survived() -> None:
+    driver = connected()
+    driver.raw({"type": "error"})
+    driver.raw({"type": "error", "error": "text"})
+    assert [event.code for event in driver.events()] == ["unknown"] * 2  # type: ignore[union-attr]
+
+
+def test_the_end_of_the_session_is_fatal_but_worth_a_retry() -> None:
+    driver = connected()
+    driver.error("session_expired")
+    (error,) = driver.events()
+    assert isinstance(error, ModelError)
+    assert (error.fatal, error.retryable) == (True, True)
+
+
+@pytest.mark.parametrize("code", ["insufficient_quota", "invalid_api_key", "account_deactivated"])
+def test_an_empty_account_is_fatal_for_good(code: str) -> None:
+    driver = connected()
+    driver.error(code)
+    (error,) = driver.events()
+    assert isinstance(error, ModelError)
+    assert (error.fatal, error.retryable) == (True, False)
+
+
+def test_unknown_events_are_counted_by_type_within_bounds() -> None:
+    driver = connected()
+    for number in range(200):
+        driver.raw({"type": f"new.event.{number}"})
+        driver.raw({"type": "new.event.0"})
+    driver.raw({"type": "x" * 10_000})
+    stats = driver.model.stats
+    assert stats.unknown == 401
+    assert stats.unknown_types["new.event.0"] == 201
+    assert len(stats.unknown_types) == 64
+    assert max(map(len, stats.unknown_types)) <= 80
+    assert driver.events() == []
+
+
+def test_known_events_of_no_consequence_are_not_unknown() -> None:
+    driver = connected()
+    driver.say("rate_limits.updated", rate_limits=[{"name": "tokens", "remaining": 5}])
+    driver.say("input_audio_buffer.cleared")
+    driver.raw({"type": "conversation.created", "conversation": {}})
+    assert driver.model.stats.unknown == 0
+    assert driver.events() == []
+
+
+@pytest.mark.parametrize("message", ["", "{", "[]", "null", '{"type":5}', "{}", b"\xff\x00"])
+def test_garbage_is_counted(message: str | bytes) -> None:
+    driver = connected()
+    driver.model.receive_message(message, driver.now)
+    assert driver.model.stats.malformed == 1
+    assert driver.events() == []

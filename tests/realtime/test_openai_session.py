@@ -1,0 +1,60 @@
+"""State both directions share."""
+
+from __future__ import annotations
+
+import json
+
+from telephony.audio.format import PCMU
+from telephony.base.ids import Ids
+from telephony.realtime.history import HistoryItem
+from telephony.realtime.openai_session import OpenAISession, RealtimeStats
+from telephony.realtime.session_config import SessionConfig
+
+
+def session() -> OpenAISession:
+    made = OpenAISession(SessionConfig(), Ids.seeded(1), PCMU, PCMU, stall_s=30.0)
+    made.ready = True
+    return made
+
+
+def test_every_control_message_can_be_referred_to() -> None:
+    made = session()
+    ids = [made.send("input_audio_buffer.clear") for _ in range(3)]
+    assert [json.loads(message)["event_id"] for message in made.outbox] == ids
+    assert len(set(ids)) == 3
+
+
+def test_the_list_of_unconfirmed_items_is_bounded() -> None:
+    made = session()
+    for number in range(500):
+        made.add_item(HistoryItem(f"i{number}", "message", "user", "x"))
+    assert len(made.unacknowledged) == 64
+
+
+def test_an_item_added_without_a_session_waits_for_the_replay() -> None:
+    made = session()
+    made.ready = False
+    made.add_item(HistoryItem("i1", "message", "user", "hello"))
+    assert made.outbox == []
+    made.replay()
+    assert json.loads(made.outbox[0])["item"]["id"] == "i1"
+
+
+def test_a_reset_leaves_nothing_for_the_new_connection() -> None:
+    made = session()
+    made.add_item(HistoryItem("i1", "message", "user", "hello"))
+    made.side_responses.add("r")
+    made.reset()
+    assert made.outbox == []
+    assert not made.ready
+    assert not made.unacknowledged
+    assert not made.side_responses
+    assert len(made.history) == 1
+
+
+def test_unknown_types_are_counted_to_a_limit() -> None:
+    stats = RealtimeStats()
+    for number in range(100):
+        stats.count_unknown(f"t{number}")
+    assert stats.unknown == 100
+    assert len(stats.unknown_types) == 64
