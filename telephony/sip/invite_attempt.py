@@ -32,8 +32,9 @@ if TYPE_CHECKING:
 class InviteAttempt:
     """The user of one INVITE client transaction.
 
-    ``acks`` holds the ACK by To tag, to be sent again with every repeated 2xx; None marks a 2xx
-    whose ACK waits for our answer to the offer in it.
+    ``_acks`` holds the ACK by To tag, to be sent again with every repeated 2xx; None marks a 2xx
+    whose ACK waits for our answer to the offer in it. ``tries`` counts collisions, ``session`` is
+    the leg's ``offers_answered`` at the time of our offer. ``_limit`` runs until a final response.
     """
 
     __slots__ = (

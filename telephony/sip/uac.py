@@ -217,7 +217,7 @@ class Uac:
     ) -> None:
         """Report ``event`` and send BYE.
 
-        The callee's BYE waits for the ACK of its 2xx (section 15). A re-INVITE of the peer that is
+        The callee's BYE waits for the ACK of its first 2xx (section 15). A re-INVITE of the peer that is
         still open is answered 487, an offer in its 2xx acknowledged without an answer.
         """
         agent = self.agent
@@ -227,9 +227,10 @@ class Uac:
         if leg.outgoing is not None:
             leg.outgoing.leg_ended(now)
         agent.end_leg(leg, event)
-        if leg.unacked:
+        if leg.unacked and not leg.confirmed:
             leg.bye_headers = headers
         elif leg.dialog is not None:
+            leg.stop_repeating()
             self.send_bye(leg.dialog, leg, headers, now)
 
     def send_bye(self, dialog: Dialog, leg: Leg | None, headers: HeaderLines, now: float) -> None:

@@ -97,6 +97,19 @@ def test_bye_that_waits_is_dropped_when_the_peer_is_faster() -> None:
     assert peer.events() == [LegEnded(leg_id, "local")]
 
 
+def test_bye_does_not_wait_for_the_ack_of_a_reinvite() -> None:
+    peer = HandPeer()
+    leg_id, ours = peer.up()
+    peer.send(peer.request(branch="z9hG4bK2", cseq=2, to_tag=ours))
+    peer.agent.answer_offer(leg_id, SDP, peer.now)
+    peer.sent()
+    peer.agent.bye(leg_id, peer.now)
+    (bye,) = peer.sent()
+    assert lines([bye]) == ["BYE"]
+    peer.send(peer.response(bye, 200))
+    assert peer.wait(40) == []
+
+
 def test_delayed_offer() -> None:
     peer = HandPeer()
     peer.send(peer.request(sdp=None))
