@@ -217,8 +217,8 @@ class Uac:
     ) -> None:
         """Report ``event`` and send BYE.
 
-        The callee's BYE waits for the ACK of its first 2xx (section 15). A re-INVITE of the peer that is
-        still open is answered 487, an offer in its 2xx acknowledged without an answer.
+        The callee's BYE waits for the ACK of its first 2xx (section 15). A re-INVITE of the peer
+        that is still open is answered 487, an offer in its 2xx acknowledged without an answer.
         """
         agent = self.agent
         if leg.incoming is not None:
