@@ -252,7 +252,8 @@ class _AgentReader:
         if not valid:
             fix = f"write {OPENAI_URL}, another wss:// URL, or {REHEARSAL}"
             self._report(("base_url",), "this is no WebSocket URL", fix)
-        elif parts.username or parts.password:
+            return ""
+        if parts.username or parts.password:
             self._report(("base_url",), "a URL must not hold a secret", "use api_key")
         return url
 

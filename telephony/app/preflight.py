@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from telephony.app.agents import LoadedAgent, load_agents
+from telephony.app.agents import REHEARSAL, LoadedAgent, load_agents
 from telephony.app.files import display_name, list_yaml, read_file
 from telephony.app.settings import Settings
 from telephony.app.settings_sources import LoadedSettings, find_config, load_settings
@@ -15,6 +15,7 @@ from telephony.base.errors import ConfigError, Problem
 from telephony.base.schema_problems import did_you_mean
 from telephony.calls.agent import Agent
 from telephony.dialplan import Dialplan, parse_dialplan
+from telephony.rehearsal.scenario import SCENARIO_FOLDER, load_scenario
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,8 @@ def load_configuration(file: Path | None, environ: Mapping[str, str]) -> Configu
     """
     loaded = load_settings(find_config(file, environ), environ)
     settings = loaded.settings
+    if loaded.problems and loaded.document.data is None:
+        raise ConfigError(loaded.problems)
     agents, problems = load_agents(settings, environ)
     dialplan, dialplan_problems = _load_dialplan(settings, {agent.name for agent in agents})
     problems = [*loaded.problems, *problems]
@@ -50,6 +53,7 @@ def load_configuration(file: Path | None, environ: Mapping[str, str]) -> Configu
         used = {reference.name for reference in dialplan.agents}
         problems += (m for agent in agents if agent.name in used for m in agent.missing)
         warnings += _unused_without_secrets(agents, used)
+    problems += _check_scenario(loaded, agents)
     warnings += _few_ports(loaded)
     if problems or dialplan is None:
         raise ConfigError(problems)
@@ -63,6 +67,8 @@ def load_routing(file: Path | None, environ: Mapping[str, str]) -> tuple[Setting
     Raises ConfigError.
     """
     loaded = load_settings(find_config(file, environ), environ)
+    if loaded.problems and loaded.document.data is None:
+        raise ConfigError(loaded.problems)
     dialplan, problems = _load_dialplan(loaded.settings, None)
     problems = [*loaded.problems, *problems]
     if dialplan is not None:
@@ -116,6 +122,23 @@ def _check_sounds(dialplan: Dialplan) -> Iterator[Problem]:
         except ValueError as error:
             message = f"{display_name(Path(reference.name))} can't be played: {error}"
             yield reference.problem(message, "convert it to 16-bit mono WAV")
+
+
+def _check_scenario(loaded: LoadedSettings, agents: list[LoadedAgent]) -> Iterator[Problem]:
+    name = loaded.settings.rehearsal.scenario
+    if not any(agent.agent and agent.agent.base_url == REHEARSAL for agent in agents):
+        return
+    shipped = [path.stem for path in SCENARIO_FOLDER.glob("*.yaml")]
+    if not name.endswith(".yaml"):
+        if name not in shipped:
+            message = f"there is no scenario {name!r}"
+            fix = did_you_mean(name, shipped)
+            yield loaded.document.problem(("rehearsal", "scenario"), message, fix)
+        return
+    try:
+        load_scenario(Path(name))
+    except ConfigError as error:
+        yield from error.problems
 
 
 def _unused_without_secrets(agents: list[LoadedAgent], used: set[str]) -> Iterator[Problem]:

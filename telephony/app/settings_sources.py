@@ -77,6 +77,7 @@ def load_settings(file: Path, environ: Mapping[str, str]) -> LoadedSettings:
     settings, errors = _validate(merged)
     settings = _with_absolute_paths(settings, variables, file.absolute().parent)
     problems += _problems(errors, document, variables)
+    problems.sort(key=lambda problem: (problem.line, problem.column))
     return LoadedSettings(file, document, settings, (*problems, *bad_variables), tuple(warnings))
 
 
@@ -213,8 +214,7 @@ def _problems(
 ) -> list[Problem]:
     reported = {(problem.line, problem.column) for problem in document.problems}
     found = [_problem(item, document, variables) for item in errors]
-    found = [p for p in found if not p.line or (p.line, p.column) not in reported]
-    return sorted(found, key=lambda problem: (problem.line, problem.column))
+    return [p for p in found if not p.line or (p.line, p.column) not in reported]
 
 
 def _problem(item: ErrorDetails, document: LocatedYaml, variables: Mapping[Key, Any]) -> Problem:

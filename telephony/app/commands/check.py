@@ -1,0 +1,65 @@
+"""``telephony check``: every mistake in settings, agents and dialplan at once."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from telephony.app.files import display_name
+from telephony.app.preflight import Configuration, load_configuration
+from telephony.base.errors import ConfigError
+from telephony.calls.agent import Agent
+
+HELP = "find every mistake in settings, agents and dialplan"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", type=Path, metavar="FILE", help="config/telephony.yaml")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Return 0 when the bot could start with this configuration, else 1."""
+    try:
+        configuration = load_configuration(args.config, os.environ)
+    except ConfigError as error:
+        for problem in error.problems:
+            print(problem, file=sys.stderr)
+        count = len(error.problems)
+        print(f"\n{count} mistake{'s' if count > 1 else ''}", file=sys.stderr)
+        return 1
+    for warning in configuration.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    print(summary(configuration))
+    return 0
+
+
+def summary(configuration: Configuration) -> str:
+    settings = configuration.settings
+    ports = {"udp": settings.sip.udp_port, "tcp": settings.sip.tcp_port}
+    sip = [f"{name} {settings.sip.host}:{port}" for name, port in ports.items() if port is not None]
+    http = settings.http
+    media = settings.media
+    lines = {
+        "sip": ", ".join(sip),
+        "rtp": f"ports {media.port_min} to {media.port_max}, {', '.join(media.codecs)}",
+        "http": "off" if http.port is None else f"{http.host}:{http.port}",
+        "agents": ", ".join(map(_agent, configuration.agents.values())) or "none ready",
+        "dialplan": _dialplan(configuration),
+    }
+    rows = [f"  {name:<10}{text}" for name, text in lines.items()]
+    return "\n".join([f"{display_name(configuration.file)} is good", *rows])
+
+
+def _agent(agent: Agent) -> str:
+    model = "built-in model" if agent.base_url == "rehearsal" else agent.session.model
+    tools = [tool.name for tool in agent.tools] + ["hangup"] * agent.can_hang_up
+    return f"{agent.name} ({'; '.join([model, *tools])})"
+
+
+def _dialplan(configuration: Configuration) -> str:
+    contexts = configuration.dialplan.contexts
+    counts = [f"{name} ({len(extensions)})" for name, extensions in contexts.items()]
+    start = configuration.settings.dialplan.context
+    return f"extensions in {', '.join(counts)}; calls start in {start}"

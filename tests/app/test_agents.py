@@ -1,0 +1,265 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from telephony.app.agents import OPENAI_URL, LoadedAgent, load_agent, load_agents
+from telephony.app.settings import Settings
+from telephony.calls.agent import Agent
+
+CONFIG = Path(__file__).parents[2] / "config" / "agents"
+KEY = {"OPENAI_API_KEY": "sk-secret", "EMPTY": " "}
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def load(text: str, settings: Settings | None = None) -> LoadedAgent:
+    Path("bot.yaml").write_text(text, encoding="utf-8")
+    return load_agent(Path("bot.yaml"), settings or Settings(), KEY)
+
+
+def good(text: str, settings: Settings | None = None) -> Agent:
+    loaded = load(text, settings)
+    assert loaded.problems == ()
+    assert loaded.agent is not None
+    return loaded.agent
+
+
+def problems(text: str) -> list[str]:
+    loaded = load(text)
+    assert loaded.agent is None
+    return [str(problem).replace("\n    fix: ", " | ") for problem in loaded.problems]
+
+
+def test_the_smallest_agent() -> None:
+    agent = good("base_url: rehearsal\n")
+    assert agent == Agent("bot", "rehearsal", agent.session, tools=agent.tools)
+    assert agent.session.instructions == ""
+    assert len(agent.tools) == 0
+    assert agent.can_hang_up
+
+
+def test_every_key_reaches_the_agent() -> None:
+    agent = good(
+        """\
+name: sales
+instructions: Sell.
+model: gpt-realtime-2.1-mini
+voice: {id: voice_1}
+greeting: Hello
+tools: ["telephony.app.secret_references:referred_variable"]
+tool_timeout_s: 3
+base_url: https://models.example.com/v1
+api_key: ${OPENAI_API_KEY}
+connect_timeout_s: 2
+reconnect: {attempts: 0, initial_s: 1, max_s: 4}
+model_format: pcm16
+session: {speed: 1.1, turn_detection: {type: semantic_vad, interrupt_response: false}}
+vad: {stop_ms: 700}
+barge_in: {mode: local, latency_ms: 40}
+silence: {enabled: true, max_reprompts: 1}
+"""
+    )
+    assert agent.name == "sales"
+    assert agent.session.instructions == "Sell."
+    assert agent.session.model == "gpt-realtime-2.1-mini"
+    assert agent.session.speed == 1.1
+    assert agent.greeting == "Hello"
+    assert [tool.name for tool in agent.tools] == ["referred_variable"]
+    assert not agent.can_hang_up
+    assert (agent.base_url, agent.api_key) == ("https://models.example.com/v1", "sk-secret")
+    assert "sk-secret" not in repr(agent)
+    assert agent.connect_timeout_s == 2.0
+    assert (agent.reconnect_attempts, agent.reconnect_maximum_s) == (0, 4.0)
+    assert agent.model_format == "pcm16"
+    assert agent.vad.stop_ms == 700
+    assert agent.barge_in.mode == "local"
+    assert not agent.barge_in.server_interrupts
+    assert agent.playout_latency_ms == 40
+    assert agent.silence is not None
+    assert agent.silence.max_reprompts == 1
+
+
+def test_overrides_stand_on_the_settings() -> None:
+    settings = Settings.model_validate(
+        {
+            "vad": {"start_ms": 60, "start_window_ms": 600},
+            "media": {"model_format": "g711", "append_ms": 40, "prebuffer_ms": 0, "ptime_ms": 10},
+            "barge_in": {"digits": False},
+        }
+    )
+    agent = good("{base_url: rehearsal, vad: {start_ms: 500}}", settings)
+    assert (agent.vad.frame_ms, agent.vad.start_ms, agent.vad.start_window_ms) == (10, 500, 600)
+    assert (agent.model_format, agent.append_ms, agent.prebuffer_ms) == ("g711", 40, 0)
+    assert not agent.barge_in.digits
+
+
+def test_keys_whose_values_are_commented_out_keep_their_defaults() -> None:
+    agent = good("base_url: rehearsal\nsession:\n  # speed: 1\nvad:\ngreeting:\n")
+    assert agent.greeting is None
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "{base_url: rehearsal, instrctions: x}",
+            "bot.yaml:1:23: instrctions: unknown key 'instrctions' | did you mean instructions?",
+        ),
+        (
+            "{base_url: rehearsal, instructions: 5}",
+            "bot.yaml:1:37: instructions: YAML read this number as the integer 5"
+            ' | put it in quotes: "5"',
+        ),
+        (
+            "{base_url: rehearsal, model: 5}",
+            'bot.yaml:1:30: model: YAML read this number as the integer 5 | put it in quotes: "5"',
+        ),
+        (
+            "{base_url: rehearsal, session: {speed: 9}}",
+            "bot.yaml:1:40: session.speed: should be less than or equal to 1.5, got 9",
+        ),
+        (
+            "{base_url: rehearsal, session: {turn_detection: {type: server_vad, treshold: 1}}}",
+            "bot.yaml:1:68: session.turn_detection.treshold: unknown key | did you mean threshold?",
+        ),
+        (
+            "{base_url: rehearsal, session: {temperature: 1}}",
+            "bot.yaml:1:33: session.temperature: unknown key "
+            "| remove it; realtime sessions have no temperature",
+        ),
+        (
+            "{base_url: rehearsal, session: {voice: alloy}}",
+            "bot.yaml:1:33: session.voice: voice stands in the wrong place "
+            "| write voice beside session, not in it",
+        ),
+        (
+            "{base_url: rehearsal, tools: [hangup, nothing]}",
+            "bot.yaml:1:39: tools[1]: 'nothing' names no function "
+            "| write package.module:function, or hangup",
+        ),
+        (
+            "{base_url: rehearsal, vad: {start_ms: 500}}",
+            "bot.yaml:1:28: vad: start_window_ms must not be below start_ms, which is 500",
+        ),
+        (
+            "{base_url: rehearsal, barge_in: {mod: local}}",
+            "bot.yaml:1:34: barge_in.mod: unknown key 'mod' | did you mean mode?",
+        ),
+        (
+            "{base_url: 'ftp://x'}",
+            f"bot.yaml:1:12: base_url: this is no WebSocket URL | write {OPENAI_URL}, "
+            "another wss:// URL, or rehearsal",
+        ),
+        (
+            "{base_url: 'wss://[', api_key: '${OPENAI_API_KEY}'}",
+            f"bot.yaml:1:12: base_url: this is no WebSocket URL | write {OPENAI_URL}, "
+            "another wss:// URL, or rehearsal",
+        ),
+        (
+            "{base_url: 'wss://me:secret@example.com/v1'}",
+            "bot.yaml:1:12: base_url: a URL must not hold a secret | use api_key",
+        ),
+        (
+            "{instructions: x}",
+            f"bot.yaml:1:1: {OPENAI_URL} needs a key | add api_key: ${{OPENAI_API_KEY}}",
+        ),
+        ("[1]", "bot.yaml:1:1: keys with values are expected here"),
+        (
+            "{name: 'a b', base_url: rehearsal}",
+            "bot.yaml:1:8: name: one line of printable text is expected here",
+        ),
+    ],
+)
+def test_every_mistake_has_its_place_and_its_remedy(text: str, expected: str) -> None:
+    assert problems(text) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("{api_key: sk-live-abc}", "api_key"),
+        ("{api_key: $OPENAI_API_KEY}", "api_key"),
+        (
+            "{base_url: rehearsal, session: {tools: [{type: mcp, server_label: a, "
+            "server_url: 'https://x', authorization: sk-live-abc}]}}",
+            "session.tools[0].authorization",
+        ),
+        (
+            "{base_url: rehearsal, session: {tools: [{type: mcp, server_label: a, "
+            "server_url: 'https://x', headers: {X-Api-Key: sk-live-abc}}]}}",
+            "session.tools[0].headers.X-Api-Key",
+        ),
+    ],
+)
+def test_a_secret_in_the_file_is_refused_and_not_repeated(text: str, place: str) -> None:
+    (problem,) = problems(text)
+    assert f"{place}: a secret must not be written into a file" in problem
+    assert "sk-live" not in problem
+
+
+def test_secrets_of_remote_tools_come_from_the_environment() -> None:
+    agent = good(
+        "{base_url: rehearsal, session: {tools: [{type: mcp, server_label: a, server_url: 'https://x',"
+        " authorization: '${OPENAI_API_KEY}', headers: {X-Key: '${OPENAI_API_KEY}', X-Plain: b}}]}}"
+    )
+    (tool,) = agent.session.tools
+    assert tool.type == "mcp"
+    assert tool.authorization == "sk-secret"
+    assert tool.headers == {"X-Key": "sk-secret", "X-Plain": "b"}
+
+
+@pytest.mark.parametrize("variable", ["MISSING", "EMPTY"])
+def test_a_missing_variable_is_named_but_only_matters_when_the_agent_is_used(variable: str) -> None:
+    loaded = load(f"api_key: ${{{variable}}}\n")
+    assert loaded.problems == ()
+    assert loaded.agent is not None
+    assert [str(p).replace("\n    fix: ", " | ") for p in loaded.missing] == [
+        f"bot.yaml:1:10: api_key: the environment variable {variable} is not set "
+        f"| export {variable}=..."
+    ]
+
+
+def test_a_base_url_may_come_from_the_environment() -> None:
+    Path("bot.yaml").write_text("base_url: ${URL}\n")
+    loaded = load_agent(Path("bot.yaml"), Settings(), {"URL": "ws://127.0.0.1:1/v1"})
+    assert loaded.agent is not None
+    assert loaded.agent.base_url == "ws://127.0.0.1:1/v1"
+    assert load_agent(Path("bot.yaml"), Settings(), {}).missing
+
+
+def test_a_key_sent_in_clear_is_warned_of() -> None:
+    loaded = load("{base_url: 'ws://example.com/v1', api_key: '${OPENAI_API_KEY}'}")
+    assert ["unencrypted" in str(warning) for warning in loaded.warnings] == [True]
+    local = load("{base_url: 'ws://127.0.0.1:1/v1', api_key: '${OPENAI_API_KEY}'}")
+    assert local.warnings == ()
+
+
+def test_a_directory_of_agents(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("{name: x, base_url: rehearsal}")
+    (tmp_path / "b.yaml").write_text("{name: x, base_url: rehearsal}")
+    (tmp_path / "c.yaml").write_text("oops: [")
+    settings = Settings.model_validate({"agents": {"dir": str(tmp_path)}})
+    loaded, wrong = load_agents(settings, {})
+    assert [agent.name for agent in loaded] == ["x", "c"]
+    assert [str(p).splitlines()[0] for p in wrong] == [
+        "b.yaml: name: agent 'x' is defined already in a.yaml"
+    ]
+    nowhere = Settings.model_validate({"agents": {"dir": str(tmp_path / "none")}})
+    assert load_agents(nowhere, {})[1][0].message == "cannot be read: no such file or directory"
+
+
+def test_the_shipped_agents() -> None:
+    rehearsal = load_agent(CONFIG / "rehearsal.yaml", Settings(), {})
+    assert rehearsal.agent is not None
+    assert rehearsal.agent.base_url == "rehearsal"
+    assert rehearsal.missing == ()
+    openai = load_agent(CONFIG / "openai.yaml", Settings(), {})
+    assert (openai.problems, len(openai.missing)) == ((), 1)
+    with_key = load_agent(CONFIG / "openai.yaml", Settings(), KEY)
+    assert with_key.agent is not None
+    assert with_key.agent.api_key == "sk-secret"

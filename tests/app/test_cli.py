@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from telephony.app import cli
+from telephony.app.commands import check
+from telephony.base.errors import ConfigError, Problem, TelephonyError
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_every_command_is_listed_with_its_help(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["--help"])
+    assert caught.value.code == 0
+    out = capsys.readouterr().out
+    for name in cli.command_names():
+        assert f"    {name} " in out
+        assert cli.command_help(name)[:30] in out
+    assert {"check", "route", "rehearse"} <= set(cli.command_names())
+
+
+def test_help_imports_no_command() -> None:
+    code = (
+        "import sys; from telephony.app.cli import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "heavy = {'pydantic', 'numpy', 'aiohttp', 'websockets', 'uvloop', 'structlog'}\n"
+        "print(sorted(heavy & set(sys.modules)), file=sys.stderr)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stderr == "[]\n"
+
+
+def test_without_a_command_the_help_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([]) == 2
+    assert "COMMAND" in capsys.readouterr().out
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["--version"])
+    assert capsys.readouterr().out.startswith("telephony 0.")
+
+
+def test_an_unknown_command_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["chek"])
+    assert caught.value.code == 2
+    assert "'check'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("outcome", "status", "err"),
+    [
+        (0, 0, ""),
+        (5, 5, ""),
+        (ConfigError([Problem("f", 1, 2, "k", "wrong", "right")]), 1, "f:1:2: k: wrong"),
+        (TelephonyError("no luck"), 1, "telephony check: no luck"),
+        (KeyboardInterrupt(), 130, ""),
+    ],
+)
+def test_how_a_command_ends(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    outcome: int | BaseException,
+    status: int,
+    err: str,
+) -> None:
+    def run(args: argparse.Namespace) -> int:
+        if isinstance(outcome, BaseException):
+            raise outcome
+        assert args.config == Path("x.yaml")
+        return outcome
+
+    monkeypatch.setattr(check, "run", run)
+    assert cli.main(["check", "--config", "x.yaml"]) == status
+    assert capsys.readouterr().err.startswith(err)
