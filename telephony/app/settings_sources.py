@@ -179,7 +179,7 @@ def _with_absolute_paths(
         if text is None or (name == "scenario" and not text.endswith(".yaml")):
             continue
         base = Path.cwd() if (section_name, name) in variables else config_dir
-        absolute = os.path.normpath(base / Path(text).expanduser())
+        absolute = os.path.normpath(base / os.path.expanduser(text))
         section = section.model_copy(update={name: absolute})
         settings = settings.model_copy(update={section_name: section})
     return settings
