@@ -100,10 +100,14 @@ def test_both_scanners_agree(monkeypatch: pytest.MonkeyPatch, text: str) -> None
         assert with_c.data == without.data
 
 
+# PyYAML writes these line breaks as others.
+texts = st.text(st.characters(exclude_characters="\x85\u2028\u2029"), max_size=8)
+
+
 @given(
     st.recursive(
-        st.integers() | st.booleans() | st.none() | st.text(max_size=8),
-        lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner),
+        st.integers() | st.booleans() | st.none() | texts,
+        lambda inner: st.lists(inner, max_size=4) | st.dictionaries(texts, inner),
         max_leaves=12,
     )
 )
@@ -111,4 +115,6 @@ def test_what_pyyaml_writes_is_read_back(data: object) -> None:
     text = yaml.safe_dump(data, allow_unicode=True)
     document = read_yaml(text, "f")
     if not document.problems:
-        assert document.data == data
+        # PyYAML writes U+0085 as a line break, which every reader folds into a space.
+        assert document.data == yaml.safe_load(text)
+        assert document.data == data or "\x85" in text
