@@ -82,10 +82,10 @@ class RuleIndex:
     def covering(self, extension: Extension) -> Extension | None:
         """Return the first extension that takes every call that ``extension`` would."""
         called = extension.exact_called()
+        theirs = extension.by_subject()
         # An extension that lists its numbers covers only ones that list theirs.
-        return next(
-            (e for e in self.candidates(called[0] if called else "") if e.covers(extension)), None
-        )
+        candidates = self.candidates(called[0] if called else "")
+        return next((earlier for earlier in candidates if earlier.covers(theirs)), None)
 
 
 class Dialplan:

@@ -157,10 +157,15 @@ class Extension:
                 return False
         return True
 
-    def covers(self, other: Extension) -> bool:
-        """True when this extension takes every call that ``other`` would."""
-        theirs = {condition.subject: condition for condition in other.conditions}
-        return all(mine.covers(theirs.get(mine.subject)) for mine in self.conditions)
+    def by_subject(self) -> dict[str, Condition]:
+        return {condition.subject: condition for condition in self.conditions}
+
+    def covers(self, theirs: Mapping[str, Condition]) -> bool:
+        """True when this takes every call for which another's conditions, by subject, hold."""
+        for condition in self.conditions:  # noqa: SIM110 (large dialplans compare all with all)
+            if not condition.covers(theirs.get(condition.subject)):
+                return False
+        return True
 
     def exact_called(self) -> tuple[str, ...] | None:
         """The called numbers this extension takes, or None when it can't list them."""

@@ -146,6 +146,8 @@ def covers(wide: Pattern, narrow: Pattern) -> bool:
 
 
 def _covers_wildcard(wide: Wildcard, narrow: Wildcard) -> bool:
+    if wide.compiled is None and wide.digits == narrow.digits:
+        return narrow.stem.startswith(wide.stem)
     if len(narrow.stem) < len(wide.stem) or (narrow.open_end and not wide.open_end):
         return False
     if len(narrow.stem) > len(wide.stem) and not wide.open_end:

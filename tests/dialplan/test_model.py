@@ -115,7 +115,7 @@ def test_why_not_of_sources_without_address_and_of_ipv6() -> None:
     ],
 )
 def test_covers(wide: tuple[Condition, ...], narrow: tuple[Condition, ...], expected: bool) -> None:
-    assert extension(*wide).covers(extension(*narrow)) is expected
+    assert extension(*wide).covers(extension(*narrow).by_subject()) is expected
 
 
 def test_exact_called() -> None:
