@@ -169,6 +169,7 @@ class OpenAIRealtime:
     def _give_up_response(self, response_id: str) -> None:
         """End a response of which nothing comes, so that the next one can begin."""
         self._session.fence(response_id)
+        self._session.gate.abandon(response_id)
         self._session.send("response.cancel", response_id=response_id)
         self._session.finish_response(response_id, "failed", "stalled")
 

@@ -94,6 +94,8 @@ class ResponseReader:
         response_id = text_of(response, "id") or session.gate.active_id
         if not response_id or session.gate.is_finished(response_id):
             session.stats.late_parts += 1
+            if session.gate.ended_at_last(response_id):
+                session.forget_unheard(response_id)
             return
         if session.gate.active_id not in ("", response_id):
             # Not the active one and never announced: it can't have been of the conversation.
@@ -138,18 +140,21 @@ class ResponseReader:
             session.stats.bad_audio += 1
             return
         response_id = self._response_id(event)
+        content_index = int_of(event, "content_index")
         if not self._belongs(response_id):
+            if session.gate.is_abandoned(response_id):
+                # It is part of the server's conversation, until its end lets us correct that.
+                self._spoken_item(item_id, response_id, content_index)
+                session.audio.count(item_id, len(audio))
             return
         session.stats.audio_bytes += len(audio)
-        content_index = int_of(event, "content_index")
         self._spoken_item(item_id, response_id, content_index)
         if session.gate.is_fenced(response_id):
             session.stats.fenced_deltas += 1
             session.audio.count(item_id, len(audio))
-            self._measure(item_id)
-            return
-        delta = AudioDelta(response_id, item_id, content_index, audio)
-        session.pass_on(session.audio.receive(delta))
+        else:
+            delta = AudioDelta(response_id, item_id, content_index, audio)
+            session.pass_on(session.audio.receive(delta))
         self._measure(item_id)
 
     def _measure(self, item_id: str) -> None:

@@ -178,16 +178,18 @@ class OpenAISession:
         self.events.append(
             ResponseFinished(response_id, status, reason, usage, calls, message, aside)
         )
-        if fenced and "audio" in self.config.output_modalities:
-            self._forget_unheard(response_id)
+        if fenced:
+            self.forget_unheard(response_id)
         self.ask(self.gate.release())
         self.continue_after_tools()
 
-    def _forget_unheard(self, response_id: str) -> None:
-        """Make the model forget the speech of a fenced response that was dropped here.
+    def forget_unheard(self, response_id: str) -> None:
+        """Make the model forget the speech of an ended response that was dropped here.
 
         What was passed on before the fence is playout's to correct, by what the caller heard.
         """
+        if "audio" not in self.config.output_modalities:
+            return
         for item in list(self.history):
             of_response = item.kind == "message" and item.response_id == response_id
             if not of_response or item.heard_ms is not None:

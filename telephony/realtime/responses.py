@@ -17,6 +17,7 @@ CANCEL_TIMEOUT_S = 5.0
 CALLER_TURN_LIMIT_S = 30.0
 AUTOMATIC_RESPONSE_S = 2.0
 _MAX_REMEMBERED = 64
+_MAX_SENT = 8
 _MAX_ATTEMPTS = 3
 
 
@@ -40,7 +41,7 @@ class ResponseGate:
         self.active_id = ""
         self._stall_s = stall_s
         self._awaiting: ResponseRequest | None = None
-        self._sent: ResponseRequest | None = None
+        self._sent: dict[str, ResponseRequest] = {}
         self._deferred: ResponseRequest | None = None
         self._caller_speaking = False
         self._ready = False
@@ -49,6 +50,7 @@ class ResponseGate:
         self._active_covers = False
         self._fenced: dict[str, None] = {}
         self._finished: dict[str, None] = {}
+        self._abandoned: dict[str, None] = {}
         self.awaiting_timer = Countdown()
         self.stall_timer = Countdown()
         self.hold_timer = Countdown()
@@ -61,10 +63,12 @@ class ResponseGate:
     def disconnected(self) -> None:
         """Forget all that belonged to the connection, but keep an unmet request."""
         self._deferred = self._awaiting or self._deferred
-        self._awaiting = self._sent = None
+        self._awaiting = None
+        self._sent.clear()
         self.active_id = ""
         self._caller_speaking = self._ready = False
         self._cancel_on_start = self._cancelling = False
+        self._abandoned.clear()
         for timer in (self.awaiting_timer, self.stall_timer, self.hold_timer):
             timer.stop()
 
@@ -87,7 +91,10 @@ class ResponseGate:
 
     def _send(self, request: ResponseRequest) -> ResponseRequest:
         request.attempts += 1
-        self._awaiting = self._sent = request
+        self._awaiting = request
+        self._sent[request.event_id] = request
+        if len(self._sent) > _MAX_SENT:
+            del self._sent[next(iter(self._sent))]
         self.awaiting_timer.start(CREATED_TIMEOUT_S)
         return request
 
@@ -146,7 +153,6 @@ class ResponseGate:
         self._fenced.pop(response_id, None)
         if response_id == self.active_id:
             self.active_id = ""
-            self._sent = self._awaiting
             self._cancelling = False
             self.stall_timer.stop()
 
@@ -156,15 +162,19 @@ class ResponseGate:
         Unless that response knows all that a bare request wanted. Returns whether the message
         refused was the request.
         """
-        request = self._sent
-        if request is None or (event_id and event_id != request.event_id):
+        if not event_id and self._awaiting is not None:
+            event_id = self._awaiting.event_id
+        # A response that began meanwhile may have been taken for the answer: look at all we sent.
+        request = self._sent.pop(event_id, None)
+        if request is None:
             return False
-        self.gave_up()
+        if request is self._awaiting:
+            self.gave_up()
         covered = request.bare and bool(self.active_id) and self._active_covers
         replaces = self._deferred is None or not request.bare
         if request.attempts < _MAX_ATTEMPTS and replaces and not covered:
             self._deferred = request
-        if not self.active_id:
+        if not self.active_id and not self._caller_speaking:
             self.hold_timer.start(AUTOMATIC_RESPONSE_S)
         return True
 
@@ -177,7 +187,7 @@ class ResponseGate:
 
     def gave_up(self) -> None:
         """No answer came to the request that was sent."""
-        self._awaiting = self._sent = None
+        self._awaiting = None
         self._cancel_on_start = False
         self.awaiting_timer.stop()
 
@@ -199,6 +209,17 @@ class ResponseGate:
         waited = self._deferred is not None
         self._deferred = None
         return waited
+
+    def abandon(self, response_id: str) -> None:
+        """Remember that we end this response although the server has not."""
+        _remember(self._abandoned, response_id)
+
+    def is_abandoned(self, response_id: str) -> bool:
+        return response_id in self._abandoned
+
+    def ended_at_last(self, response_id: str) -> bool:
+        """The server's own end came; returns whether we had ended the response before."""
+        return self._abandoned.pop(response_id, "") is None
 
     def fence(self, response_id: str) -> None:
         if response_id not in self._finished:

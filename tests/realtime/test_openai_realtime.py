@@ -429,6 +429,25 @@ def test_a_cancelled_response_that_never_ends_is_ended() -> None:
     assert driver.model.active_response_id == ""
 
 
+def test_what_comes_of_a_response_given_up_is_forgotten_at_its_true_end() -> None:
+    driver = connected()
+    speaking(driver)
+    driver.model.fence("resp_1")
+    driver.model.cancel_response("resp_1")
+    driver.model.truncate_item("item_a1", 100)
+    driver.wait(6.0)
+    assert driver.model.active_response_id == ""
+    driver.sent()
+    driver.audio(SPEECH, "item_a1")
+    driver.audio(SPEECH, "item_a2")
+    assert driver.sent() == []
+    driver.response_done("resp_1", "cancelled")
+    (delete,) = driver.sent()
+    assert (delete["type"], delete["item_id"]) == ("conversation.item.delete", "item_a2")
+    driver.response_done("resp_1", "cancelled")
+    assert driver.sent() == []
+
+
 # Truncating
 
 

@@ -91,13 +91,16 @@ def test_a_refusal_without_an_id_is_of_the_last_request() -> None:
     assert wanted.attempts == 2
 
 
-def test_a_late_refusal_of_a_response_long_over_is_ignored() -> None:
+def test_a_late_refusal_shows_that_another_response_was_taken_for_the_answer() -> None:
     waiting = gate()
-    waiting.request(request("e1", bare=False))
+    wanted = request("e1", bare=False)
+    waiting.request(wanted)
     waiting.started("r1", covers_deferred=True, now=0.0)
     waiting.finished("r1")
+    assert not waiting.refused("")
+    assert waiting.refused("e1")
     assert not waiting.refused("e1")
-    assert waiting.release() is None
+    assert waiting.held_long_enough() is wanted
 
 
 def test_fences_end_with_their_response_and_are_bounded() -> None:
