@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -20,15 +19,14 @@ from telephony.app.settings_mapping import (
     to_media_config,
     to_user_agent_config,
 )
-from telephony.audio.format import AudioFormat
 from telephony.base.ids import Ids
 from telephony.calls.agent import Agent
 from telephony.calls.call import Call
 from telephony.calls.cdr import CdrFile, cdr_of
 from telephony.calls.prompt_audio import PromptAudio
 from telephony.calls.reception import Reception
-from telephony.calls.recorder import Recorder
-from telephony.calls.services import CallObserver, CallServices
+from telephony.calls.recorder import Recordings
+from telephony.calls.services import CallObserver, CallServices, OpenRecorder
 from telephony.dialplan import Dialplan
 from telephony.net.clock import monotonic, utc_now
 from telephony.net.http import HttpServer
@@ -81,7 +79,7 @@ class Server:
         self._ids = Ids(os.urandom)
         self._resources = AsyncExitStack()
         self._started = False
-        self._recordings: dict[str, Path] = {}
+        self._recordings: Recordings | None = None
         self._cdr_file: CdrFile | None = None
         self.sip_udp: Address | None = None
         self.sip_tcp: Address | None = None
@@ -141,24 +139,18 @@ class Server:
             clock=monotonic,
             ids=self._ids,
             limits=to_call_limits(self.settings.limits, self.settings.media),
-            open_recorder=self._recorder_factory(),
+            open_recorder=self._open_recorder(),
             observer=self._observer,
         )
 
-    def _recorder_factory(self) -> Callable[[str, AudioFormat, int], Recorder] | None:
-        if self.settings.media.recording_dir is None:
+    def _open_recorder(self) -> OpenRecorder | None:
+        folder = self.settings.media.recording_dir
+        if folder is None:
             return None
-        folder = Path(self.settings.media.recording_dir)
-        folder.mkdir(parents=True, exist_ok=True)
-        writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="recorder")
-        self._resources.callback(writer.shutdown)
-
-        def open_recorder(call_id: str, line: AudioFormat, ptime_ms: int) -> Recorder:
-            started = utc_now().strftime("%Y%m%dT%H%M%SZ")
-            path = self._recordings[call_id] = folder / f"{started}-{call_id}.wav"
-            return Recorder(path, line, ptime_ms, writer)
-
-        return open_recorder
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        self._recordings = Recordings(Path(folder))
+        self._resources.callback(self._recordings.close)
+        return self._recordings.open
 
     def _media_plane(self, loop: asyncio.AbstractEventLoop) -> MediaPlane:
         settings, media = self.settings, self.settings.media
@@ -229,6 +221,9 @@ class Server:
     def _expose_counters(self, plane: MediaPlane) -> None:
         metrics = self.metrics
         metrics.expose_counters("sip", self.user_agent.stats)
+        metrics.expose_counters("sip_streams", self.stack.endpoint.streams.stats)
+        if self.stack.endpoint.udp is not None:
+            metrics.expose_counters("sip_udp", self.stack.endpoint.udp.stats)
         metrics.expose_counters("pacer", plane.pacer.stats)
         metrics.expose_counters("media_ports", plane.ports.stats)
         metrics.expose_gauge(
@@ -248,8 +243,11 @@ class Server:
 
     def _report(self, call: Call) -> None:
         """Write the call's record and its one line of log."""
-        recording = self._recordings.pop(call.call_id, None)
+        answered = call.answered_at is not None
+        recordings = self._recordings
+        recording = recordings.path_of(call.call_id) if recordings and answered else None
         cdr = cdr_of(call, monotonic(), utc_now(), recording)
+        self.metrics.model_audio_dropped(cdr.model_audio_dropped_ms / 1000)
         if self._cdr_file is not None:
             self._cdr_file.append(cdr)
         log.info("call.finished", **cdr.to_log_fields())
