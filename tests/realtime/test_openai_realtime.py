@@ -570,6 +570,20 @@ def test_outputs_the_servers_response_already_knows_need_no_other() -> None:
     assert driver.sent() == []
 
 
+def test_a_response_in_between_answers_for_the_outputs_before_it() -> None:
+    driver = connected()
+    driver.response_created("resp_1")
+    calls = [function_call("call_1", "a"), function_call("call_2", "b")]
+    driver.response_done("resp_1", output=calls)
+    driver.model.send_tool_output("call_1", "one")
+    (output,) = driver.sent()
+    driver.item_added(output["item"])
+    driver.response_created("resp_2")
+    driver.response_done("resp_2")
+    driver.model.send_tool_output("call_2", "two", respond=False)
+    assert driver.sent_types() == ["conversation.item.create"]
+
+
 def test_outputs_the_servers_response_can_not_know_get_one() -> None:
     driver = connected()
     driver.response_created("resp_1")
