@@ -1,0 +1,1 @@
+"""Speech models without I/O: one vocabulary of events, dialects, tools and history."""
