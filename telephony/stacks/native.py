@@ -43,6 +43,7 @@ class NativeStack:
             sip.OfferReceived: NativeLeg.offer_received,
             sip.OfferWithdrawn: NativeLeg.offer_withdrawn,
             sip.AnswerReceived: NativeLeg.answer_received,
+            sip.InfoReceived: NativeLeg.info_received,
             sip.LegEnded: NativeLeg.leg_ended,
             sip.CallProgressed: NativeLeg.call_progressed,
             sip.CallAnswered: NativeLeg.call_answered,
@@ -61,6 +62,7 @@ class NativeStack:
 
         Raises:
             ValueError: the URI is none, or its host is a name.
+            OSError: there is no route to the host.
             CannotAnswer: there is no media port for the call.
         """
         target = sipmessage.URI.parse(uri)
@@ -78,9 +80,13 @@ class NativeStack:
         )
         leg = NativeLeg(self.user_agent, self.endpoint, self.plane, "", facts, None)
         leg.prepare_offer()
-        leg.leg_id = self.user_agent.invite(
-            uri, from_uri, leg.local_sdp, flow, self.plane.clock(), headers=tuple(headers)
-        )
+        try:
+            leg.leg_id = self.user_agent.invite(
+                uri, from_uri, leg.local_sdp, flow, self.plane.clock(), headers=tuple(headers)
+            )
+        except BaseException:
+            leg.close()
+            raise
         self._legs[leg.leg_id] = leg
         self.endpoint.flush()
         return leg

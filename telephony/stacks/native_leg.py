@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from telephony.base.errors import LocalProtocolError
 from telephony.base.interfaces import CannotAnswer, LegFacts, LegListener
+from telephony.dtmf.sip_info import parse_info_digit
 from telephony.net.listen import local_address_towards
 from telephony.net.port_pool import PortPoolExhausted
 from telephony.net.sip_endpoint import SipEndpoint
@@ -37,6 +38,7 @@ class NativeLeg:
         self._answered = False
         self._final_sent = False
         self._ack_timed_out = False
+        self._digits_by_rtp: bool | None = None
         self._media: RtpMedia | None = None
         self._negotiation: OfferAnswer | None = None
         self._listener: LegListener | None = None
@@ -60,6 +62,8 @@ class NativeLeg:
         """Open the media port and answer the offer, or make one if there was none."""
         negotiation = self._open_media()
         if self._offer is None:
+            # The model is connected before the answer to our offer is known.
+            self.media.keep_encoding()
             self.local_sdp = negotiation.create_offer()
             return
         try:
@@ -76,7 +80,7 @@ class NativeLeg:
     def _open_media(self) -> OfferAnswer:
         config = self._plane.config
         try:
-            self._media = RtpMedia(self._plane, self._digit)
+            self._media = RtpMedia(self._plane, self._rtp_digit, self._media_failed)
         except (PortPoolExhausted, OSError) as error:
             raise CannotAnswer(503, "No media port") from error
         self._negotiation = OfferAnswer(
@@ -138,11 +142,16 @@ class NativeLeg:
         self._end("remote", "cancelled", 487)
 
     def confirmed(self, event: sip.LegConfirmed) -> None:
-        if event.sdp is not None and self._offer is None and not self._take_answer(event.sdp):
+        # RFC 3261 section 13.2.1: the answer to our offer in the 200 is in the ACK.
+        if self._offer is None and not (event.sdp and self._take_answer(event.sdp)):
             self.hangup()
             return
+        self._confirm()
+
+    def _confirm(self) -> None:
         if self._listener is not None:
             self._listener.leg_confirmed()
+        self._report_hold(held_before=False)
 
     def ack_timed_out(self, event: sip.AckTimedOut) -> None:
         self._ack_timed_out = True
@@ -162,7 +171,7 @@ class NativeLeg:
                 user_agent.refuse_offer(self.leg_id, 488, now)
             else:
                 user_agent.answer_offer(self.leg_id, answer.sdp, now)
-                held = self.media.held
+                held = self.media.caller_away
                 self.media.negotiated(answer.media)
                 self._report_hold(held)
         self._endpoint.flush()
@@ -172,7 +181,7 @@ class NativeLeg:
             self._negotiation.withdraw_offer()
 
     def answer_received(self, event: sip.AnswerReceived) -> None:
-        held = self.media.held
+        held = self.media.caller_away
         if event.sdp is not None and self._take_answer(event.sdp):
             self._report_hold(held)
 
@@ -185,11 +194,15 @@ class NativeLeg:
         if event.sdp is None or not self._take_answer(event.sdp):
             self.hangup()
             return
-        if self._listener is not None:
-            self._listener.leg_confirmed()
+        self._confirm()
 
     def call_failed(self, event: sip.CallFailed) -> None:
         self._end("remote", event.reason or "failed", event.status)
+
+    def info_received(self, event: sip.InfoReceived) -> None:
+        digit = parse_info_digit(event.content_type, event.body)
+        if digit is not None:
+            self._digit(digit, by_rtp=False)
 
     def leg_ended(self, event: sip.LegEnded) -> None:
         if self._ack_timed_out:
@@ -206,15 +219,36 @@ class NativeLeg:
         return True
 
     def _report_hold(self, held_before: bool) -> None:
-        held = self.media.held
+        held = self.media.caller_away
         if held != held_before and self._listener is not None:
             self._listener.leg_held(held)
 
     def _end(self, ended_by: str, cause: str, status: int) -> None:
+        if self.ended:
+            return
         self.ended = True
         if self._listener is not None:
             self._listener.leg_ended(ended_by, cause, status)
 
-    def _digit(self, digit: str) -> None:
-        if self._listener is not None:
+    # What the media reports.
+
+    def _rtp_digit(self, digit: str) -> None:
+        self._digit(digit, by_rtp=True)
+
+    def _digit(self, digit: str, *, by_rtp: bool) -> None:
+        """Take a digit by the way of the first one: some peers send each in both."""
+        if self._digits_by_rtp is None:
+            self._digits_by_rtp = by_rtp
+        if self._digits_by_rtp is by_rtp and self._listener is not None:
             self._listener.digit_received(digit)
+
+    def _media_failed(self, error: Exception) -> None:
+        """A fault of ours: this leg ends, and no other notices."""
+        self._plane.loop.call_exception_handler(
+            {"message": f"media of leg {self.leg_id} failed", "exception": error}
+        )
+        if not self._outbound and not self._answered:
+            self.reject(500)
+        else:
+            self.hangup()
+        self._end("error", "media_failed", 500)

@@ -66,17 +66,26 @@ class RtpMedia:
 
     The sink sees one encoding for the whole call, the one negotiated first; when a re-INVITE or
     the peer changes the codec on the wire, frames are translated here.
+
+    A fault while a packet or a frame is handled closes the media and goes to ``on_error``.
     """
 
-    def __init__(self, plane: MediaPlane, on_digit: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        plane: MediaPlane,
+        on_digit: Callable[[str], None],
+        on_error: Callable[[Exception], None],
+    ) -> None:
         self._plane = plane
         self._on_digit = on_digit
+        self._on_error = on_error
         self._endpoint = open_endpoint(
             plane.loop, plane.ports, plane.config.host, self._received, plane.clock
         )
         self._session: RtpSession | None = None
         self._negotiated: NegotiatedMedia | None = None
         self._wire = self._face = FORMATS[plane.config.codecs[0]]
+        self._face_kept = False
         self._sink: MediaSink | None = None
         self._slot: Slot | None = None
         self._skipped = 0
@@ -86,6 +95,7 @@ class RtpMedia:
         self._concealer = Concealer(self._face.sample_rate_hz, plane.config.ptime_ms)
         self._talking = False
         self._held = False
+        self._caller_away = False
         self._may_send = True
         self._heard = self._face
         self._heard_payload_type: int | None = None
@@ -114,11 +124,15 @@ class RtpMedia:
         return self._session.last_received_at if self._session else None
 
     @property
-    def held(self) -> bool:
-        """True while the peer wants no audio from us."""
-        return self._held
+    def caller_away(self) -> bool:
+        """True while nothing of the caller is to be expected: on hold, or only listening."""
+        return self._caller_away
 
     # Negotiation
+
+    def keep_encoding(self) -> None:
+        """Let the sink see the encoding shown now, whatever is negotiated later."""
+        self._face_kept = True
 
     def negotiated(self, media: NegotiatedMedia) -> None:
         """Take the outcome of an offer/answer, the first one or a later one."""
@@ -127,8 +141,9 @@ class RtpMedia:
         remote = None if media.hold else media.remote
         session = self._session
         if session is None:
-            self._face = self._wire
-            self._silence = self._face.silence(len(self._silence))
+            if not self._face_kept:
+                self._face = self._wire
+                self._silence = self._face.silence(len(self._silence))
             self._session = self._open_session(media)
         else:
             session.change_payload_types(
@@ -139,7 +154,8 @@ class RtpMedia:
             session.change_remote(remote, now)
         self._negotiated = media
         self._held = media.hold
-        self._may_send = media.direction in ("sendrecv", "sendonly")
+        self._caller_away = media.hold or media.direction in ("sendonly", "inactive")
+        self._may_send = not media.hold and media.direction in ("sendrecv", "sendonly")
 
     def _open_session(self, media: NegotiatedMedia) -> RtpSession:
         config = self._plane.config
@@ -149,7 +165,7 @@ class RtpMedia:
                 send_payload_type=media.send_payload_type,
                 telephone_event_payload_type=media.telephone_event_payload_type,
                 ptime_ms=config.ptime_ms,
-                remote=media.remote,
+                remote=None if media.hold else media.remote,
                 latch=config.latch,
                 jitter=config.jitter,
             ),
@@ -163,7 +179,7 @@ class RtpMedia:
         if self._session is None:
             raise LocalProtocolError("media was not negotiated")
         self._sink = sink
-        if self._slot is None:
+        if self._slot is None and not self._endpoint.closed:
             self._slot = self._plane.pacer.add(self._tick, self._plane.config.ptime_ms)
 
     def close(self) -> None:
@@ -186,9 +202,19 @@ class RtpMedia:
         session = self._session
         if session is None:
             return
-        session.receive_datagram(data, source, now)
-        if session.telephone_events:
-            self._take_telephone_events(session, now)
+        try:
+            session.receive_datagram(data, source, now)
+            if session.telephone_events:
+                self._take_telephone_events(session, now)
+            if session.events:
+                # Sources and SSRCs are counted in the session's statistics.
+                session.events.clear()
+        except Exception as error:
+            self._fail(error)
+
+    def _fail(self, error: Exception) -> None:
+        self.close()
+        self._on_error(error)
 
     def _take_telephone_events(self, session: RtpSession, now: float) -> None:
         packets = session.telephone_events[:]
@@ -204,14 +230,17 @@ class RtpMedia:
         session, sink, slot = self._session, self._sink, self._slot
         if session is None or sink is None or slot is None:
             return
-        if slot.skipped != self._skipped:
-            self._catch_up(session, sink, slot, now)
-        sink.hear(self._next_heard(session, now), now)
-        if self._digits_out.busy:
-            self._send_digit(session)
-            return
-        frame = sink.speak(now) if self._may_send else None
-        self._send(session, frame)
+        try:
+            if slot.skipped != self._skipped:
+                self._catch_up(session, sink, slot, now)
+            sink.hear(self._next_heard(session, now), now)
+            if self._digits_out.busy:
+                self._send_digit(session)
+            else:
+                # Nobody listens to a held call: what there is to say waits.
+                self._send(session, sink.speak(now) if self._may_send else None)
+        except Exception as error:
+            self._fail(error)
 
     def _catch_up(self, session: RtpSession, sink: MediaSink, slot: Slot, now: float) -> None:
         """After a stall: the caller's time is made up for, ours is skipped (RFC 3550 5.1)."""
