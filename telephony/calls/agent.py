@@ -21,6 +21,7 @@ class Agent:
 
     ``greeting`` is the instruction for the first response; without one the caller speaks first.
     ``reconnect_attempts`` counts tries after a lost connection; the first connection has one.
+    Digits reach the model together, ``digit_pause_ms`` after the last one or with the ``#``.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Agent:
     append_ms: int = 60
     prebuffer_ms: int = 40
     playout_latency_ms: int = 0
+    digit_pause_ms: int = 700
     connect_timeout_s: float = 5.0
     reconnect_attempts: int = 3
     reconnect_initial_s: float = 0.2

@@ -16,6 +16,7 @@ from telephony.audio.vad import VoiceActivityDetector
 from telephony.base.interfaces import CallMetrics, Clock, ModelConnection
 from telephony.calls.agent import Agent
 from telephony.calls.downlink import Downlink
+from telephony.calls.keypad import Keypad
 from telephony.calls.turn_taking import TurnTaking
 from telephony.calls.uplink import Uplink
 from telephony.realtime import events as model
@@ -24,6 +25,9 @@ from telephony.realtime.session_config import ServerVad
 from telephony.turns.barge_in import DeleteItem, corrections
 from telephony.turns.controller import Interrupt
 from telephony.turns.latency import TurnLatency
+
+_HELD_VOICE_MS = 300
+"""Voice that a model hears late, after a reconnect, but surely takes for a turn."""
 
 
 @dataclass(slots=True)
@@ -42,6 +46,9 @@ class BridgeListener(Protocol):
     """Who does what takes time: tools, reconnects, hanging up."""
 
     def session_ready(self) -> None: ...
+
+    def session_expiring(self) -> None:
+        """The session nears its length limit."""
 
     def response_finished(self, event: model.ResponseFinished) -> None: ...
 
@@ -83,7 +90,7 @@ class Bridge:
         self.stats = BridgeStats()
         self._agent = agent
         self._line = line
-        self._ptime_s = ptime_ms / 1000
+        self._ptime_ms = ptime_ms
         self._dialect = dialect
         self._listener = listener
         self._metrics = metrics
@@ -102,12 +109,20 @@ class Bridge:
             detection.silence_duration_ms if isinstance(detection, ServerVad) else 0
         )
         self._ends_turns_itself = detection is None
+        self._turn_owed = False
+        self._held_voice_ms = 0
+        self._keypad = Keypad(agent.digit_pause_ms)
         self._talking = False
         self._last_sent_at = 0.0
+        self.was_heard = False
+        """True once the caller heard the bot say something."""
         self.spoken_response_id = ""
         """The last response of which audio came."""
+        self.interrupted_response_id = ""
+        """The last response that the caller cut off."""
         self._react: dict[type, Callable[[Any, float], None]] = {
             model.SessionReady: self._session_ready,
+            model.SessionExpiring: self._session_expiring,
             model.OutputFormatChanged: self._output_format_changed,
             model.ResponseStarted: self._response_started,
             model.AudioDelta: self._audio_delta,
@@ -126,9 +141,20 @@ class Bridge:
         return self._talking or not self._downlink.idle
 
     @property
+    def quiet(self) -> bool:
+        """True while nobody speaks and no answer is under way."""
+        waits = self._turn_owed or self._turns.caller_waits or self._dialect.active_response_id
+        return not (self._vad.speaking or self.caller_hears or waits)
+
+    @property
     def caller_waits(self) -> bool:
         """True while the caller has spoken and no answer has begun to play."""
         return self._turns.caller_waits
+
+    @property
+    def turn_follows(self) -> bool:
+        """True when a model just connected hears the caller's turn now, and answers that."""
+        return self._vad.speaking or self._held_voice_ms >= _HELD_VOICE_MS
 
     # The leg's side: once a ptime.
 
@@ -138,17 +164,25 @@ class Bridge:
         changed = vad.process(decode(self._line, frame))
         if vad.speaking or changed is not None:
             self._turns.local_speech(changed, vad, now)
+            if self._connection is None:
+                self._held_voice_ms += self._ptime_ms
             if changed is False and self._ends_turns_itself:
                 self._end_turn()
         self.uplink.hear(frame, now)
         if now >= self._turns.next_timer:
             self._turns.handle_timer(now)
+        if now >= self._keypad.next_timer:
+            self._tell(self._keypad.pause(now))
         if self._turns.has_commands:
             self._obey(now)
 
     def _end_turn(self) -> None:
-        """Without turn detection of the model's own, our detector ends the caller's turn."""
-        if self._dialect.ready and self.uplink.appended_ms:
+        """Without turn detection of the model's own, our detector ends the caller's turn.
+
+        A turn that ends while there is no session is ended as soon as the next one has heard it.
+        """
+        self._turn_owed = not self._dialect.ready
+        if not self._turn_owed and self.uplink.appended_ms:
             self._dialect.commit_input()
             self._dialect.create_response()
             self.send_control()
@@ -167,7 +201,7 @@ class Bridge:
         return frame
 
     def _talkspurt_started(self, now: float) -> None:
-        self._talking = True
+        self._talking = self.was_heard = True
         latency = self._turns.playout_started(now)
         if latency is not None:
             self.stats.latencies.append(latency)
@@ -176,14 +210,22 @@ class Bridge:
             )
             self._listener.turn_measured(latency)
 
+    def caller_held(self, held: bool) -> None:
+        """The caller put us on hold, or came back."""
+        self._turns.caller_held(held, self._clock())
+
     def digit_received(self, digit: str) -> None:
-        """Tell the model of a digit; it may interrupt the bot."""
+        """Take a digit: it may interrupt the bot at once, the model hears of the whole entry."""
         now = self._clock()
         self._turns.digit_received(now)
         self._obey(now)
-        self._dialect.add_user_text(f"The caller pressed {digit} on the keypad.")
-        self._dialect.create_response()
-        self.send_control()
+        self._tell(self._keypad.press(digit, now))
+
+    def _tell(self, entry: str | None) -> None:
+        if entry is not None:
+            self._dialect.add_user_text(entry)
+            self._dialect.create_response()
+            self.send_control()
 
     # The model's side.
 
@@ -197,6 +239,7 @@ class Bridge:
         """The socket is gone: what is queued still plays, what the caller says is kept."""
         now = self._clock()
         self._connection = None
+        self._held_voice_ms = 0
         self.uplink.disconnect()
         self._dialect.connection_lost(now)
         self._pull_events(now)
@@ -241,8 +284,15 @@ class Bridge:
 
     def _session_ready(self, event: model.SessionReady, now: float) -> None:
         self._downlink.change_model_format(event.output_format)
+        # The conversation so far goes before what the caller said meanwhile.
+        self.send_control()
         self.uplink.connect(event.input_format, self._send_audio, now)
+        if self._turn_owed:
+            self._end_turn()
         self._listener.session_ready()
+
+    def _session_expiring(self, event: model.SessionExpiring, now: float) -> None:
+        self._listener.session_expiring()
 
     def _output_format_changed(self, event: model.OutputFormatChanged, now: float) -> None:
         self._downlink.change_model_format(event.format)
@@ -313,6 +363,7 @@ class Bridge:
         self._talking = False
         self._turns.playout_drained(now)
         if command.response_id is not None:
+            self.interrupted_response_id = command.response_id
             self._dialect.fence(command.response_id)
         if command.cancel:
             self._dialect.cancel_response(command.response_id)
@@ -327,7 +378,7 @@ class Bridge:
 
     def _count_barge_in(self, command: Interrupt) -> float:
         onset_at = self._turns.onset_of(command)
-        seconds = max(0.0, self._last_sent_at + self._ptime_s - onset_at)
+        seconds = max(0.0, self._last_sent_at + self._ptime_ms / 1000 - onset_at)
         self.stats.barge_ins += 1
         self.stats.barge_in_s.append(seconds)
         self._metrics.barge_in(seconds, command.reason)

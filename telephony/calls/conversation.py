@@ -10,6 +10,7 @@ from telephony.base.interfaces import Media
 from telephony.calls import cause
 from telephony.calls.agent import Agent
 from telephony.calls.bridge import Bridge
+from telephony.calls.call_tasks import CallTasks
 from telephony.calls.cause import Ending
 from telephony.calls.goodbye import HANGUP, HANGUP_DEFINITION, Goodbye
 from telephony.calls.model_link import ModelLink
@@ -27,15 +28,15 @@ REPROMPT = "The caller has been silent. Ask briefly whether they are still there
 class Conversation:
     """One agent on one call, over as many connections as it takes.
 
-    :meth:`connect` before the call is answered, :meth:`run` once media flows. ``tasks`` is the
-    call's TaskGroup: reconnects and tools end with the call.
+    :meth:`connect` before the call is answered, :meth:`run` once media flows. Reconnects and
+    tools run in ``tasks`` and end with the call.
     """
 
     def __init__(
         self,
         agent: Agent,
         media: Media,
-        tasks: asyncio.TaskGroup,
+        tasks: CallTasks,
         services: CallServices,
         log: Any,
         context: ToolContext,
@@ -66,6 +67,8 @@ class Conversation:
         )
         self._goodbye = Goodbye(self.bridge, self.dialect, lambda: self._end(cause.BOT_HUNG_UP))
         self._answer_owed = False
+        self._renewal_due = False
+        self._closed = False
         self._ending: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
 
     @property
@@ -80,16 +83,23 @@ class Conversation:
     async def run(self) -> Ending:
         """Greet, then talk until one side is done; returns why."""
         if self._agent.greeting:
-            self.dialect.create_response(self._agent.greeting)
-            self.bridge.send_control()
+            self._ask(self._agent.greeting)
         return await self._ending
 
     async def close(self) -> None:
-        await self.link.close()
+        self._closed = True
         self._goodbye.close()
+        await self.link.close()
 
     def digit_received(self, digit: str) -> None:
         self.bridge.digit_received(digit)
+
+    def caller_held(self, held: bool) -> None:
+        self.bridge.caller_held(held)
+
+    def _ask(self, instructions: str | None = None) -> None:
+        self.dialect.create_response(instructions)
+        self.bridge.send_control()
 
     def _end(self, ending: Ending) -> None:
         if not self._ending.done():
@@ -99,6 +109,16 @@ class Conversation:
 
     def session_ready(self) -> None:
         self.link.session_ready()
+
+    def session_expiring(self) -> None:
+        self._renewal_due = True
+        self._renew_if_quiet()
+
+    def _renew_if_quiet(self) -> None:
+        """Take a new session in a pause; without one the model ends this in its own time."""
+        if self._renewal_due and self.bridge.quiet:
+            self._renewal_due = False
+            self.link.renew()
 
     def model_failed(self, error: ModelError) -> None:
         self.link.failed(error)
@@ -116,20 +136,30 @@ class Conversation:
             self._services.observer.turn_measured(self._call_id, latency)
 
     def response_finished(self, event: ResponseFinished) -> None:
+        if self._closed:
+            return
+        interrupted = event.response_id == self.bridge.interrupted_response_id
         if event.status == "failed":
             self._log.warning("response.failed", reason=event.reason, message=event.message)
-            # The caller waits for what the lost connection would have said.
-            self._answer_owed = self._answer_owed or event.reason == "connection_lost"
+            if event.reason == "connection_lost" and not interrupted:
+                # The caller waits for what the lost connection would have said.
+                self._answer_owed = True
         for call in event.tool_calls:
-            if call.name == HANGUP and self._agent.can_hang_up:
+            if call.name == HANGUP and self._hangs_up_itself:
                 self._log.info("hangup.requested")
-                self._goodbye.requested(call)
+                cut_off = interrupted or event.status == "cancelled"
+                self._goodbye.requested(call, interrupted=cut_off)
             else:
-                self._tasks.create_task(self._run_tool(call))
+                self._tasks.start(self._run_tool, call)
         self._goodbye.response_finished(event)
+
+    @property
+    def _hangs_up_itself(self) -> bool:
+        return self._agent.can_hang_up and HANGUP not in self._agent.tools
 
     def playout_drained(self) -> None:
         self._goodbye.playout_drained()
+        self._renew_if_quiet()
 
     def interrupted(self, reason: str, seconds: float | None) -> None:
         self._goodbye.interrupted()
@@ -143,14 +173,14 @@ class Conversation:
         if hang_up:
             self._end(cause.SILENT_CALLER)
         else:
-            self.dialect.create_response(REPROMPT)
-            self.bridge.send_control()
+            self._ask(REPROMPT)
 
     def _restored(self) -> None:
-        if self._answer_owed or self.bridge.caller_waits:
-            self._answer_owed = False
-            self.dialect.create_response()
-            self.bridge.send_control()
+        """Ask for the answer that the lost connection owed, unless the caller goes on anyway."""
+        owed = self._answer_owed or self.bridge.caller_waits
+        self._answer_owed = self._renewal_due = False
+        if owed and not (self.bridge.turn_follows and self._agent.session.responds_by_itself):
+            self._ask(None if self.bridge.was_heard else self._agent.greeting)
 
     async def _run_tool(self, call: ToolCallRequested) -> None:
         started_at = self._services.clock()

@@ -54,8 +54,10 @@ class Downlink:
         return not self._speaking and not self._playout.queued_ms
 
     def change_model_format(self, model: AudioFormat) -> None:
-        """Read the model's audio as ``model`` from here on."""
-        self._finish_item()
+        """Read the model's audio as ``model`` from here on, that of an open item too."""
+        if model == self._model:
+            return
+        self._write_tail()
         self._model = model
         self._converter = Converter(model, self._line)
 
@@ -65,12 +67,6 @@ class Downlink:
             self._finish_item()
             self._item_id = item_id
         self._playout.write(item_id, self._converter.convert(audio))
-
-    def write_line(self, item_id: str, audio: bytes) -> None:
-        """Queue audio that is in the line's format already, as one whole item."""
-        self._finish_item()
-        self._playout.write(item_id, audio)
-        self._playout.finish_item(item_id)
 
     def finish(self, item_id: str) -> None:
         """No more audio of ``item_id`` comes."""
@@ -82,12 +78,16 @@ class Downlink:
         self._finish_item()
 
     def _finish_item(self) -> None:
+        self._write_tail()
         item_id, self._item_id = self._item_id, None
         if item_id is not None:
-            tail = self._converter.flush()
-            if tail:
-                self._playout.write(item_id, tail)
             self._playout.finish_item(item_id)
+
+    def _write_tail(self) -> None:
+        """Queue what the converter held back; the next audio begins a stream of its own."""
+        tail = self._converter.flush()
+        if tail and self._item_id is not None:
+            self._playout.write(self._item_id, tail)
 
     def next_frame(self) -> bytes | None:
         """Return the frame to send now, or None when nothing is to be said."""
@@ -96,15 +96,12 @@ class Downlink:
             if not queued_ms or (queued_ms < self._prebuffer_ms and self._item_id is not None):
                 return None
         frame = self._playout.next_frame()
-        self._speaking = frame is not None
+        if frame is None:
+            self._speaking = False
+            self._playout.items_finished()
+        else:
+            self._speaking = True
         return frame
-
-    def mark(self, name: str) -> None:
-        """Report ``name`` from :meth:`marks_reached` when all that is queued now was played."""
-        self._playout.mark(name)
-
-    def marks_reached(self) -> list[str]:
-        return self._playout.marks_reached()
 
     def flush(self) -> list[Heard]:
         """Drop what was not played yet; return what the caller heard of each item."""

@@ -42,25 +42,35 @@ class Goodbye:
         self._dialect = dialect
         self._hang_up = hang_up
         self._call: ToolCallRequested | None = None
-        self._awaited_response = False
+        self._asked_for = False
+        self._awaits_response = False
         self._timer: asyncio.TimerHandle | None = None
 
     @property
     def pending(self) -> bool:
         return self._call is not None
 
-    def requested(self, call: ToolCallRequested) -> None:
-        """The model called the tool, in a response that is over now."""
-        if self._call is not None:
-            self._dialect.send_tool_output(call.call_id, "The call is ending.", respond=False)
-            return
+    def requested(self, call: ToolCallRequested, *, interrupted: bool) -> None:
+        """The model called the tool, in a response that is over now.
+
+        ``interrupted``: the caller cut that response off, and with it the goodbye.
+        """
+        if interrupted:
+            self._answer(call, _GOES_ON)
+        elif self._call is not None:
+            self._answer(call, "The call is ending.")
+        else:
+            self._wait_for(call)
+
+    def _wait_for(self, call: ToolCallRequested) -> None:
         self._call = call
+        self._asked_for = self._awaits_response = False
         loop = asyncio.get_running_loop()
         self._timer = loop.call_later(GOODBYE_LIMIT_S, self._hang_up)
         if self._bridge.spoken_response_id == call.response_id:
             self._end_if_heard()
         else:
-            self._awaited_response = True
+            self._asked_for = self._awaits_response = True
             self._dialect.send_tool_output(call.call_id, _SAY_GOODBYE)
             self._bridge.send_control()
 
@@ -68,7 +78,7 @@ class Goodbye:
         if self._call is None or event.out_of_band:
             return
         if event.response_id != self._call.response_id:
-            self._awaited_response = False
+            self._awaits_response = False
         self._end_if_heard()
 
     def playout_drained(self) -> None:
@@ -80,18 +90,22 @@ class Goodbye:
         if call is None:
             return
         self.close()
-        if self._awaited_response or self._bridge.spoken_response_id != call.response_id:
+        if self._asked_for:
             self._dialect.add_system_text(_GOES_ON)
+            self._bridge.send_control()
         else:
-            self._dialect.send_tool_output(call.call_id, _GOES_ON, respond=False)
-        self._awaited_response = False
-        self._bridge.send_control()
+            self._answer(call, _GOES_ON)
 
     def close(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
+    def _answer(self, call: ToolCallRequested, text: str) -> None:
+        """Give the call its output; the caller's next turn is answered anyway."""
+        self._dialect.send_tool_output(call.call_id, text, respond=False)
+        self._bridge.send_control()
+
     def _end_if_heard(self) -> None:
-        if self._call is not None and not self._awaited_response and not self._bridge.caller_hears:
+        if self._call is not None and not self._awaits_response and not self._bridge.caller_hears:
             self._hang_up()

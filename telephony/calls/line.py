@@ -21,12 +21,27 @@ class Line:
 
     The partner is a bridge while a model is connected; without one the caller hears prompts or
     silence, and what the caller says goes to the recording only.
+
+    What raises here ends the call through ``on_error``; the partner is off the line then.
     """
 
-    __slots__ = ("_heard", "_on_played", "_partner", "_prompt_count", "_prompts", "_recorder")
+    __slots__ = (
+        "_heard",
+        "_on_error",
+        "_on_played",
+        "_partner",
+        "_prompt_count",
+        "_prompts",
+        "_recorder",
+    )
 
     def __init__(
-        self, line: AudioFormat, ptime_ms: int, recorder: FrameRecorder | None = None
+        self,
+        line: AudioFormat,
+        ptime_ms: int,
+        recorder: FrameRecorder | None = None,
+        *,
+        on_error: Callable[[Exception], None],
     ) -> None:
         self._prompts = Playout(
             bytes_per_ms=line.bytes_per_second // 1000,
@@ -37,6 +52,7 @@ class Line:
         self._on_played: dict[str, Callable[[], None]] = {}
         self._partner: MediaSink | None = None
         self._recorder = recorder
+        self._on_error = on_error
         self._heard: bytes | None = None
 
     def connect(self, partner: MediaSink | None) -> None:
@@ -53,23 +69,46 @@ class Line:
         self._on_played[name] = on_played
 
     def hear(self, frame: bytes, now: float) -> None:
-        self._heard = frame
         partner = self._partner
-        if partner is not None:
-            partner.hear(frame, now)
+        try:
+            if self._recorder is not None:
+                self._record_heard(frame)
+            if partner is not None:
+                partner.hear(frame, now)
+        except Exception as error:
+            self._fail(error)
 
     def speak(self, now: float) -> bytes | None:
         frame: bytes | None = None
-        if self._on_played:
-            frame = self._prompts.next_frame()
-            self._report_played()
-        if frame is None and self._partner is not None:
-            frame = self._partner.speak(now)
-        if self._recorder is not None:
-            self._recorder.push(self._heard, frame)
-            self._heard = None
+        try:
+            if self._on_played:
+                frame = self._next_of_prompts()
+            if frame is None and self._partner is not None:
+                frame = self._partner.speak(now)
+            if self._recorder is not None:
+                self._recorder.push(self._heard, frame)
+                self._heard = None
+        except Exception as error:
+            self._fail(error)
         return frame
 
-    def _report_played(self) -> None:
+    def _record_heard(self, frame: bytes) -> None:
+        """Keep the frame for the next :meth:`speak`.
+
+        Media that made up for a stall, or may not send now, gives several in a row.
+        """
+        assert self._recorder is not None
+        if self._heard is not None:
+            self._recorder.push(self._heard, None)
+        self._heard = frame
+
+    def _next_of_prompts(self) -> bytes | None:
+        frame = self._prompts.next_frame()
+        self._prompts.items_finished()
         for name in self._prompts.marks_reached():
             self._on_played.pop(name)()
+        return frame
+
+    def _fail(self, error: Exception) -> None:
+        self._partner = self._recorder = None
+        self._on_error(error)

@@ -9,17 +9,21 @@ from typing import Any
 from telephony.base.interfaces import ModelConnection, ModelUnavailable
 from telephony.calls.agent import Agent
 from telephony.calls.bridge import Bridge
+from telephony.calls.call_tasks import CallTasks
 from telephony.calls.services import ConversationServices
-from telephony.realtime.backoff import Backoff
+from telephony.realtime.backoff import Backoff, may_reconnect
 from telephony.realtime.events import ModelError
 from telephony.realtime.openai_realtime import OpenAIRealtime
+
+STABLE_S = 10.0
+"""A connection that held for so long is a new beginning: the tries are counted anew after it."""
 
 
 class ModelLink:
     """Keeps a bridge connected to its model for as long as the call lasts.
 
-    ``on_restored`` follows a reconnect, ``on_lost`` the last try that failed. ``tasks`` is the
-    call's TaskGroup, so that no try outlives the call.
+    ``on_restored`` follows a reconnect, ``on_lost`` the last try that failed. No try outlives
+    the call, as all run in its ``tasks``.
     """
 
     def __init__(
@@ -28,14 +32,13 @@ class ModelLink:
         dialect: OpenAIRealtime,
         bridge: Bridge,
         services: ConversationServices,
-        tasks: asyncio.TaskGroup,
+        tasks: CallTasks,
         log: Any,
         *,
         on_restored: Callable[[], None],
         on_lost: Callable[[], None],
     ) -> None:
         self.reconnects = 0
-        self.audio_dropped = 0
         self._agent = agent
         self._dialect = dialect
         self._bridge = bridge
@@ -46,11 +49,17 @@ class ModelLink:
         self._on_lost = on_lost
         self._connection: ModelConnection | None = None
         self._attempt: _Attempt | None = None
-        self._reconnecting = False
-        self._given_up = False
+        self._connected_at = 0.0
+        self._backoff = Backoff(
+            agent.reconnect_initial_s,
+            agent.reconnect_maximum_s,
+            agent.reconnect_attempts,
+            services.ids,
+        )
+        self._closed = False
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
-        self._timer_deadline: float | None = None
+        self._timer_deadline = 0.0
 
     # Opening
 
@@ -79,6 +88,12 @@ class ModelLink:
         except BaseException:
             await self._abandon(attempt)
             raise
+        if attempt.failure is not None:
+            # Ready and lost again before this task had its turn.
+            await self._abandon(attempt)
+            raise attempt.failure
+        attempt.established = True
+        self._connected_at = self._services.clock()
 
     async def _abandon(self, attempt: _Attempt) -> None:
         if self._attempt is attempt:
@@ -86,21 +101,27 @@ class ModelLink:
         if attempt.ready.done() and not attempt.ready.cancelled():
             # Looked at, or the loop complains of an error that nobody saw.
             attempt.ready.exception()
-        await self._drop_connection()
+        connection = self._detach()
+        if connection is not None:
+            await connection.close()
 
-    async def _drop_connection(self) -> None:
+    def _detach(self) -> ModelConnection | None:
+        """Take the connection off the bridge; the caller of this closes it."""
         connection, self._connection = self._connection, None
         if connection is not None:
-            self.audio_dropped += connection.audio_dropped
             self._bridge.disconnected()
-            await connection.close()
+        return connection
 
     async def close(self) -> None:
         """Close for good."""
-        self._given_up = True
+        self._closed = True
         self._attempt = None
-        self._set_timer(None)
-        await self._drop_connection()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        connection = self._detach()
+        if connection is not None:
+            await connection.close()
 
     # What the bridge reports
 
@@ -113,76 +134,75 @@ class ModelLink:
         """Take an error of the model; a fatal one costs the connection."""
         log = self._log.warning if error.fatal else self._log.info
         log("model.complained", code=error.code, message=error.message, fatal=error.fatal)
-        attempt = self._attempt
-        if not error.fatal or attempt is None:
-            return
-        if not attempt.ready.done():
-            attempt.ready.set_exception(
-                ModelUnavailable(f"{error.code}: {error.message}", fatal=not error.retryable)
-            )
-            return
-        self._lost(attempt, error.code, retry=error.retryable)
+        if error.fatal and self._attempt is not None:
+            text = f"{error.code}: {error.message}"
+            self._lost(self._attempt, text, retry=error.retryable)
+
+    def renew(self) -> None:
+        """Go on with a new connection: the session nears its length limit."""
+        if self._attempt is not None and self._attempt.established:
+            self._lost(self._attempt, "the session nears its length limit", retry=True)
 
     def timers_changed(self) -> None:
-        self._set_timer(self._dialect.next_timer())
-
-    def _set_timer(self, deadline: float | None) -> None:
-        if deadline == self._timer_deadline:
+        """Wake up for the dialect's next deadline, or sooner: most deadlines only move back."""
+        deadline = self._dialect.next_timer()
+        if deadline is None or self._closed:
             return
-        self._timer_deadline = deadline
         if self._timer is not None:
+            if self._timer_deadline <= deadline:
+                return
             self._timer.cancel()
-            self._timer = None
-        if deadline is not None:
-            delay_s = max(0.0, deadline - self._services.clock())
-            self._timer = self._loop.call_later(delay_s, self._time_came)
+        self._timer_deadline = deadline
+        delay_s = max(0.0, deadline - self._services.clock())
+        self._timer = self._loop.call_later(delay_s, self._time_came)
 
     def _time_came(self) -> None:
-        self._timer = self._timer_deadline = None
-        self._bridge.handle_timer()
+        self._timer = None
+        self._tasks.guard(self._bridge.handle_timer)
         self.timers_changed()
 
     # Losing
 
+    def message_received(self, attempt: _Attempt, message: bytes | str) -> None:
+        if attempt is self._attempt:
+            self._tasks.guard(self._bridge.message_received, message)
+
     def socket_closed(self, attempt: _Attempt, code: int, reason: str) -> None:
-        if attempt is not self._attempt or self._given_up:
-            return
         text = f"closed with {code} {reason}".rstrip()
-        if not attempt.ready.done():
-            attempt.ready.set_exception(ModelUnavailable(text))
-        else:
-            self._lost(attempt, text, retry=True)
+        self._tasks.guard(self._lost, attempt, text, retry=may_reconnect(code))
 
     def _lost(self, attempt: _Attempt, reason: str, *, retry: bool) -> None:
-        if attempt is not self._attempt or self._reconnecting or self._given_up:
+        """Take the end of a connection; whoever opens it at the moment learns of it there."""
+        if attempt is not self._attempt:
+            return
+        if not attempt.ready.done():
+            attempt.ready.set_exception(ModelUnavailable(reason, fatal=not retry))
             return
         self._attempt = None
+        if not attempt.established:
+            attempt.failure = ModelUnavailable(reason, fatal=not retry)
+            return
         self._log.warning("model.lost", reason=reason)
-        self._reconnecting = True
-        self._tasks.create_task(self._reconnect(retry=retry))
+        self._tasks.start(self._reconnect, retry=retry)
 
     async def _reconnect(self, *, retry: bool) -> None:
-        await self._drop_connection()
+        connection = self._detach()
+        if connection is not None:
+            # A peer that is slow to say goodbye does not hold up the next try.
+            self._tasks.start(connection.close)
         restored = retry and await self._try_again()
-        self._reconnecting = False
         self._services.metrics.model_reconnected("restored" if restored else "lost")
         if restored:
             self.reconnects += 1
             self._log.info("model.restored", reconnects=self.reconnects)
             self._on_restored()
         else:
-            self._given_up = True
             self._on_lost()
 
     async def _try_again(self) -> bool:
-        agent = self._agent
-        backoff = Backoff(
-            agent.reconnect_initial_s,
-            agent.reconnect_maximum_s,
-            agent.reconnect_attempts,
-            self._services.ids,
-        )
-        while (delay_s := backoff.next_delay_s()) is not None:
+        if self._services.clock() - self._connected_at >= STABLE_S:
+            self._backoff.reset()
+        while (delay_s := self._backoff.next_delay_s()) is not None:
             await asyncio.sleep(delay_s)
             try:
                 await self.open()
@@ -196,17 +216,22 @@ class ModelLink:
 
 
 class _Attempt:
-    """One connection, from its opening on; what comes of one given up is dropped."""
+    """One connection, from its opening on; what comes of one given up is dropped.
 
-    __slots__ = ("_link", "ready")
+    ``ready`` ends with the session's confirmation or with what prevented it. ``failure`` is the
+    loss of a session that was ready but not yet ``established``.
+    """
+
+    __slots__ = ("_link", "established", "failure", "ready")
 
     def __init__(self, ready: asyncio.Future[None], link: ModelLink) -> None:
         self.ready = ready
+        self.established = False
+        self.failure: ModelUnavailable | None = None
         self._link = link
 
     def message_received(self, message: bytes | str) -> None:
-        if self._link._attempt is self:
-            self._link._bridge.message_received(message)
+        self._link.message_received(self, message)
 
     def closed(self, code: int, reason: str) -> None:
         self._link.socket_closed(self, code, reason)

@@ -81,20 +81,19 @@ class Reception:
     def incoming(self, leg: Leg) -> None:
         """Take a new leg; refused ones get their status at once."""
         call = Call(self._services.ids.token(6), leg, self._services)
-        refusal = self._refusal()
-        facts = leg.facts
-        if refusal is None:
-            call.route = self._dialplan.route(
-                CallFacts(
-                    called=facts.called,
-                    caller=facts.caller,
-                    source_ip=facts.source_ip,
-                    trunk=facts.trunk,
-                    headers=facts.headers,
-                ),
-                self._context,
-            )
-            refusal = cause.NO_ROUTE if call.route is None else None
+        self._services.metrics.call_started()
+        try:
+            self._admit(call)
+        except Exception as error:
+            # The boundary of a call: a caller who meets a fault of ours is told so.
+            call.fail(error)
+            self._calls.pop(call.call_id, None)
+            call.refuse(cause.INTERNAL_ERROR)
+            self._finished(call)
+
+    def _admit(self, call: Call) -> None:
+        refusal = self._refusal() or self._find_route(call)
+        facts = call.leg.facts
         call.log.info(
             "call.received",
             caller=facts.caller,
@@ -103,7 +102,25 @@ class Reception:
             transport=facts.transport,
             rule=call.route.extension if call.route else None,
         )
-        self._start(call, refusal)
+        if refusal is None:
+            self._start(call)
+        else:
+            call.refuse(refusal)
+            self._finished(call)
+
+    def _find_route(self, call: Call) -> Ending | None:
+        facts = call.leg.facts
+        call.route = self._dialplan.route(
+            CallFacts(
+                called=facts.called,
+                caller=facts.caller,
+                source_ip=facts.source_ip,
+                trunk=facts.trunk,
+                headers=facts.headers,
+            ),
+            self._context,
+        )
+        return cause.NO_ROUTE if call.route is None else None
 
     def _refusal(self) -> Ending | None:
         if self.draining or self._tasks is None:
@@ -112,12 +129,8 @@ class Reception:
             return cause.NO_CAPACITY
         return None
 
-    def _start(self, call: Call, refusal: Ending | None) -> None:
-        self._services.metrics.call_started()
-        if refusal is not None or self._tasks is None:
-            call.refuse(refusal or cause.DRAINING)
-            self._finished(call)
-            return
+    def _start(self, call: Call) -> None:
+        assert self._tasks is not None
         call.leg.listen(call)
         self._calls[call.call_id] = call
         self._none_left.clear()
@@ -126,10 +139,9 @@ class Reception:
     async def _run(self, call: Call) -> None:
         try:
             await call.run(VERBS)
-        except Exception:
+        except Exception as error:
             # The boundary of a call: whatever went wrong in this one, the others go on.
-            call.log.exception("call.failed")
-            call.end(cause.INTERNAL_ERROR)
+            call.fail(error)
         finally:
             self._calls.pop(call.call_id, None)
             if not self._calls:

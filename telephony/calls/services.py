@@ -15,6 +15,13 @@ from telephony.calls.prompt_audio import PromptAudio
 from telephony.turns.latency import TurnLatency
 
 
+class Metrics(CallMetrics, Protocol):
+    """What the call layer counts."""
+
+    def model_audio_dropped(self, seconds: float) -> None:
+        """So much of what a caller said never reached the model."""
+
+
 class CallRecorder(FrameRecorder, Protocol):
     async def close(self) -> None: ...
 
@@ -48,7 +55,7 @@ class ConversationServices(Protocol):
     def connector(self) -> ModelConnector: ...
 
     @property
-    def metrics(self) -> CallMetrics: ...
+    def metrics(self) -> Metrics: ...
 
     @property
     def clock(self) -> Clock: ...
@@ -61,7 +68,7 @@ class ConversationServices(Protocol):
 class CallServices:
     agents: Mapping[str, Agent]
     connector: ModelConnector
-    metrics: CallMetrics
+    metrics: Metrics
     prompts: PromptAudio
     clock: Clock
     ids: Ids

@@ -8,6 +8,7 @@ from typing import Literal
 
 import structlog
 
+from telephony.base.errors import TelephonyError
 from telephony.realtime.events import ToolCallRequested
 from telephony.realtime.tool_schema import ToolContext
 from telephony.realtime.tools import (
@@ -29,6 +30,10 @@ class ToolOutcome:
     output: str
 
 
+class ToolCancelledError(TelephonyError):
+    """A tool cancelled itself, which is no reason to end the call's task."""
+
+
 async def run_tool(
     tools: ToolRegistry, call: ToolCallRequested, context: ToolContext
 ) -> ToolOutcome:
@@ -39,20 +44,26 @@ async def run_tool(
     invocation = tools.prepare(call.name, call.arguments, context)
     if isinstance(invocation, Refusal):
         return ToolOutcome("refused", invocation.output)
+    limit = asyncio.timeout(invocation.timeout_s)
     try:
-        async with asyncio.timeout(invocation.timeout_s):
-            result = await _call(invocation)
-    except TimeoutError:
-        text = f"{call.name} did not finish within {invocation.timeout_s:g} s"
-        return ToolOutcome("timed_out", error_output(text))
+        async with limit:
+            return ToolOutcome("done", encode_output(await _call(invocation)))
     except Exception:
+        if limit.expired():
+            text = f"{call.name} did not finish within {invocation.timeout_s:g} s"
+            return ToolOutcome("timed_out", error_output(text))
         # A tool is a user's code: its failure is the model's to explain, not the call's end.
         log.exception("tool.failed", tool=call.name)
         return ToolOutcome("failed", error_output(f"{call.name} failed"))
-    return ToolOutcome("done", encode_output(result))
 
 
 async def _call(invocation: Invocation) -> object:
-    if invocation.is_async:
+    if not invocation.is_async:
+        return await asyncio.to_thread(invocation.call)
+    try:
         return await invocation.call()
-    return await asyncio.to_thread(invocation.call)
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        raise ToolCancelledError from None

@@ -22,6 +22,7 @@ class TurnTaking:
 
     __slots__ = (
         "_controller",
+        "_held",
         "_latency",
         "_pending",
         "_silence",
@@ -32,7 +33,11 @@ class TurnTaking:
 
     def __init__(self, agent: Agent, now: float) -> None:
         policy = replace(agent.barge_in, server_interrupts=agent.session.interrupts_by_itself)
+        if agent.session.turn_detection is None:
+            # Our detector ends the turns then, and each end asks for a response already.
+            policy = replace(policy, false_interruption_ms=0)
         self._controller = TurnController(policy)
+        self._held = False
         self._latency = LatencyTracker()
         self._silence = SilenceWatch(agent.silence, now) if agent.silence is not None else None
         self._speech_onset_at = 0.0
@@ -59,14 +64,14 @@ class TurnTaking:
         return any(isinstance(command, HangUpSilentCaller) for command in commands)
 
     def onset_of(self, interrupt: Interrupt) -> float:
-        """Return when the caller's voice began that led to ``interrupt``."""
+        """Return when that began which led to ``interrupt``: the caller's voice, or a key."""
         spoken = interrupt.reason in ("local_speech", "server_speech")
         return self._speech_onset_at if spoken else interrupt.fact_at
 
     def _settle(self) -> None:
         """Note what there is to do now, and when next."""
         due = self._controller.next_timer()
-        if self._silence is not None:
+        if self._silence is not None and not self._held:
             silence_due = self._silence.next_timer()
             if silence_due is not None and (due is None or silence_due < due):
                 due = silence_due
@@ -81,12 +86,19 @@ class TurnTaking:
 
     def handle_timer(self, now: float) -> None:
         self._controller.handle_timer(now)
-        if self._silence is not None:
+        if self._silence is not None and not self._held:
             self._silence.handle_timer(now)
             self.has_commands = True
         self._settle()
 
     # Facts
+
+    def caller_held(self, held: bool, now: float) -> None:
+        """The caller put us on hold, or came back: nobody is silent who isn't there."""
+        self._held = held
+        if self._silence is not None:
+            self._silence.caller_stopped(now)
+        self._settle()
 
     def local_speech(self, changed: bool | None, vad: VoiceActivityDetector, now: float) -> None:
         """Our detector hears speech, or ``changed`` from or to speech with this frame."""
@@ -129,6 +141,9 @@ class TurnTaking:
         if self._silence is not None:
             self._silence.digit_received(now)
         self._settle()
+        if self.has_commands:
+            # The answer that was cut off is not the one to come.
+            self._latency.interrupted()
 
     def response_started(self, response_id: str, now: float) -> None:
         self._latency.response_started(now)

@@ -79,10 +79,12 @@ class Uplink:
         if model != self._model:
             self._model = model
             self._converter = Converter(self._line, model)
+            self.stats.held_ms_dropped += len(self._held) * self._append_ms
             self._held.clear()
         self._send = send
         self._appended_ms = 0
-        self._started_at = now - (len(self._held) * self._append_ms) / 1000
+        kept_ms = len(self._held) * self._append_ms + len(self._frames) * self._ptime_ms
+        self._started_at = now - kept_ms / 1000
         while self._held:
             self._deliver(self._held.popleft())
 
@@ -117,6 +119,10 @@ class Uplink:
         if send is None:
             return
         self.stats.appends += 1
-        self._appended_ms += self._append_ms
-        if not send(audio):
-            self.stats.appends_dropped += 1
+        if send(audio):
+            self._appended_ms += self._append_ms
+            return
+        # The model's timeline has no place for what never reached it: what follows is later there.
+        self.stats.appends_dropped += 1
+        if self._started_at is not None:
+            self._started_at += self._append_ms / 1000

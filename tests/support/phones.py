@@ -49,10 +49,15 @@ class Watcher:
     barge_ins: list[tuple[str, float]] = field(default_factory=list)
     finished: list[tuple[str, str]] = field(default_factory=list)
     reconnects: list[str] = field(default_factory=list)
+    legs: list[Any] = field(default_factory=list)
+    audio_dropped_s: float = 0.0
+    active: int = 0
 
-    def call_started(self) -> None: ...
+    def call_started(self) -> None:
+        self.active += 1
 
     def call_finished(self, result: str, cause: str, setup_s: float | None) -> None:
+        self.active -= 1
         self.finished.append((result, cause))
 
     def turn_latency(
@@ -64,9 +69,14 @@ class Watcher:
     def model_reconnected(self, outcome: str) -> None:
         self.reconnects.append(outcome)
 
-    def register_leg(self, stats: Any) -> None: ...
+    def model_audio_dropped(self, seconds: float) -> None:
+        self.audio_dropped_s += seconds
 
-    def unregister_leg(self, stats: Any) -> None: ...
+    def register_leg(self, stats: Any) -> None:
+        self.legs.append(stats)
+
+    def unregister_leg(self, stats: Any) -> None:
+        self.legs.remove(stats)
 
     def transcript_finished(self, call_id: str, role: str, text: str) -> None:
         self.transcripts.append((role, text))

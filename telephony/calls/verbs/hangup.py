@@ -1,4 +1,4 @@
-"""``hangup``: end the call."""
+"""``hangup``: end the call, once what was played is heard."""
 
 from __future__ import annotations
 
@@ -8,4 +8,5 @@ from telephony.dialplan.actions import Hangup
 
 
 async def run(call: Call, action: Hangup) -> None:
+    await call.let_be_heard()
     call.end(cause.DIALPLAN_HUNG_UP)
