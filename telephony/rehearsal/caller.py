@@ -108,19 +108,29 @@ class SipCaller:
         if self.record.answered_at is None:
             self._failure = CallFailed(status, cause)
         self._end_talkspurt()
+        self._even_out()
         for event in (self._answered, self._ended, self._spoken, self._bot_speaking):
             event.set()
+        if self._leg is not None:
+            self._leg.close()
 
     # Media: once a ptime.
 
     def hear(self, frame: bytes, now: float) -> None:
         assert self._line is not None
         pcm16 = decode(self._line, frame)
+        self._even_out()
         self.record.heard += pcm16
         if dbfs(pcm16) > SPEECH_DBFS:
             self._heard_speech(now)
         elif self._bot_speaking.is_set() and (now - self._last_loud_at) * 1000 > SETTLE_MS:
             self._end_talkspurt()
+
+    def _even_out(self) -> None:
+        """Media that made up for a stall, or may not send now, gives several frames in a row."""
+        missing = len(self.record.heard) - len(self.record.said)
+        if missing > 0:
+            self.record.said += bytes(missing)
 
     def _heard_speech(self, now: float) -> None:
         self._last_loud_at = now
@@ -173,6 +183,10 @@ class SipCaller:
         except TimeoutError:
             await self.hang_up()
             raise CallFailed(0, f"no answer within {timeout_s:g} s") from None
+        except asyncio.CancelledError:
+            self._leg.hangup()
+            self._leg.close()
+            raise
         if self._failure is not None:
             raise self._failure
 
