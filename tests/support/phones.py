@@ -135,7 +135,8 @@ async def phones(
         pacer = Pacer(asyncio.get_running_loop())
         stack.callback(pacer.close)
         ids = Ids(os.urandom)
-        watcher, calls = Watcher(), []
+        watcher = Watcher()
+        calls: list[Call] = []
         base = Agent("bot", model.base_url, SessionConfig(model="rehearsal"), greeting="Greet.")
         services = CallServices(
             agents={"bot": replace(agent or base, **changes)},
