@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -14,6 +15,10 @@ from tests.support.peer_process import peer_process
 from tests.support.peers import free_ports, require_program
 
 Address = tuple[str, int]
+
+SCENARIOS = Path(__file__).parents[1] / "fixtures" / "sipp"
+
+_PLACEHOLDER = re.compile(r"@[a-z_]+@")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +54,16 @@ async def run_sipp(
     service: str = "bot",
     timeout_s: int = 30,
     keys: Mapping[str, str] | None = None,
+    values: Mapping[str, str] | None = None,
     extra: Sequence[str] = (),
 ) -> SippRun:
     """Place ``calls`` calls to ``remote`` as ``scenario`` (a file, or a built-in name) says.
 
-    ``directory`` is SIPp's own for this run. The messages it traced are in the result.
+    ``keys`` are SIPp's own, for what it sends; ``values`` replace ``@name@`` everywhere in the
+    file. ``directory`` is SIPp's own for this run. The messages it traced are in the result.
     """
+    if isinstance(scenario, Path):
+        scenario = _filled_in(scenario, directory, values or {})
     arguments = [
         *_common(scenario, transport, timeout_s),
         *("-m", str(calls), "-r", f"{rate_per_s:g}", "-s", service),
@@ -105,6 +114,17 @@ async def sipp_server(
     async with peer_process(arguments, directory, directory / "sipp.log") as process:
         await eventually(lambda: _listens(port, transport) or process.returncode is not None)
         yield SippServer(("127.0.0.1", port), directory, process)
+
+
+def _filled_in(scenario: Path, directory: Path, values: Mapping[str, str]) -> Path:
+    text = scenario.read_text()
+    for name, value in values.items():
+        text = text.replace(f"@{name}@", value)
+    unknown = _PLACEHOLDER.search(text)
+    assert unknown is None, f"{scenario.name} needs a value for {unknown}"
+    target = directory / scenario.name
+    target.write_text(text)
+    return target
 
 
 def _common(scenario: Path | str, transport: str, timeout_s: int) -> list[str]:

@@ -1,0 +1,243 @@
+"""The bot as a child process: ``telephony serve`` with a configuration of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.support.peers import free_ports
+
+REPOSITORY = Path(__file__).parents[2]
+
+STARTED_WITHIN_S = 30.0
+RTP_PAIRS = 100
+
+DIALPLAN = """\
+contexts:
+  main:
+    - name: everyone
+      when: {called: [bot, "+15550100"]}
+      do: [answer, {connect_model: {agent: rehearsal}}]
+    - name: deaf model
+      when: {called: slow}
+      do: [{connect_model: {agent: deaf}}]
+    - name: no model
+      when: {called: unreachable}
+      do: [{connect_model: {agent: unreachable}}]
+    - name: refused
+      when: {called: busy}
+      do: [{reject: {status: 486, reason: Busy}}]
+    - name: announcement
+      when: {called: announcement}
+      do: [{play: announcement.wav}, hangup]
+"""
+
+
+@dataclass(frozen=True)
+class Scrape:
+    """What /metrics said at one moment."""
+
+    samples: tuple[tuple[str, Mapping[str, str], float], ...]
+
+    def total(self, name: str, **labels: str) -> float:
+        """Return the sum of the samples that have these labels; 0 when there are none."""
+        return sum(
+            value
+            for found, has, value in self.samples
+            if found == name and all(has.get(label) == want for label, want in labels.items())
+        )
+
+    @property
+    def names(self) -> set[str]:
+        return {name for name, _, _ in self.samples}
+
+
+class Bot:
+    """A running bot. ``log`` and ``events`` begin where :meth:`forget_log` was last called."""
+
+    def __init__(self, directory: Path, process: subprocess.Popen[bytes]) -> None:
+        self.directory = directory
+        self.process = process
+        self.cdr_file = directory / "cdr.jsonl"
+        self.sip: tuple[str, int] = ("", 0)
+        self.http = ""
+        self._log_from = 0
+
+    # What it says of itself.
+
+    @property
+    def log_text(self) -> str:
+        return (self.directory / "bot.log").read_text(errors="replace")
+
+    def log(self) -> list[dict[str, Any]]:
+        """Return the log, every line of which must be JSON; one being written is left out."""
+        lines = self.log_text.split("\n")[:-1]
+        return [json.loads(line) for line in lines[self._log_from :]]
+
+    def events(self, name: str) -> list[dict[str, Any]]:
+        return [line for line in self.log() if line["event"] == name]
+
+    def forget_log(self) -> None:
+        self._log_from = self.log_text.count("\n")
+
+    async def logged(self, name: str, count: int = 1) -> list[dict[str, Any]]:
+        """Wait until an event was logged ``count`` times; pytest's timeout is the limit."""
+        while len(found := self.events(name)) < count:
+            assert self.process.poll() is None, self.log_text
+            await asyncio.sleep(0.02)
+        return found
+
+    async def scrape(self) -> Scrape:
+        status, text = await self.get("/metrics")
+        assert status == 200
+        families = text_string_to_metric_families(text)
+        return Scrape(
+            tuple((s.name, dict(s.labels), s.value) for family in families for s in family.samples)
+        )
+
+    async def get(self, path: str) -> tuple[int, str]:
+        return await asyncio.to_thread(self._get, path)
+
+    def _get(self, path: str) -> tuple[int, str]:
+        try:
+            with urllib.request.urlopen(f"http://{self.http}{path}", timeout=10) as response:
+                return response.status, response.read().decode()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read().decode()
+
+    async def idle(self) -> Scrape:
+        """Wait until no call and no media port is left."""
+        while True:
+            now = await self.scrape()
+            busy = ("telephony_calls_active", "telephony_media_ports_in_use")
+            if not any(now.total(name) for name in busy):
+                return now
+            await asyncio.sleep(0.02)
+
+    def open_files(self) -> int:
+        return len(list(Path(f"/proc/{self.process.pid}/fd").iterdir()))
+
+    def assert_log_clean(self) -> None:
+        """Nothing went wrong in the bot itself, whatever the peers did."""
+        wrong = [line for line in self.log() if line["level"] in ("error", "critical")]
+        assert not wrong, wrong
+        assert "Traceback" not in self.log_text
+
+    # Its end.
+
+    def terminate(self) -> None:
+        self.process.send_signal(signal.SIGTERM)
+
+    async def exited(self) -> int:
+        """Wait for the process to end and return its status."""
+        while (status := self.process.poll()) is None:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+        return status
+
+
+@contextmanager
+def running_bot(
+    directory: Path,
+    settings: Mapping[str, Mapping[str, Any]] | None = None,
+    *,
+    environ: Mapping[str, str] | None = None,
+    agents: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Iterator[Bot]:
+    """Run a bot that is ready for calls; ``settings`` are laid over those of a test.
+
+    It listens on free ports of loopback; ``agents`` are added to the rehearsal one.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    _write_configuration(directory, settings or {}, agents or {})
+    with (directory / "bot.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "telephony.app.cli", "serve", "--config", "telephony.yaml"],
+            cwd=directory,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            env=bot_environment(environ or {}),
+        )
+    bot = Bot(directory, process)
+    try:
+        _wait_until_ready(bot)
+        yield bot
+    finally:
+        if process.poll() is None:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def bot_environment(extra: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment without the settings of whoever runs the tests."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("TELEPHONY_")}
+    for name in ("OPENAI_API_KEY", "FORCE_COLOR"):
+        kept.pop(name, None)
+    return {**kept, "PYTHONPATH": str(REPOSITORY), "TELEPHONY_LOG_FORMAT": "json", **extra}
+
+
+def _write_configuration(
+    directory: Path,
+    settings: Mapping[str, Mapping[str, Any]],
+    agents: Mapping[str, Mapping[str, Any]],
+) -> None:
+    rtp = free_ports(2 * RTP_PAIRS)
+    values: dict[str, dict[str, Any]] = {
+        # Port 0 is any free one; the log says which.
+        "sip": {"host": "127.0.0.1", "udp_port": 0, "tcp_port": 0},
+        "media": {"port_min": rtp, "port_max": rtp + 2 * RTP_PAIRS - 1, "port_quarantine_s": 1},
+        "limits": {"max_calls": RTP_PAIRS},
+        "http": {"port": 0},
+        "cdr": {"file": "cdr.jsonl"},
+        "dialplan": {"dir": "dialplans"},
+        "agents": {"dir": "agents"},
+    }
+    for section, keys in settings.items():
+        values.setdefault(section, {}).update(keys)
+    (directory / "telephony.yaml").write_text(yaml.safe_dump(values))
+    everyone = {
+        "rehearsal": {"base_url": "rehearsal", "greeting": "Greet.", "tools": ["hangup"]},
+        "deaf": {"base_url": "rehearsal"},
+        "unreachable": {"base_url": "rehearsal"},
+        **agents,
+    }
+    for folder in ("agents", "dialplans"):
+        (directory / folder).mkdir(exist_ok=True)
+    for name, keys in everyone.items():
+        (directory / "agents" / f"{name}.yaml").write_text(yaml.safe_dump({"name": name, **keys}))
+    (directory / "dialplans" / "main.yaml").write_text(DIALPLAN)
+    prompts = REPOSITORY / "telephony" / "rehearsal" / "prompts"
+    announcement = (prompts / "short_answer.wav").read_bytes()
+    (directory / "dialplans" / "announcement.wav").write_bytes(announcement)
+
+
+def _wait_until_ready(bot: Bot) -> None:
+    deadline = time.monotonic() + STARTED_WITHIN_S
+    while time.monotonic() < deadline:
+        assert bot.process.poll() is None, bot.log_text
+        started = bot.events("server.started")
+        if started:
+            host, port = started[0]["sip_udp"].rsplit(":", 1)
+            bot.sip, bot.http = (host, int(port)), started[0]["http"]
+            assert bot._get("/readyz")[0] == 200
+            return
+        time.sleep(0.02)
+    raise AssertionError(f"the bot did not get ready\n{bot.log_text}")
