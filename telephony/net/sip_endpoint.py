@@ -9,12 +9,14 @@ from collections.abc import Callable, Sequence
 from typing import Literal, Protocol
 
 from telephony.net.clock import monotonic
-from telephony.net.listen import Address, is_wildcard, local_address_towards
+from telephony.net.listen import Address, PortInUse, is_wildcard, local_address_towards
 from telephony.net.sip_stream import SipStreams, StreamLimits
 from telephony.net.sip_udp import SipUdp
 from telephony.sip.config import MessageLimits
 from telephony.sip.events import Event
 from telephony.sip.flow import Flow, Outgoing
+
+ANY_PORT_TRIED = 20
 
 Trace = Callable[[Literal["received", "sent"], bytes, Flow, float], None]
 
@@ -70,12 +72,21 @@ class SipEndpoint:
         self._closed = False
 
     async def listen(self, host: str, port: int, *, tcp: bool = True) -> int:
-        """Open UDP and (on the same port) TCP; returns the port.
+        """Open UDP and (on the same port) TCP; returns the port. Port 0 is one that both have free.
 
         Raises:
             PortInUse: a process holds one of the two; nothing is left open.
             OSError: the address is not ours.
         """
+        for _ in range(0 if port else ANY_PORT_TRIED - 1):
+            try:
+                return await self._listen(host, 0, tcp)
+            except PortInUse:
+                # The system chose a port by what UDP has free.
+                continue
+        return await self._listen(host, port, tcp)
+
+    async def _listen(self, host: str, port: int, tcp: bool) -> int:
         self.udp = SipUdp(self._loop, (host, port), self._received)
         bound = self.udp.local[1]
         if tcp:

@@ -169,6 +169,23 @@ async def test_a_taken_port_leaves_nothing_open() -> None:
     await peer.endpoint.close()
 
 
+async def test_port_0_is_one_that_tcp_has_free_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    peer = Peer()
+    tried: list[int] = []
+    listen = peer.endpoint.streams.listen
+
+    async def listen_at_the_third_port(local: tuple[str, int]) -> tuple[str, int]:
+        tried.append(local[1])
+        if len(tried) < 3:
+            raise PortInUse("TCP", *local)
+        return await listen(local)
+
+    monkeypatch.setattr(peer.endpoint.streams, "listen", listen_at_the_third_port)
+    assert await peer.endpoint.listen("127.0.0.1", 0) == tried[2]
+    assert len(tried) == 3
+    await peer.endpoint.close()
+
+
 async def test_a_wildcard_flow_names_the_address_towards_the_peer() -> None:
     peer = Peer()
     port = await peer.endpoint.listen("0.0.0.0", 0)
