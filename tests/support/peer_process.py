@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 
 @asynccontextmanager
 async def peer_process(
-    arguments: Sequence[str], directory: Path, log: Path
+    arguments: Sequence[str],
+    directory: Path,
+    log: Path,
+    environ: Mapping[str, str] | None = None,
 ) -> AsyncIterator[asyncio.subprocess.Process]:
     """Run a program in ``directory`` with its output in ``log``; it is gone afterwards."""
     with log.open("wb") as output:
@@ -23,7 +26,7 @@ async def peer_process(
             stdout=output,
             stderr=asyncio.subprocess.STDOUT,
             start_new_session=True,
-            env={**os.environ, "TERM": "dumb", "HOME": str(directory)},
+            env={**(environ or os.environ), "TERM": "dumb", "HOME": str(directory)},
         )
     try:
         yield process

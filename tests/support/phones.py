@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -18,6 +18,7 @@ from telephony.calls.reception import Reception
 from telephony.calls.services import CallLimits, CallServices
 from telephony.dialplan import parse_dialplan
 from telephony.net.clock import monotonic
+from telephony.net.listen import PortInUse
 from telephony.net.model_socket import ModelSocket
 from telephony.net.pacer import Pacer
 from telephony.net.port_pool import PortPool
@@ -103,6 +104,11 @@ class Phones:
     def caller(self) -> SipCaller:
         return SipCaller(self.caller_stack, monotonic)
 
+    def present_call(self) -> Call:
+        """Return the only call there is."""
+        [call] = self.reception._calls.values()
+        return call
+
     async def dial(self, user: str = "bot", **options: Any) -> SipCaller:
         caller = self.caller()
         uri = f"sip:{user}@127.0.0.1:{self.port}"
@@ -115,6 +121,13 @@ def _plane(first_port: int, ports: int, pacer: Pacer, **media: Any) -> MediaPlan
     config = MediaConfig("127.0.0.1", "127.0.0.1", **media)
     pool = PortPool(first_port, first_port + 2 * ports - 1, ids, 0.0)
     return MediaPlane(config, asyncio.get_running_loop(), pool, pacer, monotonic, ids)
+
+
+async def _listen(stack: NativeStack) -> int:
+    """Open UDP and TCP on a port that both have free."""
+    while True:
+        with suppress(PortInUse):
+            return await stack.endpoint.listen("127.0.0.1", 0)
 
 
 @asynccontextmanager
@@ -154,12 +167,12 @@ async def phones(
         plane = _plane(35000, ports, pacer, **(media or {}))
         bot = NativeStack(UserAgent(UserAgentConfig(), ids), plane, reception.incoming)
         stack.push_async_callback(bot.close)
-        port = await bot.endpoint.listen("127.0.0.1", 0)
+        port = await _listen(bot)
         caller_stack = NativeStack(
             UserAgent(UserAgentConfig(), ids), _plane(36000, 100, pacer, **(media or {}))
         )
         stack.push_async_callback(caller_stack.close)
-        await caller_stack.endpoint.listen("127.0.0.1", 0)
+        await _listen(caller_stack)
         yield Phones(model, reception, bot, caller_stack, port, watcher, calls)
 
 
