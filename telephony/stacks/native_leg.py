@@ -8,7 +8,7 @@ from telephony.dtmf.sip_info import parse_info_digit
 from telephony.net.listen import local_address_towards
 from telephony.net.port_pool import PortPoolExhausted
 from telephony.net.sip_endpoint import SipEndpoint
-from telephony.sdp.offer_answer import LocalMedia, OfferAnswer, NotAcceptable
+from telephony.sdp.offer_answer import LocalMedia, NotAcceptable, OfferAnswer
 from telephony.sip import events as sip
 from telephony.sip.user_agent import UserAgent
 from telephony.stacks.rtp_media import MediaPlane, RtpMedia
@@ -37,7 +37,7 @@ class NativeLeg:
         self._outbound = not leg_id
         self._answered = False
         self._final_sent = False
-        self._ack_timed_out = False
+        self._fault: tuple[str, int] | None = None
         self._digits_by_rtp: bool | None = None
         self._media: RtpMedia | None = None
         self._negotiation: OfferAnswer | None = None
@@ -154,7 +154,7 @@ class NativeLeg:
         self._report_hold(held_before=False)
 
     def ack_timed_out(self, event: sip.AckTimedOut) -> None:
-        self._ack_timed_out = True
+        self._fault = ("no_ack", 408)
 
     def offer_received(self, event: sip.OfferReceived) -> None:
         """Answer a re-INVITE: a new address, another direction, hold, or nothing new."""
@@ -205,8 +205,8 @@ class NativeLeg:
             self._digit(digit, by_rtp=False)
 
     def leg_ended(self, event: sip.LegEnded) -> None:
-        if self._ack_timed_out:
-            self._end("error", "no_ack", 408)
+        if self._fault is not None:
+            self._end("error", *self._fault)
         else:
             self._end(event.by, event.reason_header, event.status or 0)
 
@@ -247,8 +247,9 @@ class NativeLeg:
         self._plane.loop.call_exception_handler(
             {"message": f"media of leg {self.leg_id} failed", "exception": error}
         )
+        self._fault = ("media_failed", 500)
         if not self._outbound and not self._answered:
             self.reject(500)
         else:
             self.hangup()
-        self._end("error", "media_failed", 500)
+        self._end("error", *self._fault)

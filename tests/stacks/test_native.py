@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 import pytest
@@ -12,6 +12,7 @@ import pytest
 from telephony.base.ids import Ids
 from telephony.base.interfaces import CannotAnswer
 from telephony.net.clock import monotonic
+from telephony.net.listen import PortInUse
 from telephony.net.pacer import Pacer
 from telephony.net.port_pool import PortPool
 from telephony.sip.config import UserAgentConfig
@@ -57,6 +58,13 @@ class Party:
         return self.says
 
 
+async def listen(native: NativeStack) -> int:
+    """Open UDP and TCP on a port that both have free."""
+    while True:
+        with suppress(PortInUse):
+            return await native.endpoint.listen("127.0.0.1", 0)
+
+
 @asynccontextmanager
 async def stack(
     seed: int, codecs: tuple[str, ...] = ("pcmu", "pcma"), **changes: object
@@ -75,7 +83,7 @@ async def stack(
     )
     legs: list[NativeLeg] = []
     native = NativeStack(UserAgent(UserAgentConfig(), ids), plane, legs.append)
-    port = await native.endpoint.listen("127.0.0.1", 0)
+    port = await listen(native)
     try:
         yield native, port, legs
     finally:
@@ -85,7 +93,7 @@ async def stack(
 
 async def until(condition: object, timeout_s: float = 10.0) -> None:
     async with asyncio.timeout(timeout_s):
-        while not condition():  # type: ignore[operator]
+        while not condition():  # type: ignore[operator]  # noqa: ASYNC110 - no event
             await asyncio.sleep(0.01)
 
 
