@@ -25,7 +25,13 @@ EXIT_INTERRUPTED = 130
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit status."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _run(list(sys.argv[1:] if argv is None else argv))
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+
+
+def _run(arguments: list[str]) -> int:
     parser = build_parser(arguments)
     # Tools of agents may lie in the working directory, which an installed script doesn't search.
     if "" not in sys.path and str(Path.cwd()) not in sys.path:
@@ -42,8 +48,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except TelephonyError as error:
         print(f"telephony {parsed.command}: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        return EXIT_INTERRUPTED
     return status
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from telephony.base.errors import Problem
@@ -24,6 +25,19 @@ def list_yaml(directory: Path) -> list[Path] | Problem:
         reason = (error.strerror or str(error)).lower()
         return Problem(display_name(directory), 0, 0, "", f"cannot be read: {reason}", "")
     return [directory / n for n in names if n.endswith((".yaml", ".yml")) and n[0] != "."]
+
+
+def why_not_writable(directory: Path) -> str:
+    """Return why no file can be made in a directory, or an empty text.
+
+    A directory that is missing will be made: what counts then is the nearest one above it.
+    """
+    existing = next(d for d in (directory, *directory.parents) if os.path.exists(d))
+    if not existing.is_dir():
+        return f"{display_name(existing)} is not a directory"
+    if not os.access(existing, os.W_OK | os.X_OK):
+        return f"{display_name(existing)} may not be written to by this user"
+    return ""
 
 
 def display_name(path: Path) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from telephony.app.agents import REHEARSAL, LoadedAgent, load_agents
-from telephony.app.files import display_name, list_yaml, read_file
+from telephony.app.files import display_name, list_yaml, read_file, why_not_writable
 from telephony.app.settings import Settings
 from telephony.app.settings_sources import LoadedSettings, find_config, load_settings
 from telephony.audio.wav import read_wav
@@ -54,6 +54,7 @@ def load_configuration(file: Path | None, environ: Mapping[str, str]) -> Configu
         problems += (m for agent in agents if agent.name in used for m in agent.missing)
         warnings += _unused_without_secrets(agents, used)
     problems += _check_scenario(loaded, agents)
+    problems += _check_writable(loaded)
     warnings += _few_ports(loaded)
     if problems or dialplan is None:
         raise ConfigError(problems)
@@ -107,7 +108,7 @@ def _check_context(dialplan: Dialplan, loaded: LoadedSettings) -> Iterator[Probl
     if name not in dialplan.contexts:
         fix = did_you_mean(name, dialplan.contexts)
         message = f"the dialplan has no context {name!r}"
-        yield loaded.document.problem(("dialplan", "context"), message, fix)
+        yield loaded.problem(("dialplan", "context"), message, fix)
 
 
 def _check_sounds(dialplan: Dialplan) -> Iterator[Problem]:
@@ -133,12 +134,24 @@ def _check_scenario(loaded: LoadedSettings, agents: list[LoadedAgent]) -> Iterat
         if name not in shipped:
             message = f"there is no scenario {name!r}"
             fix = did_you_mean(name, shipped)
-            yield loaded.document.problem(("rehearsal", "scenario"), message, fix)
+            yield loaded.problem(("rehearsal", "scenario"), message, fix)
         return
     try:
         load_scenario(Path(name))
     except ConfigError as error:
         yield from error.problems
+
+
+def _check_writable(loaded: LoadedSettings) -> Iterator[Problem]:
+    recordings, records = loaded.settings.media.recording_dir, loaded.settings.cdr.file
+    wanted = [
+        (("media", "recording_dir"), Path(recordings) if recordings else None),
+        (("cdr", "file"), Path(records).parent if records else None),
+    ]
+    for key, directory in wanted:
+        if directory is not None and (reason := why_not_writable(directory)):
+            fix = "give this user the right to write there, or choose another place"
+            yield loaded.problem(key, reason, fix)
 
 
 def _unused_without_secrets(agents: list[LoadedAgent], used: set[str]) -> Iterator[Problem]:
@@ -156,4 +169,4 @@ def _few_ports(loaded: LoadedSettings) -> Iterator[Problem]:
     if pairs < limits.max_calls:
         message = f"{pairs} pairs of RTP ports are fewer than limits.max_calls, {limits.max_calls}"
         fix = f"calls beyond {pairs} get 503; widen port_min to port_max"
-        yield loaded.document.problem(("media", "port_max"), message, fix)
+        yield loaded.problem(("media", "port_max"), message, fix)

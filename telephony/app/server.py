@@ -19,6 +19,7 @@ from telephony.app.settings_mapping import (
     to_media_config,
     to_user_agent_config,
 )
+from telephony.base.errors import TelephonyError
 from telephony.base.ids import Ids
 from telephony.calls.agent import Agent
 from telephony.calls.call import Call
@@ -48,6 +49,10 @@ GOODBYE_S = 2.0
 """How long the last BYEs are given to be answered before the sockets close."""
 
 PORTS_TRIED = 50
+
+
+class CannotListen(TelephonyError):  # noqa: N818 - what happened, not whose fault it is
+    """An address of the settings can't be listened on, for another reason than a taken port."""
 
 
 class Server:
@@ -178,7 +183,7 @@ class Server:
             async def listen(port: int) -> int:
                 return await endpoint.listen(sip.host, port, tcp=both)
 
-            port = await self._listen("SIP", sip.udp_port, listen)
+            port = await self._listen("SIP", (sip.host, sip.udp_port), listen)
             self.sip_udp = (sip.host, port)
             if both:
                 self.sip_tcp = (sip.host, port)
@@ -187,7 +192,8 @@ class Server:
             async def listen_tcp(port: int) -> int:
                 return (await endpoint.streams.listen((sip.host, port)))[1]
 
-            self.sip_tcp = (sip.host, await self._listen("SIP over TCP", sip.tcp_port, listen_tcp))
+            wanted = (sip.host, sip.tcp_port)
+            self.sip_tcp = (sip.host, await self._listen("SIP over TCP", wanted, listen_tcp))
 
     async def _listen_http(self, loop: asyncio.AbstractEventLoop) -> None:
         lag = LoopLag(loop, monotonic, self.metrics.loop_lag)
@@ -202,10 +208,13 @@ class Server:
         async def listen(port: int) -> int:
             return (await server.start(http.host, port))[1]
 
-        self.http = (http.host, await self._listen("HTTP", http.port, listen))
+        self.http = (http.host, await self._listen("HTTP", (http.host, http.port), listen))
 
-    async def _listen(self, what: str, port: int, listen: Callable[[int], Awaitable[int]]) -> int:
+    async def _listen(
+        self, what: str, wanted: Address, listen: Callable[[int], Awaitable[int]]
+    ) -> int:
         """Open a port or, if allowed, the next one that is free; even steps keep pairs apart."""
+        host, port = wanted
         for candidate in range(port, min(port + 2 * PORTS_TRIED, 65535), 2):
             try:
                 bound = await listen(candidate)
@@ -213,10 +222,13 @@ class Server:
                 if not self._next_free_port:
                     raise
                 continue
+            except OSError as error:
+                reason = (error.strerror or str(error)).lower()
+                raise CannotListen(f"{what} on {host} port {candidate}: {reason}") from None
             if bound != port and port:
                 self.ports_replaced.append((what, port, bound))
             return bound
-        raise PortInUse(what, self.settings.sip.host, port)
+        raise PortInUse(what, host, port)
 
     def _expose_counters(self, plane: MediaPlane) -> None:
         metrics = self.metrics

@@ -42,6 +42,13 @@ class LoadedSettings:
     settings: Settings
     problems: tuple[Problem, ...]
     warnings: tuple[Problem, ...]
+    variables: frozenset[Key] = frozenset()
+
+    def problem(self, key: Key, message: str, fix: str = "") -> Problem:
+        """Return a Problem at the value of ``key``, in the file or in the environment."""
+        if key in self.variables:
+            return Problem("environment", 0, 0, variable_name(key), message, fix)
+        return self.document.problem(key, message, fix)
 
 
 def find_config(file: Path | None, environ: Mapping[str, str]) -> Path:
@@ -78,7 +85,14 @@ def load_settings(file: Path, environ: Mapping[str, str]) -> LoadedSettings:
     settings = _with_absolute_paths(settings, variables, file.absolute().parent)
     problems += _problems(errors, document, variables)
     problems.sort(key=lambda problem: (problem.line, problem.column))
-    return LoadedSettings(file, document, settings, (*problems, *bad_variables), tuple(warnings))
+    return LoadedSettings(
+        file,
+        document,
+        settings,
+        (*problems, *bad_variables),
+        tuple(warnings),
+        frozenset(variables),
+    )
 
 
 def variable_name(key: Key) -> str:
@@ -133,7 +147,9 @@ def _read_variable(text: str, field: FieldInfo) -> Any:
 def _bad_variable(name: str, text: str, error: ValidationError) -> Problem:
     item = error.errors(include_url=False)[0]
     problem = schema_problem({**item, "loc": ()}, LocatedYaml("environment"), None)
-    message = f"{problem.message.partition(', unable')[0]}, not {text!r}"
+    message = problem.message.partition(", unable")[0]
+    if repr(text) not in message:
+        message += f", not {text!r}"
     return replace(problem, key=name, message=message)
 
 

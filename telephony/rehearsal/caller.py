@@ -31,7 +31,7 @@ class CallFailed(TelephonyError):  # noqa: N818 - the word of RFC 3261
     def __init__(self, status: int, reason: str) -> None:
         self.status = status
         self.reason = reason
-        super().__init__(f"{status} {reason}".strip())
+        super().__init__(f"{status} {reason}".strip() if status else reason)
 
 
 @dataclass(slots=True)

@@ -83,3 +83,11 @@ def test_how_a_command_ends(
     monkeypatch.setattr(check, "run", run)
     assert cli.main(["check", "--config", "x.yaml"]) == status
     assert capsys.readouterr().err.startswith(err)
+
+
+def test_ctrl_c_while_a_command_is_still_loading(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(name: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli.importlib, "import_module", interrupted)
+    assert cli.main(["check"]) == cli.EXIT_INTERRUPTED

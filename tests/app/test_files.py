@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
-from telephony.app.files import display_name, list_yaml, read_file
+from telephony.app.files import display_name, list_yaml, read_file, why_not_writable
 from telephony.base.errors import Problem
 
 
@@ -30,3 +31,13 @@ def test_display_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert display_name(tmp_path / "a" / "b.yaml") == "a/b.yaml"
     assert display_name(Path("b.yaml")) == "b.yaml"
     assert display_name(Path("/etc/b.yaml")) == "/etc/b.yaml"
+
+
+def test_a_directory_that_is_missing_is_as_writable_as_the_one_above(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert why_not_writable(tmp_path / "a" / "b") == ""
+    (tmp_path / "file").touch()
+    assert why_not_writable(tmp_path / "file" / "b").endswith("file is not a directory")
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    assert "may not be written to" in why_not_writable(tmp_path / "a" / "b")

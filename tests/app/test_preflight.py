@@ -105,7 +105,7 @@ def test_a_missing_configuration_file_is_the_only_problem(root: Path) -> None:
 
 def test_the_context_must_exist(root: Path) -> None:
     assert problems(TELEPHONY_DIALPLAN_CONTEXT="mian") == [
-        "config/telephony.yaml:1:11: dialplan: the dialplan has no context 'mian' "
+        "environment: TELEPHONY_DIALPLAN_CONTEXT: the dialplan has no context 'mian' "
         "| did you mean main?"
     ]
 
@@ -179,3 +179,14 @@ def test_without_any_file_calls_go_to_the_rehearsal_agent(
     shipped = load_configuration(ROOT / "config" / "telephony.yaml", {})
     ours, theirs = configuration.agents["rehearsal"], shipped.agents["rehearsal"]
     assert (ours.greeting, ours.session) == (theirs.greeting, theirs.session)
+
+
+def test_places_to_write_to_are_tried_before_the_first_call(root: Path) -> None:
+    write(root, "plain", "")
+    found = problems(
+        TELEPHONY_MEDIA_RECORDING_DIR="plain/recordings", TELEPHONY_CDR_FILE="plain/cdr.json"
+    )
+    assert [problem.partition(" | ")[0] for problem in found] == [
+        "environment: TELEPHONY_MEDIA_RECORDING_DIR: plain is not a directory",
+        "environment: TELEPHONY_CDR_FILE: plain is not a directory",
+    ]

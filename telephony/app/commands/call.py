@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
+from ipaddress import ip_address
 from pathlib import Path
 
 import sipmessage
@@ -61,8 +62,7 @@ def read_speech(path: Path) -> bytes:
 async def _call(args: argparse.Namespace) -> int:
     speech = read_speech(args.play) if args.play else b""
     interruption = read_speech(args.interrupt_with) if args.interrupt_with else speech
-    target = sipmessage.URI.parse(args.uri)
-    host = local_address_towards((target.host, target.port or 5060))
+    host = local_address_towards(_address_of(args.uri))
     async with telephone(host) as caller:
         try:
             await caller.dial(args.uri, args.from_uri)
@@ -77,6 +77,20 @@ async def _call(args: argparse.Namespace) -> int:
         await caller.hang_up()
         _report(caller, args.record)
     return 0
+
+
+def _address_of(uri: str) -> tuple[str, int]:
+    """Return where a SIP URI leads; raises ValueError."""
+    wanted = "write sip:user@192.0.2.7:5060, with an IP address"
+    try:
+        target = sipmessage.URI.parse(uri)
+    except ValueError:
+        raise ValueError(f"{uri!r} is no SIP address; {wanted}") from None
+    try:
+        ip_address(target.host.strip("[]"))
+    except ValueError:
+        raise ValueError(f"names such as {target.host!r} are not looked up; {wanted}") from None
+    return target.host.strip("[]"), target.port or 5060
 
 
 async def _talk(

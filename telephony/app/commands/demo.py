@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import signal
 import sys
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -16,10 +17,9 @@ from telephony.app.running import run_loop, serve_until_signal, settle_memory, w
 from telephony.app.server import Server
 from telephony.audio.format import L16_8K
 from telephony.audio.wav import interleave, write_wav
-from telephony.base.errors import ConfigError
 from telephony.base.interfaces import MediaStats
 from telephony.net.clock import monotonic
-from telephony.net.listen import PortInUse, is_wildcard, local_address_towards
+from telephony.net.listen import is_wildcard, local_address_towards
 from telephony.observe.logs import configure_logs
 from telephony.rehearsal.caller import CallFailed, SipCaller
 from telephony.rehearsal.demo_call import STOPPED_WITHIN_S, DemoOutcome, converse
@@ -43,18 +43,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     configure_logs("console", "warning")
+    configuration = load_configuration(args.config, os.environ)
     try:
-        configuration = load_configuration(args.config, os.environ)
-        return run_loop(_demo(configuration, args))
-    except ConfigError as error:
-        print(error, file=sys.stderr)
-    except (PortInUse, OSError) as error:
-        print(f"telephony demo: {error}", file=sys.stderr)
-    return 1
+        args.record.parent.mkdir(parents=True, exist_ok=True)
+        args.record.open("ab").close()
+    except OSError as error:
+        print(f"telephony demo: cannot record: {error}", file=sys.stderr)
+        print("    fix: choose another file with --record", file=sys.stderr)
+        return 1
+    return run_loop(_demo(configuration, args))
 
 
 async def _demo(configuration: Configuration, args: argparse.Namespace) -> int:
-    view = LiveView(monotonic, lambda line: print(line, flush=True))
+    view = LiveView(monotonic, _print)
     settings = configuration.settings
     async with AsyncExitStack() as resources:
         rehearsal = settings.rehearsal
@@ -106,8 +107,16 @@ async def _call_once(
         return _judge(caller, outcome, view)
 
 
+def _print(line: str) -> None:
+    """Print; when whoever read it has gone (``| head``), end as if by Ctrl-C."""
+    try:
+        print(line, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        signal.raise_signal(signal.SIGINT)
+
+
 def _save(caller: SipCaller, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
     stereo = interleave(bytes(caller.record.said), bytes(caller.record.heard))
     path.write_bytes(write_wav(stereo, L16_8K.sample_rate_hz, channels=2))
 

@@ -36,7 +36,14 @@ def run(args: argparse.Namespace) -> int:
     settings = configuration.settings
     configure_logs(settings.log.format, settings.log.level)
     for warning in configuration.warnings:
-        log.warning("configuration.doubted", problem=str(warning))
+        log.warning(
+            "configuration.doubted",
+            file=warning.file,
+            line=warning.line,
+            key=warning.key,
+            problem=warning.message,
+            fix=warning.fix,
+        )
     try:
         run_loop(_serve(configuration))
     except PortInUse as error:
@@ -44,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
         print("    fix: stop that process, or choose another port in the config", file=sys.stderr)
         return 1
     except OSError as error:
-        print(f"telephony serve: cannot listen: {error}", file=sys.stderr)
+        print(f"telephony serve: cannot start: {error}", file=sys.stderr)
         return 1
     return 0
 
