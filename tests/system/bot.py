@@ -20,9 +20,11 @@ from typing import Any
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.support.peer_process import peer_process
 from tests.support.peers import free_ports
 
 REPOSITORY = Path(__file__).parents[2]
+PROMPTS = REPOSITORY / "telephony" / "rehearsal" / "prompts"
 
 STARTED_WITHIN_S = 30.0
 RTP_PAIRS = 100
@@ -121,6 +123,11 @@ class Bot:
             with error:
                 return error.code, error.read().decode()
 
+    async def counted(self, name: str, more_than: float) -> None:
+        """Wait until a counter is above a value; pytest's timeout is the limit."""
+        while (await self.scrape()).total(name) <= more_than:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+
     async def idle(self) -> Scrape:
         """Wait until no call and no media port is left."""
         while True:
@@ -186,6 +193,21 @@ def running_bot(
         process.wait()
 
 
+async def run_command(
+    directory: Path, *arguments: str, environ: Mapping[str, str] | None = None
+) -> tuple[int, str]:
+    """Run ``telephony`` with arguments to its end; return its status and what it printed.
+
+    ``environ`` are settings, without their ``TELEPHONY_``.
+    """
+    log = directory / "command.log"
+    settings = {f"TELEPHONY_{name}": value for name, value in (environ or {}).items()}
+    command = [sys.executable, "-m", "telephony.app.cli", *arguments]
+    async with peer_process(command, directory, log, bot_environment(settings)) as process:
+        status = await process.wait()
+    return status, log.read_text(errors="replace")
+
+
 def bot_environment(extra: Mapping[str, str]) -> dict[str, str]:
     """Return an environment without the settings of whoever runs the tests."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("TELEPHONY_")}
@@ -213,7 +235,7 @@ def _write_configuration(
     for section, keys in settings.items():
         values.setdefault(section, {}).update(keys)
     (directory / "telephony.yaml").write_text(yaml.safe_dump(values))
-    everyone = {
+    everyone: dict[str, Mapping[str, Any]] = {
         "rehearsal": {"base_url": "rehearsal", "greeting": "Greet.", "tools": ["hangup"]},
         "deaf": {"base_url": "rehearsal"},
         "unreachable": {"base_url": "rehearsal"},
@@ -224,8 +246,7 @@ def _write_configuration(
     for name, keys in everyone.items():
         (directory / "agents" / f"{name}.yaml").write_text(yaml.safe_dump({"name": name, **keys}))
     (directory / "dialplans" / "main.yaml").write_text(DIALPLAN)
-    prompts = REPOSITORY / "telephony" / "rehearsal" / "prompts"
-    announcement = (prompts / "short_answer.wav").read_bytes()
+    announcement = (PROMPTS / "short_answer.wav").read_bytes()
     (directory / "dialplans" / "announcement.wav").write_bytes(announcement)
 
 

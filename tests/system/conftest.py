@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from tests.support.sipp import SCENARIOS, SippRun, run_sipp
 from tests.system.bot import Bot, running_bot
 from tests.system.rtp_peer import RtpPeer, rtp_peer
 
-RunScenario = Callable[..., Awaitable[SippRun]]
+RunScenario = Callable[..., Coroutine[None, None, SippRun]]
 
 
 @pytest.fixture(scope="session")

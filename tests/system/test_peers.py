@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -14,6 +15,8 @@ from tests.support.sipp import run_sipp, sipp_server
 
 pytestmark = pytest.mark.system
 
+Transport = Literal["udp", "tcp"]
+
 
 @pytest.fixture
 def directories(tmp_path: Path) -> tuple[Path, Path]:
@@ -24,7 +27,7 @@ def directories(tmp_path: Path) -> tuple[Path, Path]:
 
 
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
-async def test_sipp_calls_sipp(directories: tuple[Path, Path], transport: str) -> None:
+async def test_sipp_calls_sipp(directories: tuple[Path, Path], transport: Transport) -> None:
     async with sipp_server("uas", directories[0], calls=3, transport=transport) as server:
         run = await run_sipp("uac", server.address, directories[1], calls=3, transport=transport)
         assert run.succeeded, str(run)

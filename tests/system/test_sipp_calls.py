@@ -10,13 +10,11 @@ import pytest
 from telephony.audio.g711 import pcmu_to_l16
 from telephony.audio.level import dbfs
 from tests.support.sipp import run_sipp
-from tests.system.bot import REPOSITORY, Bot
+from tests.system.bot import PROMPTS, Bot
 from tests.system.conftest import RunScenario
 from tests.system.rtp_peer import RtpPeer, frames_of, silence
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(60)]
-
-PROMPTS = REPOSITORY / "telephony" / "rehearsal" / "prompts"
 
 
 async def finished(bot: Bot, cause: str, count: int = 1) -> None:
