@@ -20,7 +20,7 @@ Clock = Callable[[], float]
 Encoding = Literal["pcmu", "pcma", "l16"]
 
 
-class CannotAnswer(TelephonyError):
+class CannotAnswer(TelephonyError):  # noqa: N818 - carries a SIP status, not a fault
     """The leg cannot carry this call; ``status`` is the SIP status that says so."""
 
     def __init__(self, status: int, reason: str) -> None:
@@ -180,7 +180,7 @@ class ModelConnector(Protocol):
     ) -> ModelConnection: ...
 
 
-class ModelUnavailable(TelephonyError):
+class ModelUnavailable(TelephonyError):  # noqa: N818 - the state of a peer
     """The model cannot be reached or refuses us."""
 
     def __init__(self, reason: str, *, fatal: bool = False) -> None:
