@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+from telephony.audio.format import L16_24K, PCMU
+from telephony.calls.uplink import Uplink
+
+FRAME = b"\x10" * 160
+
+
+class Model:
+    def __init__(self) -> None:
+        self.appends: list[bytes] = []
+        self.takes = True
+
+    def __call__(self, audio: bytes) -> bool:
+        self.appends.append(audio)
+        return self.takes
+
+
+def hear(uplink: Uplink, frames: int, start: float = 0.0) -> None:
+    for index in range(frames):
+        uplink.hear(bytes([index % 256]) * 160, start + (index + 1) * 0.02)
+
+
+def test_frames_are_joined_into_appends() -> None:
+    model, uplink = Model(), Uplink(PCMU, PCMU, ptime_ms=20, append_ms=60)
+    uplink.connect(PCMU, model, 0.0)
+    hear(uplink, 7)
+    assert [len(audio) for audio in model.appends] == [480, 480]
+    assert uplink.appended_ms == 120
+    assert uplink.stats.appends == 2
+
+
+def test_an_append_is_never_shorter_than_a_frame() -> None:
+    model, uplink = Model(), Uplink(PCMU, PCMU, ptime_ms=20, append_ms=10)
+    uplink.connect(PCMU, model, 0.0)
+    hear(uplink, 1)
+    assert model.appends == [b"\0" * 160]
+
+
+def test_audio_is_converted_for_the_model() -> None:
+    model, uplink = Model(), Uplink(PCMU, L16_24K, ptime_ms=20, append_ms=20)
+    uplink.connect(L16_24K, model, 0.0)
+    hear(uplink, 50)
+    assert abs(sum(map(len, model.appends)) - 50 * 960) < 960
+
+
+def test_what_is_heard_without_a_model_is_kept_newest_first() -> None:
+    model, uplink = Model(), Uplink(PCMU, PCMU, ptime_ms=20, append_ms=20, hold_ms=100)
+    hear(uplink, 7)
+    assert uplink.stats.held_ms_dropped == 40
+    uplink.connect(PCMU, model, 0.14)
+    assert [audio[0] for audio in model.appends] == [2, 3, 4, 5, 6]
+    assert uplink.dropped_ms == 40
+    # The model's 0 ms is where the kept audio begins.
+    assert uplink.time_of(0) == 0.14 - 0.1
+
+
+def test_a_half_append_counts_for_the_time_of_what_was_kept() -> None:
+    model, uplink = Model(), Uplink(PCMU, PCMU, ptime_ms=20, append_ms=60)
+    hear(uplink, 4)
+    uplink.connect(PCMU, model, 0.08)
+    start = uplink.time_of(0)
+    assert start is not None
+    assert abs(start - 0.0) < 1e-9
+
+
+def test_the_timeline_begins_anew_with_each_model() -> None:
+    first, second = Model(), Model()
+    uplink = Uplink(PCMU, PCMU, ptime_ms=20, append_ms=20)
+    assert uplink.time_of(0) is None
+    uplink.connect(PCMU, first, 0.0)
+    hear(uplink, 5)
+    assert uplink.appended_ms == 100
+    uplink.disconnect()
+    hear(uplink, 2, start=10.0)
+    uplink.connect(PCMU, second, 10.04)
+    assert uplink.appended_ms == 40
+    start = uplink.time_of(40)
+    assert start is not None
+    assert abs(start - 10.04) < 1e-9
+
+
+def test_dropped_audio_has_no_place_in_the_models_timeline() -> None:
+    model, uplink = Model(), Uplink(PCMU, PCMU, ptime_ms=20, append_ms=20)
+    uplink.connect(PCMU, model, 0.0)
+    hear(uplink, 5)
+    before = uplink.time_of(100)
+    model.takes = False
+    hear(uplink, 5, start=0.1)
+    model.takes = True
+    assert uplink.appended_ms == 100
+    assert uplink.stats.appends_dropped == 5
+    assert uplink.dropped_ms == 100
+    after = uplink.time_of(100)
+    assert before is not None
+    assert after is not None
+    assert abs(after - before - 0.1) < 1e-9
+
+
+def test_audio_kept_for_another_format_is_dropped_and_counted() -> None:
+    model, uplink = Model(), Uplink(PCMU, PCMU, ptime_ms=20, append_ms=20)
+    hear(uplink, 3)
+    uplink.connect(L16_24K, model, 0.06)
+    assert model.appends == []
+    assert uplink.dropped_ms == 60

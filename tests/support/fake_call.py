@@ -1,0 +1,202 @@
+"""Far ends of the call layer that do nothing but remember: leg, media, model connection."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from telephony.base.ids import Ids
+from telephony.base.interfaces import (
+    CannotAnswer,
+    Encoding,
+    LegFacts,
+    LegListener,
+    MediaSink,
+    MediaStats,
+)
+from telephony.calls.agent import Agent
+from telephony.calls.prompt_audio import PromptAudio
+from telephony.calls.services import CallLimits, CallServices
+from telephony.realtime.session_config import SessionConfig
+from tests.support.phones import Watcher
+
+FACTS = LegFacts("id@host", "+15550100", "+15550199", "", "192.0.2.7", "udp", "", {})
+
+
+class FakeClock:
+    """Seconds that only the test moves."""
+
+    def __init__(self, now: float = 1000.0) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class FakeConnection:
+    """A socket to a model; ``kinds`` names the control messages sent."""
+
+    def __init__(self) -> None:
+        self.sent: list[dict[str, Any]] = []
+        self.audio: list[bytes] = []
+        self.full = False
+        self.audio_dropped = 0
+        self.closed = False
+        self.on_message: Callable[[bytes | str], None] = lambda message: None
+        self.on_closed: Callable[[int, str], None] = lambda code, reason: None
+
+    @property
+    def kinds(self) -> list[str]:
+        return [message["type"] for message in self.sent]
+
+    def last(self, kind: str) -> dict[str, Any]:
+        return next(message for message in reversed(self.sent) if message["type"] == kind)
+
+    def send(self, message: bytes) -> None:
+        self.sent.append(json.loads(message))
+
+    def send_audio(self, message: bytes) -> bool:
+        if self.full:
+            self.audio_dropped += 1
+            return False
+        self.audio.append(base64.b64decode(json.loads(message)["audio"]))
+        return True
+
+    def hear(self, kind: str, **fields: Any) -> None:
+        """Let the model say something."""
+        self.on_message(json.dumps({"type": kind, **fields}))
+
+    def get_ready(self) -> None:
+        self.hear("session.updated", session={"id": "sess_1"})
+
+    async def close(self, code: int = 1000) -> None:
+        self.closed = True
+
+
+class FakeConnector:
+    """Opens connections that get ready at once; ``refusals`` are raised first, in order."""
+
+    def __init__(self, *refusals: Exception, ready: bool = True) -> None:
+        self.refusals = list(refusals)
+        self.ready = ready
+        self.opened: list[FakeConnection] = []
+        self.tries = 0
+
+    async def __call__(
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        on_message: Callable[[bytes | str], None],
+        on_closed: Callable[[int, str], None],
+    ) -> FakeConnection:
+        self.tries += 1
+        if self.refusals:
+            raise self.refusals.pop(0)
+        connection = FakeConnection()
+        connection.on_message, connection.on_closed = on_message, on_closed
+        self.opened.append(connection)
+        if self.ready:
+            asyncio.get_running_loop().call_soon(connection.get_ready)
+        return connection
+
+
+class FakeMedia:
+    def __init__(self, encoding: Encoding = "pcmu") -> None:
+        self.encoding: Encoding = encoding
+        self.sample_rate_hz = 8000
+        self.ptime_ms = 20
+        self.last_received_at: float | None = None
+        self.sink: MediaSink | None = None
+
+    def stats(self) -> MediaStats:
+        return MediaStats()
+
+    def start(self, sink: MediaSink) -> None:
+        self.sink = sink
+
+    def send_digits(self, digits: str) -> None: ...
+
+
+class FakeLeg:
+    """Confirms itself when answered; ``did`` says what was done to it."""
+
+    def __init__(self, *, error: CannotAnswer | None = None, confirms: bool = True) -> None:
+        self.facts = FACTS
+        self.media = FakeMedia()
+        self.did: list[Any] = []
+        self.listener: LegListener | None = None
+        self._error = error
+        self._confirms = confirms
+
+    def listen(self, listener: LegListener) -> None:
+        self.listener = listener
+
+    def prepare(self) -> None:
+        if self._error is not None:
+            raise self._error
+        self.did.append("prepare")
+
+    def ring(self) -> None:
+        self.did.append("ring")
+
+    def answer(self) -> None:
+        self.did.append("answer")
+        if self._confirms and self.listener is not None:
+            self.listener.leg_confirmed()
+
+    def reject(self, status: int, reason: str = "", retry_after_s: int | None = None) -> None:
+        self.did.append(("reject", status, reason, retry_after_s))
+
+    def hangup(self, cause: str = "") -> None:
+        self.did.append(("hangup", cause))
+
+    def close(self) -> None:
+        self.did.append("close")
+
+
+def agent(**changes: Any) -> Agent:
+    fields: dict[str, Any] = {
+        "name": "bot",
+        "base_url": "http://model.test/v1",
+        "session": SessionConfig(model="test"),
+        "reconnect_initial_s": 0.0,
+        "reconnect_maximum_s": 0.0,
+        "connect_timeout_s": 5.0,
+    }
+    return Agent(**(fields | changes))
+
+
+def services(**changes: Any) -> CallServices:
+    fields: dict[str, Any] = {
+        "agents": {"bot": agent()},
+        "connector": FakeConnector(),
+        "metrics": Watcher(),
+        "prompts": PromptAudio(),
+        "clock": FakeClock(),
+        "ids": Ids.seeded(1),
+        "limits": CallLimits(),
+    }
+    return CallServices(**(fields | changes))
+
+
+@dataclass
+class Line20ms:
+    """Plays a sink's line at 20 ms a tick of the fake clock, and keeps what comes out."""
+
+    sink: Any
+    clock: FakeClock
+    spoken: list[bytes | None] = field(default_factory=list)
+
+    def tick(self, frame: bytes = b"\xff" * 160, times: int = 1) -> None:
+        for _ in range(times):
+            self.clock.now += 0.02
+            self.sink.hear(frame, self.clock.now)
+            self.spoken.append(self.sink.speak(self.clock.now))
+
+    def say(self, pcmu: bytes) -> None:
+        for start in range(0, len(pcmu) - 159, 160):
+            self.tick(pcmu[start : start + 160])
