@@ -259,7 +259,6 @@ class Server:
         recordings = self._recordings
         recording = recordings.path_of(call.call_id) if recordings and answered else None
         cdr = cdr_of(call, monotonic(), utc_now(), recording)
-        self.metrics.model_audio_dropped(cdr.model_audio_dropped_ms / 1000)
         if self._cdr_file is not None:
             self._cdr_file.append(cdr)
         log.info("call.finished", **cdr.to_log_fields())

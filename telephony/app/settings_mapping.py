@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from telephony.app.settings import BargeIn, Limits, Media, Settings, Silence, Sip, Vad
@@ -76,7 +77,7 @@ def to_media_config(settings: Settings, advertised_host: str | None) -> MediaCon
 def to_call_limits(limits: Limits, media: Media) -> CallLimits:
     return CallLimits(
         max_call_s=limits.max_call_s,
-        media_timeout_s=media.timeout_s,
+        media_timeout_s=media.timeout_s or math.inf,
         setup_timeout_s=limits.setup_timeout_s,
         retry_after_s=limits.retry_after_s,
     )

@@ -93,19 +93,30 @@ class RtpEndpoint:
         if self._on_close is not None:
             self._on_close()
 
+    def read_pending(self, limit: int) -> None:
+        """Take up to ``limit`` datagrams that came while the loop was stalled."""
+        for _ in range(limit):
+            if self.closed or not self._read():
+                return
+
     def _readable(self) -> None:
         # One datagram per wake-up: a call gets one every 20 ms, so a second read would almost
         # always fail, and a flood into one call waits for its turn like everyone else.
+        self._read()
+
+    def _read(self) -> bool:
+        """Read one datagram; return whether there was one."""
         try:
             data, source = self._recvfrom(_DATAGRAM_BYTES)
         except BlockingIOError:
-            return
+            return False
         except OSError:
             # What ICMP said about an earlier packet of ours (ECONNREFUSED, EHOSTUNREACH).
             self.stats.receive_errors += 1
-            return
+            return True
         self.stats.received += 1
         self._receive(data, source if len(source) == 2 else source[:2], self._clock())
+        return True
 
 
 def open_endpoint(

@@ -243,7 +243,11 @@ class RtpMedia:
             self._fail(error)
 
     def _catch_up(self, session: RtpSession, sink: MediaSink, slot: Slot, now: float) -> None:
-        """After a stall: the caller's time is made up for, ours is skipped (RFC 3550 5.1)."""
+        """After a stall: the caller's time is made up for, ours is skipped (RFC 3550 5.1).
+
+        Timers run before sockets are read: what the caller sent meanwhile still lies there.
+        """
+        self._endpoint.read_pending(MAX_CATCH_UP_FRAMES)
         for _ in range(min(slot.skipped - self._skipped, MAX_CATCH_UP_FRAMES)):
             sink.hear(self._next_heard(session, now), now)
         for _ in range(slot.skipped - self._skipped):

@@ -60,6 +60,7 @@ class Row:
 
     calls: int
     cpu_percent: float
+    kernel_percent: float
     rss_mb: float
     tallies: Tallies
 
@@ -73,8 +74,13 @@ class Bot:
         )
 
     def cpu_s(self) -> float:
+        """Return what the process has used of its core so far."""
+        return sum(self.cpu_split_s())
+
+    def cpu_split_s(self) -> tuple[float, float]:
+        """Return the seconds in our code and in the kernel."""
         fields = Path(f"/proc/{self._process.pid}/stat").read_text().rsplit(") ", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / TICKS_PER_S
+        return int(fields[11]) / TICKS_PER_S, int(fields[12]) / TICKS_PER_S
 
     def rss_bytes(self) -> int:
         return int(Path(f"/proc/{self._process.pid}/statm").read_text().split()[1]) * PAGE_BYTES
@@ -108,16 +114,17 @@ async def measure(load: Load, bot: Bot, calls: int, idle_rss: int, seconds: floa
     gc.collect()
     load.tallies.reset()
     load.tallies.measuring = True
-    cpu_s, started_at = bot.cpu_s(), time.monotonic()
+    before, started_at = bot.cpu_split_s(), time.monotonic()
     await asyncio.sleep(seconds)
-    cpu_s, elapsed_s = bot.cpu_s() - cpu_s, time.monotonic() - started_at
+    after, elapsed_s = bot.cpu_split_s(), time.monotonic() - started_at
     load.tallies.measuring = False
-    share = cpu_s / elapsed_s * 100 / calls
-    return Row(calls, share, (bot.rss_bytes() - idle_rss) / calls / 1e6, load.tallies)
+    user, kernel = ((b - a) / elapsed_s * 100 / calls for a, b in zip(before, after, strict=True))
+    rss_mb = (bot.rss_bytes() - idle_rss) / calls / 1e6
+    return Row(calls, user + kernel, kernel, rss_mb, load.tallies)
 
 
 HEADER = (
-    "calls  CPU %/call  vs echo  RSS MB/call   gap p50    p99    max ms   lost"
+    "calls  CPU %/call  kernel  vs echo  RSS MB/call   gap p50    p99    max ms   lost"
     "   setup p50    p99 ms  caller→model p50   p99 ms  model→caller p50   p99 ms"
 )
 
@@ -125,7 +132,7 @@ HEADER = (
 def show(row: Row, echo_percent: float) -> None:
     tallies = row.tallies
     print(
-        f"{row.calls:5d}  {row.cpu_percent:10.3f}  {row.cpu_percent / echo_percent:6.1f}x"
+        f"{row.calls:5d}  {row.cpu_percent:10.3f}  {row.kernel_percent:6.3f}  {row.cpu_percent / echo_percent:6.1f}x"
         f"  {row.rss_mb:11.3f}  {tallies.gap_percentile_ms(0.5):8.1f} "
         f"{tallies.gap_percentile_ms(0.99):6.1f} {tallies.max_gap_ms:9.1f}"
         f"  {tallies.packets_lost:5d}  {percentile(tallies.setup_ms, 50):10.1f} "

@@ -158,3 +158,18 @@ async def test_an_address_that_is_not_ours_keeps_the_pool_whole() -> None:
     with pytest.raises(OSError, match="assign"):
         open_endpoint(asyncio.get_running_loop(), pool, "192.0.2.1", ignore)
     assert pool.in_use == 0
+
+
+async def test_what_came_during_a_stall_is_read_before_its_time_is_made_up_for() -> None:
+    loop = asyncio.get_running_loop()
+    received: list[bytes] = []
+    endpoint = RtpEndpoint(loop, ("127.0.0.1", 0), lambda data, source, now: received.append(data))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+        for number in range(5):
+            peer.sendto(bytes([number]), endpoint.local)
+        endpoint.read_pending(3)
+        assert received == [b"\0", b"\1", b"\2"]
+        endpoint.read_pending(50)
+        assert len(received) == 5
+    endpoint.close()
+    endpoint.read_pending(1)
