@@ -44,7 +44,6 @@ class NativeStack:
             sip.OfferWithdrawn: NativeLeg.offer_withdrawn,
             sip.AnswerReceived: NativeLeg.answer_received,
             sip.InfoReceived: NativeLeg.info_received,
-            sip.InfoReceived: NativeLeg.info_received,
             sip.LegEnded: NativeLeg.leg_ended,
             sip.CallProgressed: NativeLeg.call_progressed,
             sip.CallAnswered: NativeLeg.call_answered,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from telephony.base.errors import LocalProtocolError
 from telephony.base.interfaces import CannotAnswer, LegFacts, LegListener
 from telephony.dtmf.sip_info import parse_info_digit
-from telephony.dtmf.sip_info import parse_info_digit
 from telephony.net.listen import local_address_towards
 from telephony.net.port_pool import PortPoolExhausted
 from telephony.net.sip_endpoint import SipEndpoint
@@ -185,12 +184,6 @@ class NativeLeg:
         held = self.media.caller_away
         if event.sdp is not None and self._take_answer(event.sdp):
             self._report_hold(held)
-
-    def info_received(self, event: sip.InfoReceived) -> None:
-        """Take a digit that came in signalling: some peers never send telephone-events."""
-        digit = parse_info_digit(event.content_type, event.body)
-        if digit is not None:
-            self._digit(digit)
 
     def call_progressed(self, event: sip.CallProgressed) -> None:
         if self._listener is not None:
