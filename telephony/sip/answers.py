@@ -12,6 +12,7 @@ from telephony.sip.events import AckTimedOut, AnswerReceived, LegConfirmed, LegE
 from telephony.sip.flow import Outgoing
 from telephony.sip.leg import Leg, LegState, Unacked
 from telephony.sip.message import IncomingRequest, contact_uri
+from telephony.sip.status import SUPPORTED
 from telephony.sip.transaction import ServerTransaction
 from telephony.sip.uac import Uac
 from telephony.sip.writer import HeaderLines, check_headers
@@ -56,7 +57,8 @@ class Answers:
         self, leg: Leg, transaction: ServerTransaction, dialog: Dialog, sdp: bytes, now: float
     ) -> None:
         agent, request = self._agent, transaction.request
-        headers = (*agent.dialog_headers(transaction, dialog), ("Server", agent.config.product))
+        product = ("Server", agent.config.product)
+        headers = (*agent.dialog_headers(transaction, dialog), SUPPORTED, product)
         data = agent.write(transaction, 200, headers, sdp)
         transaction.respond(200, data, now)
         leg.incoming = None

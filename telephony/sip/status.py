@@ -73,6 +73,9 @@ ALLOWED_METHODS: Final = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO")
 
 ALLOW: Final[tuple[str, str]] = ("Allow", ", ".join(ALLOWED_METHODS))
 
+SUPPORTED: Final[tuple[str, str]] = ("Supported", "")
+"""No extension (RFC 3261 section 20.37: empty says just that)."""
+
 # Methods that exist but that we do not serve: 405. Any other name is answered 501.
 KNOWN_METHODS: Final = frozenset(
     (*ALLOWED_METHODS, "MESSAGE", "NOTIFY", "PRACK", "PUBLISH", "REFER", "REGISTER", "SUBSCRIBE")

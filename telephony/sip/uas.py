@@ -18,13 +18,20 @@ from telephony.sip.message import HeaderView, IncomingRequest, contact_uri
 from telephony.sip.pending_invite import PendingInvite
 from telephony.sip.routing import response_flow
 from telephony.sip.screening import Refusal, screen
-from telephony.sip.status import ALLOW
+from telephony.sip.status import ALLOW, SUPPORTED
 from telephony.sip.transaction import ServerTransaction
 from telephony.sip.transaction_table import Signal
 from telephony.sip.values import printable, read_address, read_number
 from telephony.sip.writer import SDP_TYPE, HeaderLines
 
-_ACCEPT = ("Accept", SDP_TYPE)
+# Section 11.2.
+_CAPABILITIES = (
+    ALLOW,
+    ("Accept", SDP_TYPE),
+    ("Accept-Encoding", "identity"),
+    ("Accept-Language", "en"),
+    SUPPORTED,
+)
 _MAX_EXPIRES_S = 2**32 - 1
 _OVERLOAD_RETRY_S = 10
 
@@ -111,7 +118,7 @@ class Uas:
             invite.user.withdrawn(now, reason)
 
     def _answer_options(self, transaction: ServerTransaction, now: float) -> None:
-        headers = (ALLOW, _ACCEPT, *self.options_headers)
+        headers = (*_CAPABILITIES, *self.options_headers)
         self._agent.respond(transaction, self.options_status, now, headers)
 
     # -- requests that make a dialog --------------------------------------------------------------

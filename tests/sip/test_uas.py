@@ -123,6 +123,9 @@ def test_options_outside_a_dialog_says_what_we_can() -> None:
     assert lines([answer]) == ["200 OPTIONS"]
     assert header(answer, "Allow") == "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO"
     assert header(answer, "Accept") == "application/sdp"
+    assert header(answer, "Accept-Encoding") == "identity"
+    assert header(answer, "Accept-Language") == "en"
+    assert b"\r\nSupported:" in answer
 
 
 def test_options_can_say_that_we_drain() -> None:
