@@ -42,13 +42,13 @@ async def test_call_over_tcp(bot: Bot, tmp_path: Path) -> None:
         tmp_path,
         "call",
         f"sip:bot@{bot.sip[0]}:{bot.sip[1]};transport=tcp",
-        *("--play", str(PROMPTS / "caller_weekend.wav"), "--record", "call.wav"),
+        *("--play", str(PROMPTS / "caller_yes.wav"), "--record", "call.wav"),
         *("--hangup-after", "1.5"),
     )
     assert status == 0, output
     assert "answered after" in output
     caller, callee = read_channels(tmp_path / "call.wav")
-    assert 800 < speech_ms(caller) < 2500
+    assert 400 < speech_ms(caller) < 1500
     assert speech_ms(callee) > 2500
     call = (await bot.logged("call.finished"))[0]
     assert (call["cause"], call["transport"]) == ("caller_hung_up", "tcp")
