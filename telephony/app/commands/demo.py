@@ -19,7 +19,7 @@ from telephony.audio.format import L16_8K
 from telephony.audio.wav import interleave, write_wav
 from telephony.base.interfaces import MediaStats
 from telephony.net.clock import monotonic
-from telephony.net.listen import is_wildcard, local_address_towards
+from telephony.net.listen import Address, is_wildcard, local_address_towards
 from telephony.observe.logs import configure_logs
 from telephony.rehearsal.caller import CallFailed, SipCaller
 from telephony.rehearsal.demo_call import STOPPED_WITHIN_S, DemoOutcome, converse
@@ -78,7 +78,7 @@ def _introduce(server: Server, model: ModelServer | None) -> None:
     print("One call, from INVITE to BYE, on this machine.\n")
     for what, wanted, bound in server.ports_replaced:
         print(f"  {what} port {wanted} is taken by another process; using {bound} instead")
-    print(f"  bot      {_sip_address(server)} (UDP and TCP)")
+    print(f"  bot      {_sip_address(server)} ({_transports(server)})")
     if model is not None:
         print(f"  model    {model.websocket_url} (built in: no key, no internet)")
     if server.http is not None:
@@ -89,13 +89,14 @@ def _introduce(server: Server, model: ModelServer | None) -> None:
 async def _call_once(
     server: Server, model: ModelServer | None, view: LiveView, recording: Path
 ) -> bool:
-    assert server.sip_udp is not None
-    host = "127.0.0.1" if is_wildcard(server.sip_udp[0]) else server.sip_udp[0]
+    host, port = _sip_listener(server)
+    host = "127.0.0.1" if is_wildcard(host) else host
     outcome = DemoOutcome()
     async with telephone(host, trace=view.trace) as caller:
         view.restart_clock()
         try:
-            await caller.dial(f"sip:demo@{host}:{server.sip_udp[1]}", f"sip:+15550199@{host}")
+            uri = f"sip:demo@{host}:{port}{_uri_parameters(server)}"
+            await caller.dial(uri, f"sip:+15550199@{host}")
             outcome = await converse(caller, lambda text: view.note("caller", text))
         except CallFailed as failure:
             view.note("failed", str(failure))
@@ -185,14 +186,31 @@ def _judge(caller: SipCaller, outcome: DemoOutcome, view: LiveView) -> bool:
 
 
 def _sip_address(server: Server) -> str:
-    assert server.sip_udp is not None
-    host, port = server.sip_udp
+    host, port = _sip_listener(server)
     if is_wildcard(host):
         try:
             host = local_address_towards(_FAR_AWAY)
         except OSError:
             host = "127.0.0.1"
-    return f"sip:bot@{host}:{port}"
+    return f"sip:bot@{host}:{port}{_uri_parameters(server)}"
+
+
+def _sip_listener(server: Server) -> Address:
+    """Return where SIP comes in; settings without UDP and TCP are refused before."""
+    listener = server.sip_udp or server.sip_tcp
+    assert listener is not None
+    return listener
+
+
+def _uri_parameters(server: Server) -> str:
+    return "" if server.sip_udp else ";transport=tcp"
+
+
+def _transports(server: Server) -> str:
+    udp, tcp = server.sip_udp, server.sip_tcp
+    if udp is None or tcp is None:
+        return "UDP" if udp else "TCP"
+    return "UDP and TCP" if udp[1] == tcp[1] else f"UDP; TCP on port {tcp[1]}"
 
 
 def _invite(server: Server) -> None:

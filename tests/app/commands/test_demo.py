@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 
 from telephony.app import cli
+from telephony.app.commands import demo
+from telephony.app.server import Server
+from telephony.net.listen import Address
 
 ROOT = Path(__file__).parents[3]
 
@@ -34,3 +37,26 @@ def test_a_reader_who_left_ends_the_demo_quietly() -> None:
         )
     assert done.returncode == -signal.SIGINT
     assert done.stderr.splitlines()[-1:] == [b"KeyboardInterrupt"]
+
+
+@pytest.mark.parametrize(
+    ("udp", "tcp", "address", "transports"),
+    [
+        (("192.0.2.7", 5060), ("192.0.2.7", 5060), "sip:bot@192.0.2.7:5060", "UDP and TCP"),
+        (("192.0.2.7", 5060), None, "sip:bot@192.0.2.7:5060", "UDP"),
+        (None, ("192.0.2.7", 5062), "sip:bot@192.0.2.7:5062;transport=tcp", "TCP"),
+        (
+            ("192.0.2.7", 5060),
+            ("192.0.2.7", 5064),
+            "sip:bot@192.0.2.7:5060",
+            "UDP; TCP on port 5064",
+        ),
+    ],
+)
+def test_the_address_to_dial(
+    udp: Address | None, tcp: Address | None, address: str, transports: str
+) -> None:
+    server = Server.__new__(Server)
+    server.sip_udp, server.sip_tcp = udp, tcp
+    assert demo._sip_address(server) == address
+    assert demo._transports(server) == transports
