@@ -1,0 +1,263 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import structlog
+
+from telephony.calls import cause
+from telephony.calls.call_tasks import CallTasks
+from telephony.calls.conversation import REPROMPT, Conversation
+from telephony.realtime.events import ResponseFinished, ToolCallRequested
+from telephony.realtime.tool_schema import ToolContext
+from telephony.realtime.tools import ToolRegistry, tool_from_function
+from tests.support.eventually import eventually
+from tests.support.fake_call import FakeClock, FakeConnector, FakeMedia, agent, services
+from tests.support.phones import Watcher
+
+
+class Scene:
+    def __init__(self, tasks: CallTasks, **changes: Any) -> None:
+        self.connector = FakeConnector()
+        self.watcher = Watcher()
+        self.clock = FakeClock()
+        self.conversation = Conversation(
+            agent(**changes),
+            FakeMedia(),
+            tasks,
+            services(
+                connector=self.connector,
+                metrics=self.watcher,
+                observer=self.watcher,
+                clock=self.clock,
+            ),
+            structlog.get_logger(),
+            ToolContext("call-1", "+15550199", "+15550100"),
+        )
+
+    @property
+    def model(self) -> Any:
+        return self.connector.opened[-1]
+
+    def finished(self, response_id: str, *names: str, status: str = "completed") -> None:
+        """Let a response end that called these tools."""
+        for name in names:
+            self.model.hear(
+                "response.output_item.done",
+                response_id=response_id,
+                item={
+                    "id": f"item_{name}",
+                    "type": "function_call",
+                    "name": name,
+                    "call_id": f"call_{name}",
+                    "arguments": "{}",
+                    "status": "completed",
+                },
+            )
+        self.model.hear("response.done", response={"id": response_id, "status": status})
+
+
+@asynccontextmanager
+async def scene(**changes: Any) -> AsyncIterator[Scene]:
+    errors: list[Exception] = []
+    async with asyncio.TaskGroup() as group:
+        tasks = CallTasks(group, errors.append)
+        made = Scene(tasks, **changes)
+        await made.conversation.connect()
+        yield made
+        tasks.close()
+        await made.conversation.close()
+    assert errors == []
+
+
+async def test_the_session_offers_the_agents_tools_and_hangup() -> None:
+    def look_up(word: str) -> str:
+        """Look a word up."""
+        return word
+
+    async with scene(tools=ToolRegistry([look_up])) as s:
+        session = s.model.last("session.update")["session"]
+        assert [tool["name"] for tool in session["tools"]] == ["look_up", "hangup"]
+    async with scene(can_hang_up=False) as s:
+        assert not s.model.last("session.update")["session"].get("tools")
+
+
+async def test_a_tool_named_hangup_of_the_agents_own_is_just_a_tool() -> None:
+    ran: list[bool] = []
+
+    async def hangup() -> None:
+        """Do something else."""
+        ran.append(True)
+
+    async with scene(tools=ToolRegistry([hangup])) as s:
+        s.finished("r1", "hangup")
+        await eventually(lambda: ran)
+        assert s.model.last("conversation.item.create")["item"]["output"] == "done"
+
+
+async def test_the_caller_is_greeted_when_the_line_is_there() -> None:
+    async with scene(greeting="Say hello.") as s:
+        assert "response.create" not in s.model.kinds
+        running = asyncio.ensure_future(s.conversation.run())
+        await asyncio.sleep(0)
+        assert s.model.last("response.create")["response"] == {"instructions": "Say hello."}
+        running.cancel()
+
+
+async def test_without_a_greeting_the_caller_speaks_first() -> None:
+    async with scene() as s:
+        running = asyncio.ensure_future(s.conversation.run())
+        await asyncio.sleep(0)
+        assert "response.create" not in s.model.kinds
+        running.cancel()
+
+
+async def test_a_tool_answers_the_model() -> None:
+    async def who(context: ToolContext) -> str:
+        """Tell who calls."""
+        return context.caller
+
+    async with scene(tools=ToolRegistry([who])) as s:
+        s.finished("r1", "who")
+        await eventually(lambda: "response.create" in s.model.kinds)
+        assert s.model.last("conversation.item.create")["item"] == {
+            "id": s.model.last("conversation.item.create")["item"]["id"],
+            "type": "function_call_output",
+            "call_id": "call_who",
+            "output": "+15550199",
+        }
+
+
+async def test_a_tool_that_ends_after_the_call_answers_nobody() -> None:
+    never = tool_from_function(lambda: None, name="never")
+    async with scene(tools=ToolRegistry([never])) as s:
+        await s.conversation.close()
+        call = ToolCallRequested("call_never", "never", "{}", "item_never", "r1")
+        s.conversation.response_finished(ResponseFinished("r1", "completed", tool_calls=(call,)))
+    assert "conversation.item.create" not in s.model.kinds
+
+
+async def test_the_hangup_tool_ends_the_conversation() -> None:
+    async with scene() as s:
+        running = asyncio.ensure_future(s.conversation.run())
+        s.conversation.bridge.spoken_response_id = "r1"
+        s.finished("r1", "hangup")
+        assert await running is cause.BOT_HUNG_UP
+
+
+async def test_a_hangup_cut_off_by_the_caller_is_refused() -> None:
+    for status, interrupted_id in (("cancelled", ""), ("completed", "r1")):
+        async with scene() as s:
+            running = asyncio.ensure_future(s.conversation.run())
+            s.conversation.bridge.spoken_response_id = "r1"
+            s.conversation.bridge.interrupted_response_id = interrupted_id
+            s.finished("r1", "hangup", status=status)
+            await asyncio.sleep(0)
+            assert not running.done()
+            assert "interrupted" in s.model.last("conversation.item.create")["item"]["output"]
+            running.cancel()
+
+
+async def test_a_silent_caller_is_asked_and_then_left() -> None:
+    async with scene() as s:
+        running = asyncio.ensure_future(s.conversation.run())
+        s.conversation.caller_silent(False)
+        assert s.model.last("response.create")["response"] == {"instructions": REPROMPT}
+        s.conversation.caller_silent(True)
+        s.conversation.caller_silent(True)
+        assert await running is cause.SILENT_CALLER
+
+
+async def test_what_happens_is_observed() -> None:
+    async with scene() as s:
+        s.conversation.transcript("user", "hello")
+        s.conversation.interrupted("digit", 0.08)
+        s.conversation.interrupted("digit", None)
+        assert s.watcher.transcripts == [("user", "hello")]
+        assert s.watcher.barge_ins == [("digit", 0.08)]
+
+
+async def lose(s: Scene) -> None:
+    """Lose the connection and wait for the next one."""
+    s.model.on_closed(1006, "")
+    await eventually(lambda: s.watcher.reconnects)
+
+
+async def test_a_greeting_lost_before_it_was_heard_is_asked_for_again() -> None:
+    async with scene(greeting="Say hello.") as s:
+        running = asyncio.ensure_future(s.conversation.run())
+        await asyncio.sleep(0)
+        s.model.hear("response.created", response={"id": "r1"})
+        await lose(s)
+        assert s.model.last("response.create")["response"] == {"instructions": "Say hello."}
+        running.cancel()
+
+
+async def test_an_answer_lost_after_the_greeting_is_asked_for_without_it() -> None:
+    async with scene(greeting="Say hello.") as s:
+        s.conversation.bridge.was_heard = True
+        s.model.hear("response.created", response={"id": "r1"})
+        await lose(s)
+        assert "response" not in s.model.last("response.create")
+
+
+async def test_nobody_waits_for_what_was_interrupted() -> None:
+    async with scene() as s:
+        s.model.hear("response.created", response={"id": "r1"})
+        s.conversation.bridge.digit_received("1")
+        await lose(s)
+        assert "response.create" not in s.model.kinds
+
+
+async def test_a_quiet_call_is_not_answered_after_a_reconnect() -> None:
+    async with scene(greeting="Say hello.") as s:
+        await lose(s)
+        assert s.model.kinds == ["session.update"]
+        assert s.conversation.reconnects == 1
+
+
+async def test_a_caller_who_spoke_meanwhile_is_answered_by_the_model_itself() -> None:
+    async with scene() as s:
+        s.model.hear("response.created", response={"id": "r1"})
+        s.model.on_closed(1006, "")
+        await asyncio.sleep(0)
+        s.conversation.bridge._held_voice_ms = 500
+        await eventually(lambda: s.watcher.reconnects)
+        assert "response.create" not in s.model.kinds
+
+
+async def test_a_model_lost_for_good_ends_the_conversation() -> None:
+    async with scene(reconnect_attempts=0) as s:
+        running = asyncio.ensure_future(s.conversation.run())
+        s.model.on_closed(1006, "")
+        assert await running is cause.MODEL_LOST
+
+
+async def test_a_session_near_its_limit_waits_for_a_pause() -> None:
+    async with scene() as s:
+        s.model.hear("response.created", response={"id": "r1"})
+        s.conversation.session_expiring()
+        await asyncio.sleep(0.01)
+        assert len(s.connector.opened) == 1
+        s.model.hear("response.done", response={"id": "r1", "status": "completed"})
+        s.conversation.playout_drained()
+        await eventually(lambda: s.watcher.reconnects)
+        s.conversation.playout_drained()
+        await asyncio.sleep(0.01)
+        assert len(s.connector.opened) == 2
+
+
+async def test_the_end_of_the_call_is_no_lost_answer() -> None:
+    async with scene() as s:
+        s.model.hear("response.created", response={"id": "r1"})
+        await s.conversation.close()
+    assert not s.conversation._answer_owed
+
+
+async def test_hold_and_digits_reach_the_bridge() -> None:
+    async with scene(digit_pause_ms=0) as s:
+        s.conversation.caller_held(True)
+        s.conversation.digit_received("#")
+        assert "pressed #" in str(s.model.last("conversation.item.create"))
