@@ -82,6 +82,12 @@ class NotAcceptable(TelephonyError):  # noqa: N818 - the reason phrase of 488
         self.warning_code = warning_code
         self.warning = warning
 
+    @property
+    def warning_value(self) -> str:
+        """What follows ``Warning:`` in the response (RFC 3261 section 20.43)."""
+        text = self.warning.replace("\\", "\\\\").replace('"', '\\"')
+        return f'{self.warning_code} telephony "{text}"'
+
 
 def answer_direction(offered: Direction, wanted: Direction) -> Direction:
     """Return our direction for a stream that the peer offers (RFC 3264 section 6.1)."""

@@ -367,3 +367,8 @@ def test_our_own_address_may_change() -> None:
     assert version(second) == version(first) + 1
     assert isinstance(parse(second), SessionDescription)
     assert audio_of(second).port == 22_000
+
+
+def test_a_warning_header_quotes_its_text() -> None:
+    error = NotAcceptable(400, 399, 'not a line: "a\\b"')
+    assert error.warning_value == '399 telephony "not a line: \\"a\\\\b\\""'
