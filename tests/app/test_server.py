@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from telephony.app.server import Server, with_base_url
+from telephony.calls.agent import Agent
+from telephony.net.listen import PortInUse
+from telephony.realtime.session_config import SessionConfig
+from telephony.rehearsal.caller import CallFailed
+from telephony.rehearsal.phone import telephone
+from tests.support.eventually import eventually
+from tests.support.server import running_server, settings
+
+
+async def get(server: Server, path: str) -> tuple[int, str]:
+    assert server.http is not None
+    host, port = server.http
+    async with aiohttp.ClientSession() as client, client.get(f"http://{host}:{port}{path}") as got:
+        return got.status, await got.text()
+
+
+def uri(server: Server, transport: str = "udp") -> str:
+    address = server.sip_udp if transport == "udp" else server.sip_tcp
+    assert address is not None
+    return f"sip:bot@{address[0]}:{address[1]};transport={transport}"
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+async def test_a_call_is_answered_counted_recorded_and_written_down(
+    transport: str, tmp_path: Path
+) -> None:
+    cdr_file = tmp_path / "cdr" / "calls.jsonl"
+    wanted = settings(
+        cdr={"file": str(cdr_file)}, media={"recording_dir": str(tmp_path / "recordings")}
+    )
+    async with running_server(wanted) as server:
+        async with telephone("127.0.0.1") as caller:
+            await caller.dial(uri(server, transport), "sip:+15550199@127.0.0.1")
+            assert await caller.wait_until_bot_speaks(10)
+        await eventually(lambda: server.reception.active_calls == 0)
+        _, metrics = await get(server, "/metrics")
+        assert 'telephony_calls_total{cause="caller_hung_up",result="answered"} 1.0' in metrics
+        assert "telephony_rtp_packets_sent_total 0.0" not in metrics
+        assert "telephony_media_ports_in_use 0.0" in metrics
+        await eventually(cdr_file.exists)
+    record: dict[str, Any] = json.loads(cdr_file.read_text())
+    assert record["caller"] == "+15550199"
+    assert record["transport"] == transport
+    assert record["result"] == "answered"
+    (recording,) = (tmp_path / "recordings").iterdir()
+    assert record["recording"] == str(recording)
+    assert recording.stat().st_size > 44
+
+
+async def test_a_draining_server_is_not_ready_and_takes_no_calls() -> None:
+    async with running_server() as server:
+        assert (await get(server, "/readyz"))[0] == 200
+        assert await server.drain()
+        status, body = await get(server, "/readyz")
+        assert status == 503
+        assert "draining" in body
+        assert (await get(server, "/healthz"))[0] == 200
+        async with telephone("127.0.0.1") as caller:
+            with pytest.raises(CallFailed) as caught:
+                await caller.dial(uri(server), "sip:a@127.0.0.1")
+        assert caught.value.status == 503
+
+
+async def test_a_drain_past_its_deadline_ends_the_calls_that_are_left() -> None:
+    async with (
+        running_server(settings(limits={"drain_s": 0})) as server,
+        telephone("127.0.0.1") as caller,
+    ):
+        await caller.dial(uri(server), "sip:a@127.0.0.1")
+        assert not await server.drain()
+        assert await caller.wait_until_ended(10)
+        assert caller.record.ended_by == "remote"
+
+
+async def test_leaving_the_server_ends_its_calls_with_bye() -> None:
+    async with telephone("127.0.0.1") as caller:
+        async with running_server() as server:
+            await caller.dial(uri(server), "sip:a@127.0.0.1")
+        assert await caller.wait_until_ended(10)
+
+
+async def test_a_taken_port_is_an_error_or_is_replaced_and_named() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as squatter:
+        squatter.bind(("127.0.0.1", 0))
+        port = squatter.getsockname()[1]
+        wanted = settings(sip={"udp_port": port, "tcp_port": port})
+        with pytest.raises(PortInUse):
+            async with running_server(wanted):
+                pass
+        async with running_server(wanted, next_free_port=True) as server:
+            assert server.sip_udp is not None
+            bound = server.sip_udp[1]
+            assert bound != port
+            assert server.sip_tcp == server.sip_udp
+            assert [(taken, used) for _, taken, used in server.ports_replaced] == [(port, bound)]
+
+
+async def test_udp_and_tcp_may_have_ports_of_their_own_or_be_closed() -> None:
+    async with running_server(settings(sip={"tcp_port": None}, http={"port": None})) as server:
+        assert server.sip_udp is not None
+        assert server.sip_tcp is None
+        assert server.http is None
+    async with running_server(settings(sip={"udp_port": None})) as server:
+        assert server.sip_udp is None
+        assert server.sip_tcp is not None
+
+
+async def test_every_call_taken_means_not_ready() -> None:
+    async with running_server(settings(limits={"max_calls": 1})) as server:
+        async with telephone("127.0.0.1") as caller:
+            await caller.dial(uri(server), "sip:a@127.0.0.1")
+            status, body = await get(server, "/readyz")
+            assert status == 503
+            assert "every call is taken" in body
+        await eventually(lambda: server.reception.active_calls == 0)
+        await asyncio.sleep(0)
+        assert (await get(server, "/readyz"))[0] == 200
+
+
+def test_only_the_placeholder_of_a_base_url_is_filled_in() -> None:
+    built_in = Agent("a", "rehearsal", SessionConfig())
+    remote = Agent("b", "wss://example.com/v1", SessionConfig())
+    assert with_base_url(built_in, "rehearsal", "ws://x/v1").base_url == "ws://x/v1"
+    assert with_base_url(remote, "rehearsal", "ws://x/v1") is remote

@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+import pytest
+
+from telephony.rehearsal.caller import CallFailed
+from telephony.rehearsal.phone import telephone
+from tests.support.server import running_server
+
+
+async def test_a_telephone_is_told_when_nobody_answers() -> None:
+    async with telephone("127.0.0.1") as caller, telephone("127.0.0.1"):
+        with pytest.raises(CallFailed):
+            # Nothing listens there: ICMP says so, or the wait ends.
+            await caller.dial("sip:nobody@127.0.0.1:9", "sip:a@127.0.0.1", timeout_s=1.0)
+
+
+async def test_a_foreign_address_is_refused() -> None:
+    with pytest.raises(OSError, match="assign"):
+        async with telephone("192.0.2.1"):
+            pass
+
+
+async def test_the_trace_sees_both_directions() -> None:
+    seen: list[str] = []
+    async with (
+        running_server() as server,
+        telephone("127.0.0.1", trace=lambda way, data, flow, now: seen.append(way)) as caller,
+    ):
+        assert server.sip_udp is not None
+        await caller.dial(f"sip:x@127.0.0.1:{server.sip_udp[1]}", "sip:a@127.0.0.1")
+    assert {"sent", "received"} == set(seen)

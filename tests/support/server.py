@@ -1,0 +1,46 @@
+"""The whole bot in this process, on ports that the system chooses."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+from telephony.app.server import Server
+from telephony.app.settings import Settings
+from telephony.calls.agent import Agent
+from telephony.dialplan import parse_dialplan
+from telephony.realtime.session_config import SessionConfig
+from telephony.rehearsal.model_server import serve
+
+DIALPLAN = """\
+contexts:
+  main:
+    - name: everyone
+      do:
+        - connect_model: {agent: bot}
+"""
+
+
+def settings(**sections: dict[str, Any]) -> Settings:
+    """Return settings on loopback with free ports; ``sections`` override keys."""
+    values: dict[str, dict[str, Any]] = {
+        "sip": {"host": "127.0.0.1", "udp_port": 0, "tcp_port": 0},
+        "media": {"port_min": 37000, "port_max": 37199},
+        "http": {"port": 0},
+    }
+    for name, section in sections.items():
+        values[name] = {**values.get(name, {}), **section}
+    return Settings.model_validate(values)
+
+
+@asynccontextmanager
+async def running_server(wanted: Settings | None = None, **options: Any) -> AsyncIterator[Server]:
+    """Run a server whose one agent is the rehearsal model."""
+    async with AsyncExitStack() as stack:
+        model = await stack.enter_async_context(serve())
+        agent = Agent("bot", model.base_url, SessionConfig(model="rehearsal"), greeting="Greet.")
+        plan = parse_dialplan([("test.yaml", DIALPLAN)], agents=["bot"])
+        yield await stack.enter_async_context(
+            Server(wanted or settings(), plan, {"bot": agent}, **options)
+        )
