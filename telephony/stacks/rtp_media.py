@@ -267,7 +267,8 @@ class RtpMedia:
             if smooth is pcm16 and self._heard is self._face:
                 return frame
             return g711.encode(self._face, smooth)
-        if frame is GAP or session.last_received_at is None:
+        if frame is GAP or self._heard_payload_type is None:
+            # A silent sender, or one of whom no frame was due yet: nothing to conceal.
             self._gap_frames += 1
             return self._silence
         return self._concealed()
