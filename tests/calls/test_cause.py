@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+from typing import get_args
+
+from telephony.calls import cause
+from telephony.calls.cause import EndedBy, Ending
+
+ENDINGS = [value for value in vars(cause).values() if isinstance(value, Ending)]
+
+
+def test_causes_are_words_of_their_own() -> None:
+    words = [ending.cause for ending in ENDINGS]
+    assert len(set(words)) == len(words)
+    assert all(word.replace("_", "").isalpha() and word.islower() for word in words)
+    assert {ending.ended_by for ending in ENDINGS} <= set(get_args(EndedBy))
+
+
+def test_statuses_refuse_a_call() -> None:
+    assert all(400 <= ending.status <= 699 for ending in ENDINGS)
+    assert cause.for_status(488) is cause.MEDIA_NOT_ACCEPTABLE
+    assert cause.for_status(503) is cause.NO_MEDIA_PORTS
+
+
+def test_a_dialplan_may_reject_with_its_own_words() -> None:
+    ending = cause.dialplan_rejected(486, "Busy")
+    assert (ending.cause, ending.status, ending.reason) == ("dialplan_rejected", 486, "Busy")
