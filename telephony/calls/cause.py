@@ -32,6 +32,7 @@ DRAINING = Ending("operator", "draining", 503)
 DRAIN_DEADLINE = Ending("operator", "drain_deadline", 503)
 NO_MEDIA_PORTS = Ending("error", "no_media_ports", 503)
 MEDIA_NOT_ACCEPTABLE = Ending("caller", "media_not_acceptable", 488)
+MALFORMED_OFFER = Ending("caller", "malformed_offer", 400)
 MODEL_UNAVAILABLE = Ending("error", "model_unavailable", 503)
 MODEL_LOST = Ending("error", "model_lost", 503)
 MEDIA_TIMEOUT = Ending("error", "media_timeout")
@@ -48,4 +49,4 @@ def dialplan_rejected(status: int, reason: str) -> Ending:
 
 def for_status(status: int) -> Ending:
     """Return the ending of a leg whose media could not be prepared."""
-    return MEDIA_NOT_ACCEPTABLE if status == 488 else NO_MEDIA_PORTS
+    return {400: MALFORMED_OFFER, 488: MEDIA_NOT_ACCEPTABLE}.get(status, NO_MEDIA_PORTS)

@@ -37,6 +37,7 @@ class NativeLeg:
         self._outbound = not leg_id
         self._answered = False
         self._final_sent = False
+        self._warning: tuple[tuple[str, str], ...] = ()
         self._fault: tuple[str, int] | None = None
         self._digits_by_rtp: bool | None = None
         self._media: RtpMedia | None = None
@@ -69,6 +70,8 @@ class NativeLeg:
         try:
             answer = negotiation.answer(self._offer)
         except NotAcceptable as error:
+            # RFC 3261 section 13.3.1.3: the refusal says why.
+            self._warning = (("Warning", error.warning_value),)
             raise CannotAnswer(error.status, error.warning) from error
         self.local_sdp = answer.sdp
         self.media.negotiated(answer.media)
@@ -111,7 +114,8 @@ class NativeLeg:
         if self.ended or self._final_sent:
             return
         self._final_sent = True
-        headers = () if retry_after_s is None else (("Retry-After", str(retry_after_s)),)
+        wait = () if retry_after_s is None else (("Retry-After", str(retry_after_s)),)
+        headers = (*wait, *self._warning)
         self._user_agent.reject(self.leg_id, status, self._now(), reason=reason, headers=headers)
         self._endpoint.flush()
 
@@ -166,9 +170,10 @@ class NativeLeg:
         else:
             try:
                 answer = negotiation.answer(event.sdp)
-            except NotAcceptable:
+            except NotAcceptable as error:
                 # RFC 3261 section 14.2: the session goes on as it was.
-                user_agent.refuse_offer(self.leg_id, 488, now)
+                warning = (("Warning", error.warning_value),)
+                user_agent.refuse_offer(self.leg_id, error.status, now, warning)
             else:
                 user_agent.answer_offer(self.leg_id, answer.sdp, now)
                 held = self.media.caller_away

@@ -57,16 +57,31 @@ async def test_calls_that_are_not_answered(
     assert (call["cause"], call["status"]) == (cause, int(status))
 
 
-async def test_no_common_codec(bot: Bot, sipp: RunScenario) -> None:
+@pytest.mark.parametrize(
+    ("formats", "attributes", "status", "warning", "cause"),
+    [
+        ("18", "a=rtpmap:18 G729/8000", "488", "305 telephony", "media_not_acceptable"),
+        ("0", "m=video", "400", "399 telephony", "malformed_offer"),
+    ],
+)
+async def test_offers_that_can_not_be_answered(
+    bot: Bot,
+    sipp: RunScenario,
+    formats: str,
+    attributes: str,
+    status: str,
+    warning: str,
+    cause: str,
+) -> None:
     values = {
-        "status": "488",
+        "status": status,
         "extra": "Subject: none",
-        "must_match": "SIP/2.0 488 Not Acceptable Here",
-        "formats": "18",
-        "attributes": "a=rtpmap:18 G729/8000",
+        "must_match": f"Warning: {warning}",
+        "formats": formats,
+        "attributes": attributes,
     }
     await sipp("refused_invite", bot, values=values)
-    assert (await bot.logged("call.finished"))[0]["cause"] == "media_not_acceptable"
+    assert (await bot.logged("call.finished"))[0]["cause"] == cause
 
 
 async def test_a_model_that_never_answers(hasty_bot: Bot, sipp: RunScenario) -> None:
