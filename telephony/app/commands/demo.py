@@ -5,13 +5,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
-import signal
 import sys
 from contextlib import AsyncExitStack
 from pathlib import Path
 from statistics import median
 
-from telephony.app.live_view import LiveView
+from telephony.app.live_view import LiveView, Print
 from telephony.app.preflight import Configuration, load_configuration
 from telephony.app.running import run_loop, serve_until_signal, settle_memory, with_rehearsal_model
 from telephony.app.server import Server
@@ -29,6 +28,10 @@ from telephony.rehearsal.phone import telephone
 HELP = "let the bot call itself once, print the call, go on serving"
 
 HEARD_AT_LEAST_S = 1.0
+
+EXIT_NOBODY_READS = 141
+"""128 and the number of SIGPIPE, as shells have it."""
+
 # A documentation address (RFC 5737): asking for the route to it sends nothing.
 _FAR_AWAY = ("192.0.2.1", 9)
 
@@ -51,11 +54,17 @@ def run(args: argparse.Namespace) -> int:
         print(f"telephony demo: cannot record: {error}", file=sys.stderr)
         print("    fix: choose another file with --record", file=sys.stderr)
         return 1
-    return run_loop(_demo(configuration, args))
+    try:
+        return run_loop(_demo(configuration, args))
+    except BrokenPipeError:
+        _forget_reader()
+    except asyncio.CancelledError:
+        pass
+    return EXIT_NOBODY_READS
 
 
 async def _demo(configuration: Configuration, args: argparse.Namespace) -> int:
-    view = LiveView(monotonic, _print)
+    view = LiveView(monotonic, _print_or_cancel(asyncio.current_task()))
     settings = configuration.settings
     async with AsyncExitStack() as resources:
         rehearsal = settings.rehearsal
@@ -108,13 +117,22 @@ async def _call_once(
         return _judge(caller, outcome, view)
 
 
-def _print(line: str) -> None:
-    """Print; when whoever read it has gone (``| head``), end as if by Ctrl-C."""
-    try:
-        print(line, flush=True)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        signal.raise_signal(signal.SIGINT)
+def _print_or_cancel(task: asyncio.Task[int] | None) -> Print:
+    """Return a ``print`` that ends the task when whoever read it has gone (``| head``)."""
+
+    def print_line(line: str) -> None:
+        try:
+            print(line, flush=True)
+        except BrokenPipeError:
+            _forget_reader()
+            if task is not None:
+                task.cancel()
+
+    return print_line
+
+
+def _forget_reader() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _save(caller: SipCaller, path: Path) -> None:
