@@ -132,7 +132,8 @@ HEADER = (
 def show(row: Row, echo_percent: float) -> None:
     tallies = row.tallies
     print(
-        f"{row.calls:5d}  {row.cpu_percent:10.3f}  {row.kernel_percent:6.3f}  {row.cpu_percent / echo_percent:6.1f}x"
+        f"{row.calls:5d}  {row.cpu_percent:10.3f}  {row.kernel_percent:6.3f}  "
+        f"{row.cpu_percent / echo_percent:6.1f}x"
         f"  {row.rss_mb:11.3f}  {tallies.gap_percentile_ms(0.5):8.1f} "
         f"{tallies.gap_percentile_ms(0.99):6.1f} {tallies.max_gap_ms:9.1f}"
         f"  {tallies.packets_lost:5d}  {percentile(tallies.setup_ms, 50):10.1f} "
