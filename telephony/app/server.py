@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import structlog
 from prometheus_client import CollectorRegistry
@@ -133,7 +134,20 @@ class Server:
         await self._listen_sip()
         await self._listen_http(loop)
         self._expose_counters(plane)
+        self._log_stray_faults(loop)
         self._started = True
+
+    def _log_stray_faults(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Write what no call claims to our log: a traceback on stderr is nobody's business."""
+        before = loop.get_exception_handler()
+
+        def report(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+            log.error(
+                "loop.failed", message=context.get("message"), exc_info=context.get("exception")
+            )
+
+        loop.set_exception_handler(report)
+        self._resources.callback(loop.set_exception_handler, before)
 
     def _services(self) -> CallServices:
         return CallServices(

@@ -9,6 +9,7 @@ from typing import Literal
 import structlog
 
 from telephony.base.errors import TelephonyError
+from telephony.calls.blocking import run_blocking
 from telephony.realtime.events import ToolCallRequested
 from telephony.realtime.tool_schema import ToolContext
 from telephony.realtime.tools import (
@@ -59,7 +60,7 @@ async def run_tool(
 
 async def _call(invocation: Invocation) -> object:
     if not invocation.is_async:
-        return await asyncio.to_thread(invocation.call)
+        return await run_blocking(invocation.call)
     try:
         return await invocation.call()
     except asyncio.CancelledError:
