@@ -67,8 +67,8 @@ async def serve_until_signal(server: Server) -> None:
     hurried = asyncio.Event()
 
     def on_signal(name: str) -> None:
-        log.info("signal.received", signal=name, active_calls=server.reception.active_calls)
         (hurried if asked.is_set() else asked).set()
+        log.info("signal.received", signal=name, active_calls=server.reception.active_calls)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal, number.name)
