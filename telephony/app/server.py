@@ -85,6 +85,8 @@ class Server:
         self._ids = Ids(os.urandom)
         self._resources = AsyncExitStack()
         self._started = False
+        # The user agent reads it with every message; it is filled in once the ports are known.
+        self._advertised: dict[Transport, Address] = {}
         self._recordings: Recordings | None = None
         self._cdr_file: CdrFile | None = None
         self.sip_udp: Address | None = None
@@ -125,13 +127,12 @@ class Server:
             report=self._report,
         )
         plane = self._media_plane(loop)
-        self.user_agent = UserAgent(
-            to_user_agent_config(settings.sip, self._advertised()), self._ids
-        )
+        self.user_agent = UserAgent(to_user_agent_config(settings.sip, self._advertised), self._ids)
         self.stack = NativeStack(self.user_agent, plane, self.reception.incoming, self._trace)
         self._resources.push_async_callback(self._close_stack)
         await self._resources.enter_async_context(self.reception)
         await self._listen_sip()
+        self._advertise()
         await self._listen_http(loop)
         self._expose_counters(plane)
         self._log_stray_faults(loop)
@@ -179,14 +180,12 @@ class Server:
         config = to_media_config(settings, media.advertised_host or settings.sip.advertised_host)
         return MediaPlane(config, loop, ports, pacer, monotonic, self._ids)
 
-    def _advertised(self) -> dict[Transport, Address]:
-        """Return what Contact and Via name, when the settings say it."""
-        sip = self.settings.sip
-        ports: dict[Transport, int | None] = {"udp": sip.udp_port, "tcp": sip.tcp_port}
-        if sip.advertised_host is None:
-            return {}
-        host = sip.advertised_host
-        return {transport: (host, port) for transport, port in ports.items() if port}
+    def _advertise(self) -> None:
+        """Say in Contact and Via where the settings want to be found, on the ports we got."""
+        host = self.settings.sip.advertised_host
+        bound: dict[Transport, Address | None] = {"udp": self.sip_udp, "tcp": self.sip_tcp}
+        if host is not None:
+            self._advertised.update((t, (host, at[1])) for t, at in bound.items() if at)
 
     async def _listen_sip(self) -> None:
         """Open UDP and TCP, on one port when the settings name one."""

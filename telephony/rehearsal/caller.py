@@ -21,6 +21,9 @@ from telephony.rtp.playout import Playout
 SPEECH_DBFS = -45.0
 """Louder than this is the bot speaking; it sends speech or digital silence."""
 
+HANG_UP_S = 2.0
+"""How long the other end is given to agree that the call is over."""
+
 SETTLE_MS = 300
 """Silence shorter than this is a pause between words."""
 
@@ -238,9 +241,10 @@ class SipCaller:
 
     async def hang_up(self) -> None:
         """End the call in whatever state it is; returns when it is over."""
-        if self._leg is None:
+        leg, self._leg = self._leg, None
+        if leg is None:
             return
         if not self.ended:
-            self._leg.hangup()
-            await self.wait_until_ended(5.0)
-        self._leg.close()
+            leg.hangup()
+            await self.wait_until_ended(HANG_UP_S)
+        leg.close()

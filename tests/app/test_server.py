@@ -134,3 +134,18 @@ def test_only_the_placeholder_of_a_base_url_is_filled_in() -> None:
     remote = Agent("b", "wss://example.com/v1", SessionConfig())
     assert with_base_url(built_in, "rehearsal", "ws://x/v1").base_url == "ws://x/v1"
     assert with_base_url(remote, "rehearsal", "ws://x/v1") is remote
+
+
+async def test_contact_names_the_advertised_address_and_the_port_that_was_bound() -> None:
+    contacts: list[bytes] = []
+
+    def trace(way: str, data: bytes, flow: object, now: float) -> None:
+        contacts.extend(x for x in data.split(b"\r\n") if way == "received" and b"Contact" in x)
+
+    async with (
+        running_server(settings(sip={"advertised_host": "198.51.100.7"})) as server,
+        telephone("127.0.0.1", trace=trace) as caller,
+    ):
+        assert server.sip_udp is not None
+        await caller.dial(uri(server), "sip:a@127.0.0.1")
+        assert f"198.51.100.7:{server.sip_udp[1]}".encode() in contacts[-1]
