@@ -16,7 +16,7 @@ from telephony.calls.goodbye import HANGUP, HANGUP_DEFINITION, Goodbye
 from telephony.calls.model_link import ModelLink
 from telephony.calls.services import CallServices
 from telephony.calls.tool_runner import run_tool
-from telephony.realtime.events import ModelError, ResponseFinished, ToolCallRequested
+from telephony.realtime.events import NO_RESPONSE, ModelError, ResponseFinished, ToolCallRequested
 from telephony.realtime.openai_realtime import OpenAIRealtime
 from telephony.realtime.session_config import SessionConfig
 from telephony.realtime.tool_schema import ToolContext
@@ -141,8 +141,8 @@ class Conversation:
         interrupted = event.response_id == self.bridge.interrupted_response_id
         if event.status == "failed":
             self._log.warning("response.failed", reason=event.reason, message=event.message)
-            if event.reason == "connection_lost" and not interrupted:
-                # The caller waits for what the lost connection would have said.
+            if event.reason in ("connection_lost", NO_RESPONSE) and not interrupted:
+                # The caller waits for what would have been said.
                 self._answer_owed = True
         for call in event.tool_calls:
             if call.name == HANGUP and self._hangs_up_itself:

@@ -12,7 +12,7 @@ from telephony.calls.bridge import Bridge
 from telephony.calls.call_tasks import CallTasks
 from telephony.calls.services import ConversationServices
 from telephony.realtime.backoff import Backoff, may_reconnect
-from telephony.realtime.events import ModelError
+from telephony.realtime.events import NO_RESPONSE, ModelError
 from telephony.realtime.openai_realtime import OpenAIRealtime
 
 STABLE_S = 10.0
@@ -50,6 +50,7 @@ class ModelLink:
         self._connection: ModelConnection | None = None
         self._attempt: _Attempt | None = None
         self._connected_at = 0.0
+        self._mute_after: str | None = None
         self._backoff = Backoff(
             agent.reconnect_initial_s,
             agent.reconnect_maximum_s,
@@ -136,7 +137,18 @@ class ModelLink:
         log("model.complained", code=error.code, message=error.message, fatal=error.fatal)
         if error.fatal and self._attempt is not None:
             text = f"{error.code}: {error.message}"
-            self._lost(self._attempt, text, retry=error.retryable)
+            retry = error.retryable and not self._mute_again(error)
+            self._lost(self._attempt, text, retry=retry)
+
+    def _mute_again(self, error: ModelError) -> bool:
+        """Whether a model that does not answer was given a new connection for that already.
+
+        The caller has waited in silence all the while, so that one is enough.
+        """
+        if error.code != NO_RESPONSE:
+            return False
+        before, self._mute_after = self._mute_after, self._bridge.spoken_response_id
+        return before == self._mute_after
 
     def renew(self) -> None:
         """Go on with a new connection: the session nears its length limit."""

@@ -6,9 +6,16 @@ from dataclasses import replace
 
 from telephony.audio.vad import VoiceActivityDetector
 from telephony.calls.agent import Agent
-from telephony.turns.controller import Command, Interrupt, TurnController
+from telephony.turns.controller import Command, CreateResponse, Interrupt, TurnController
 from telephony.turns.latency import LatencyTracker, TurnLatency
 from telephony.turns.silence import HangUpSilentCaller, SilenceWatch
+
+ANSWER_LIMIT_S = 12.0
+"""How long a caller who spoke waits for a response to begin before the model is asked for one.
+
+Longer than any endpointing. It may have missed the turn, or be dead: one that does not answer a
+request either is given up.
+"""
 
 _NEVER = float("inf")
 
@@ -21,6 +28,7 @@ class TurnTaking:
     """
 
     __slots__ = (
+        "_asked_since",
         "_controller",
         "_held",
         "_latency",
@@ -41,6 +49,7 @@ class TurnTaking:
         self._latency = LatencyTracker()
         self._silence = SilenceWatch(agent.silence, now) if agent.silence is not None else None
         self._speech_onset_at = 0.0
+        self._asked_since: float | None = None
         self._pending: list[Command] = []
         self.has_commands = False
         self.next_timer = _NEVER
@@ -70,24 +79,40 @@ class TurnTaking:
 
     def _settle(self) -> None:
         """Note what there is to do now, and when next."""
+        self._collect()
         due = self._controller.next_timer()
         if self._silence is not None and not self._held:
             silence_due = self._silence.next_timer()
             if silence_due is not None and (due is None or silence_due < due):
                 due = silence_due
+        answer_due = self._answer_due()
+        if answer_due is not None and (due is None or answer_due < due):
+            due = answer_due
         self.next_timer = _NEVER if due is None else due
-        self._collect()
+
+    def _answer_due(self) -> float | None:
+        """Return when the caller has waited too long; once for each time they stopped speaking."""
+        since = self._latency.unanswered_since
+        if since is None or since == self._asked_since or self._held:
+            return None
+        return since + ANSWER_LIMIT_S
 
     def _collect(self) -> None:
-        commands = self._controller.commands()
-        if commands:
-            self._pending += commands
+        for command in self._controller.commands():
+            if isinstance(command, CreateResponse):
+                self._asked_since = self._latency.unanswered_since
+            self._pending.append(command)
             self.has_commands = True
 
     def handle_timer(self, now: float) -> None:
         self._controller.handle_timer(now)
         if self._silence is not None and not self._held:
             self._silence.handle_timer(now)
+            self.has_commands = True
+        answer_due = self._answer_due()
+        if answer_due is not None and now >= answer_due:
+            self._asked_since = self._latency.unanswered_since
+            self._pending.append(CreateResponse())
             self.has_commands = True
         self._settle()
 

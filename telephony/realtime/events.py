@@ -199,6 +199,10 @@ class ItemDeleted:
     item_id: str
 
 
+NO_RESPONSE = "no_response"
+"""Code of a ModelError of our own: the connection stands, but the model no longer speaks on it."""
+
+
 @dataclass(frozen=True, slots=True)
 class ModelError:
     """The model complained.

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 from telephony.audio.format import AudioFormat
 from telephony.base.errors import LocalProtocolError
 from telephony.base.ids import Ids
-from telephony.realtime.events import ModelError, ModelEvent, SessionExpiring
+from telephony.realtime.events import NO_RESPONSE, ModelError, ModelEvent, SessionExpiring
 from telephony.realtime.history import HistoryItem
 from telephony.realtime.openai_inbound import OpenAIInbound
 from telephony.realtime.openai_session import OpenAISession, RealtimeStats
@@ -157,21 +157,34 @@ class OpenAIRealtime:
             session.events.append(SessionExpiring(now - self._connected_at))
         if gate.awaiting_timer.expired(now):
             session.stats.requests_unanswered += 1
-            gate.gave_up()
-            session.ask(gate.release())
+            session.ask(gate.unanswered())
+            self._report_mute("the model began no response")
         if gate.stall_timer.expired(now):
             session.stats.stalled += 1
-            self._give_up_response(gate.active_id)
+            self._stalled(gate.active_id)
         if gate.hold_timer.expired(now):
             session.ask(gate.held_long_enough())
             session.continue_after_tools()
 
-    def _give_up_response(self, response_id: str) -> None:
-        """End a response of which nothing comes, so that the next one can begin."""
-        self._session.fence(response_id)
-        self._session.gate.abandon(response_id)
-        self._session.send("response.cancel", response_id=response_id)
-        self._session.finish_response(response_id, "failed", "stalled")
+    def _stalled(self, response_id: str) -> None:
+        """End a response of which nothing comes any more, so that the next one can begin.
+
+        One that was cancelled, or that spoke, may only lack its end; one that never spoke shows
+        that none will.
+        """
+        session = self._session
+        items = [item for item in session.history if item.response_id == response_id]
+        spoke = any(session.audio.received_ms(item.item_id) for item in items)
+        mute = not (spoke or session.gate.cancelling)
+        session.fence(response_id)
+        session.gate.abandon(response_id)
+        session.send("response.cancel", response_id=response_id)
+        session.finish_response(response_id, "failed", NO_RESPONSE if mute else "stalled")
+        if mute:
+            self._report_mute("the model's response stalled")
+
+    def _report_mute(self, text: str) -> None:
+        self._session.events.append(ModelError(NO_RESPONSE, text, fatal=True))
 
     # State
 

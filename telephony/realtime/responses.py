@@ -60,6 +60,11 @@ class ResponseGate:
         """Whether a response is active or has been asked for."""
         return bool(self.active_id) or self._awaiting is not None
 
+    @property
+    def cancelling(self) -> bool:
+        """Whether the active response is only waited for to end."""
+        return self._cancelling
+
     def disconnected(self) -> None:
         """Forget all that belonged to the connection, but keep an unmet request."""
         self._deferred = self._awaiting or self._deferred
@@ -185,8 +190,17 @@ class ResponseGate:
         self.gave_up()
         return True
 
+    def unanswered(self) -> ResponseRequest | None:
+        """No answer came in time: return the request that waits, else keep this one for later."""
+        request = None if self._cancel_on_start else self._awaiting
+        self.gave_up()
+        if self._deferred is None:
+            self._deferred = request
+            return None
+        return self.release()
+
     def gave_up(self) -> None:
-        """No answer came to the request that was sent."""
+        """No answer comes any more to the request that was sent."""
         self._awaiting = None
         self._cancel_on_start = False
         self.awaiting_timer.stop()

@@ -41,6 +41,11 @@ class LatencyTracker:
         """True while the caller waits for an answer."""
         return self._stopped_at is not None
 
+    @property
+    def unanswered_since(self) -> float | None:
+        """When the caller last spoke, if no response has begun since; None otherwise."""
+        return self._stopped_at if self._response_at is None else None
+
     def caller_started(self) -> None:
         self._close()
         self._open = True

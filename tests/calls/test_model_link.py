@@ -13,7 +13,7 @@ from telephony.base.ids import Ids
 from telephony.base.interfaces import ModelUnavailable
 from telephony.calls.call_tasks import CallTasks
 from telephony.calls.model_link import STABLE_S, ModelLink
-from telephony.realtime.events import ModelError
+from telephony.realtime.events import NO_RESPONSE, ModelError
 from telephony.realtime.openai_realtime import OpenAIRealtime
 from tests.support.eventually import eventually
 from tests.support.fake_call import FakeClock, FakeConnector, agent, services
@@ -29,6 +29,7 @@ class FakeBridge:
         self.lost = 0
         self.timers = 0
         self.error: Exception | None = None
+        self.spoken_response_id = ""
 
     def connected(self, connection: Any) -> None:
         self.connections.append(connection)
@@ -315,3 +316,26 @@ async def test_the_dialects_deadlines_are_kept() -> None:
         await eventually(lambda: s.bridge.timers)
         assert timer.cancelled()
         assert s.link._timer is not None
+
+
+MUTE = ModelError(NO_RESPONSE, "the model began no response", fatal=True)
+
+
+async def test_a_mute_model_gets_one_new_connection() -> None:
+    async with scene() as s:
+        await s.link.open()
+        s.link.failed(MUTE)
+        await eventually(lambda: s.happened == ["restored"])
+        s.clock.now += STABLE_S
+        s.link.failed(MUTE)
+        await eventually(lambda: s.happened == ["restored", "lost"])
+        assert len(s.connector.opened) == 2
+
+
+async def test_a_model_that_spoke_in_between_gets_another_chance() -> None:
+    async with scene() as s:
+        await s.link.open()
+        for number in range(3):
+            s.bridge.spoken_response_id = f"resp_{number}"
+            s.link.failed(MUTE)
+            await eventually(lambda number=number: s.happened == ["restored"] * (number + 1))

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
+from telephony.calls import turn_taking
+from telephony.realtime import responses
+from telephony.rehearsal import model_session
 from telephony.rehearsal.caller import CallFailed
+from telephony.rehearsal.client_events import ResponseCreate
 from telephony.rehearsal.faults import ConnectionFaults
 from tests.support.eventually import eventually
 from tests.support.phones import Phones
@@ -224,5 +229,60 @@ async def test_a_session_near_its_limit_is_renewed_in_a_pause() -> None:
         await caller.say(YES)
         await until_silent(caller)
         assert [item.role for item in items(p)] == ["assistant", "user", "assistant"]
+        await caller.hang_up()
+    assert p.watcher.reconnects == ["restored"]
+
+
+def mute_sessions(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
+    """Let the first so many sessions that are asked to speak say nothing more for ever."""
+    answer = model_session._COMMANDS[ResponseCreate]
+    asked: list[object] = []
+
+    def stay_mute(session: Any, event: Any, now: float) -> None:
+        asked.append(session)
+        if len(asked) <= count:
+            session._stall(now)
+        else:
+            answer(session, event, now)
+
+    monkeypatch.setitem(model_session._COMMANDS, ResponseCreate, stay_mute)
+    monkeypatch.setattr(responses, "CREATED_TIMEOUT_S", 0.3)
+
+
+async def test_a_model_that_is_mute_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    mute_sessions(monkeypatch, 1)
+    async with clean_phones(scenario=script(SHORT), **FAST) as p:
+        caller = await p.dial()
+        await until_silent(caller)
+        assert p.model.handshakes == 2
+        await caller.hang_up()
+    assert p.watcher.reconnects == ["restored"]
+
+
+async def test_a_caller_is_not_left_with_models_that_are_mute(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    mute_sessions(monkeypatch, 10)
+    async with clean_phones(scenario=script(SHORT), **FAST) as p:
+        caller = await p.dial()
+        assert await caller.wait_until_bot_speaks(PATIENCE_S), "an apology"
+        assert await caller.wait_until_ended(PATIENCE_S)
+        assert p.model.handshakes == 2
+    assert p.watcher.finished == [("answered", "model_lost")]
+
+
+async def test_a_model_that_goes_mute_after_the_greeting_is_replaced(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(responses, "CREATED_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(turn_taking, "ANSWER_LIMIT_S", 0.3)
+    async with clean_phones(scenario=script(SHORT), **FAST) as p:
+        caller = await p.dial()
+        await until_silent(caller)
+        for session in p.model.sessions:
+            session._stall(0.0)
+        await caller.say(YES)
+        await until_silent(caller)
+        assert p.model.handshakes == 2
         await caller.hang_up()
     assert p.watcher.reconnects == ["restored"]

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from telephony.calls.turn_taking import TurnTaking
+from telephony.calls.turn_taking import ANSWER_LIMIT_S, TurnTaking
 from telephony.realtime.session_config import ServerVad, SessionConfig
 from telephony.turns.controller import CreateResponse, Interrupt
 from telephony.turns.policy import BargeInPolicy
@@ -175,3 +175,30 @@ def test_a_lost_model_ends_its_response_and_its_hearing() -> None:
     taking.local_speech(False, Vad(), 3.2)  # type: ignore[arg-type]
     speak(taking, 4.0)
     assert taking.commands() == []
+
+
+def test_a_model_that_missed_the_turn_is_asked_once() -> None:
+    taking = turns()
+    speak(taking, 1.0)
+    taking.local_speech(False, Vad(), 2.0)  # type: ignore[arg-type]
+    assert taking.next_timer == 2.0 + ANSWER_LIMIT_S
+    taking.handle_timer(2.0 + ANSWER_LIMIT_S)
+    assert taking.has_commands
+    assert taking.commands() == [CreateResponse()]
+    assert taking.next_timer == float("inf")
+
+
+def test_a_turn_that_is_being_answered_is_not_asked_for() -> None:
+    taking = turns()
+    speak(taking, 1.0)
+    taking.local_speech(False, Vad(), 2.0)  # type: ignore[arg-type]
+    taking.response_started("r1", 2.5)
+    assert taking.next_timer == float("inf")
+
+
+def test_nobody_is_asked_to_answer_a_caller_on_hold() -> None:
+    taking = turns()
+    speak(taking, 1.0)
+    taking.local_speech(False, Vad(), 2.0)  # type: ignore[arg-type]
+    taking.caller_held(True, 3.0)
+    assert taking.next_timer == float("inf")

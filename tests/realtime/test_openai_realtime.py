@@ -12,6 +12,7 @@ from telephony.audio.format import L16_16K, L16_24K, PCMA
 from telephony.base.errors import LocalProtocolError
 from telephony.base.ids import Ids
 from telephony.realtime.events import (
+    NO_RESPONSE,
     ModelError,
     ResponseFinished,
     ResponseStarted,
@@ -329,6 +330,34 @@ def test_a_request_without_an_answer_is_given_up() -> None:
     (create,) = driver.sent()
     assert create["response"] == {"instructions": "next"}
     assert driver.model.stats.requests_unanswered == 1
+
+
+def test_a_model_that_begins_no_response_is_given_up_and_asked_again_elsewhere() -> None:
+    driver = Driver()
+    driver.connect()
+    driver.model.create_response("greet")
+    driver.sent()
+    driver.events()
+    driver.wait(10.1)
+    [error] = driver.events()
+    assert isinstance(error, ModelError)
+    assert (error.code, error.fatal, error.retryable) == (NO_RESPONSE, True, True)
+    assert driver.sent() == []
+    driver.model.connection_lost(driver.now)
+    asked = [m for m in driver.connect() if m["type"] == "response.create"]
+    assert [m["response"] for m in asked] == [{"instructions": "greet"}]
+
+
+def test_a_response_that_never_speaks_shows_that_the_model_is_gone() -> None:
+    driver = Driver(stall_s=30.0)
+    driver.connect()
+    driver.response_created()
+    driver.events()
+    driver.wait(30.1)
+    finished, error = driver.events()
+    assert finished == ResponseFinished("resp_1", "failed", NO_RESPONSE)
+    assert isinstance(error, ModelError)
+    assert error.fatal
 
 
 def test_a_response_that_stalls_is_ended() -> None:

@@ -116,3 +116,14 @@ def test_clocks_that_disagree_never_give_negative_times() -> None:
     assert latency is not None
     assert latency.total_s == 0.0
     assert latency.caller_to_model_s == 0.0
+
+
+def test_a_caller_is_unanswered_until_a_response_begins() -> None:
+    tracker = LatencyTracker()
+    tracker.caller_started()
+    assert tracker.unanswered_since is None
+    tracker.caller_stopped(10.0)
+    assert tracker.unanswered_since == 10.0
+    tracker.response_started(10.3)
+    assert tracker.unanswered_since is None
+    assert tracker.waiting
