@@ -21,7 +21,8 @@ class Dialog:
     """One peer-to-peer relation. ``local_value`` and ``remote_value`` are From/To with their tags.
 
     ``route_set`` are the Record-Route values as received, nearest hop first. ``flow`` is where the
-    peer was last heard. ``remote_cseq`` is None until the peer sent a request.
+    peer was last heard; ``connected`` is False once that was a connection which is gone.
+    ``remote_cseq`` is None until the peer sent a request.
     """
 
     call_id: str
@@ -35,6 +36,7 @@ class Dialog:
     remote_cseq: int | None
     flow: Flow
     secure: bool
+    connected: bool = True
 
     @classmethod
     def for_uas(cls, request: IncomingRequest, local_tag: str, target: str) -> Dialog:
@@ -87,6 +89,11 @@ class Dialog:
         self.remote_cseq = cseq
         return True
 
+    def heard_over(self, flow: Flow) -> None:
+        """Take a flow for that of the peer: a message of this dialog came over it."""
+        self.flow = flow
+        self.connected = True
+
     def refresh_target(self, target: str | None) -> None:
         """Take over the Contact of a re-INVITE or of its 2xx (section 12.2)."""
         if target is not None:
@@ -95,14 +102,18 @@ class Dialog:
     def request_path(self, symmetric: bool) -> tuple[str, tuple[str, ...], Flow]:
         """Return Request-URI, Route values and flow of a request (section 12.2.1.1)."""
         if not self.route_set:
-            flow = next_hop_flow(self.remote_target, self.flow, is_route=False, symmetric=symmetric)
-            return self.remote_target, (), flow
+            return self.remote_target, (), self._flow_to(self.remote_target, False, symmetric)
         first = read_address(self.route_set[0])
         hop = first.uri if first else self.remote_target
-        flow = next_hop_flow(hop, self.flow, is_route=True, symmetric=symmetric)
+        flow = self._flow_to(hop, True, symmetric)
         if _is_loose(hop):
             return self.remote_target, self.route_set, flow
         return hop, (*self.route_set[1:], f"<{self.remote_target}>"), flow
+
+    def _flow_to(self, hop: str, is_route: bool, symmetric: bool) -> Flow:
+        return next_hop_flow(
+            hop, self.flow, is_route=is_route, symmetric=symmetric, connected=self.connected
+        )
 
 
 def _is_loose(hop: str) -> bool:

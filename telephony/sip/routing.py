@@ -32,20 +32,24 @@ def response_flow(via: ViaValue, flow: Flow, symmetric: bool) -> Flow:
     return Flow(flow.transport, (flow.remote[0], via.port or _DEFAULT_PORT), flow.local)
 
 
-def next_hop_flow(hop_uri: str, flow: Flow, *, is_route: bool, symmetric: bool) -> Flow:
+def next_hop_flow(
+    hop_uri: str, flow: Flow, *, is_route: bool, symmetric: bool, connected: bool = True
+) -> Flow:
     """Return the flow for a request whose next hop is ``hop_uri``.
 
     ``flow`` is where the peer was last heard. It is used when the hop is a host name (the cores do
-    not resolve), when it asks for another transport, and on streams, whose connection is reused.
+    not resolve), when it asks for another transport, and on streams, whose connection is reused
+    while it is ``connected``; after that a new one is opened to the hop (section 18.1.1).
     With ``symmetric`` it also replaces a Contact that names another address, and a Route that
     names a private address while the peer is heard from a public one.
     """
     uri = read_uri(hop_uri)
-    if flow.reliable or uri is None or uri.scheme != "sip":
+    if (flow.reliable and connected) or uri is None or uri.scheme != "sip":
         return flow
     host, source = bare_host(uri.host), flow.remote[0]
-    transport = uri.parameters.get("transport") or "udp"
-    if not is_numeric(host) or transport.lower() != "udp":
+    # Who called over a stream and names no transport can be called back over one.
+    transport = uri.parameters.get("transport") or flow.transport
+    if not is_numeric(host) or transport.lower() != flow.transport:
         return flow
     if symmetric and host != source:
         unreachable = is_private(host) and not is_private(source)

@@ -101,7 +101,7 @@ class Uas:
             agent.stats.acks_absorbed += 1
             return
         unacked.stop()
-        leg.dialog.flow = request.flow
+        leg.dialog.heard_over(request.flow)
         self._answers.acknowledged(leg, request, unacked, now)
 
     def _receive_cancel(self, transaction: ServerTransaction, now: float) -> None:
@@ -173,7 +173,7 @@ class Uas:
         if not leg.dialog.accept_cseq(request.cseq):
             agent.refuse(transaction, 500, now)
             return
-        leg.dialog.flow = request.flow
+        leg.dialog.heard_over(request.flow)
         if request.method == "BYE":
             self._receive_bye(leg, transaction, now)
         elif leg.state is LegState.ENDING:

@@ -68,6 +68,10 @@ class UserAgent:
     def transport_failed(self, flow: Flow, now: float) -> None:
         """The connection of ``flow`` is gone, or a datagram to it was refused."""
         self._agent.stats.transports_failed += 1
+        if flow.reliable:
+            for leg in self._agent.dialogs.values():
+                if leg.dialog is not None and leg.dialog.flow == flow:
+                    leg.dialog.connected = False
         self._agent.transactions.transport_failed(flow, now)
 
     def next_timer(self) -> float | None:

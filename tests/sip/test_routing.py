@@ -75,6 +75,22 @@ def test_next_hop_over_a_stream_reuses_it() -> None:
     assert next_hop_flow("sip:8.8.8.8", _TCP, is_route=True, symmetric=False) is _TCP
 
 
+@pytest.mark.parametrize(
+    ("hop", "remote"),
+    [
+        ("sip:a@198.51.100.1:5080;transport=tcp", ("198.51.100.1", 5080)),
+        ("sip:a@198.51.100.1", ("198.51.100.1", 5060)),
+        # Nowhere else to go: NAT, a name, another transport.
+        ("sip:a@10.0.0.9:5080;transport=tcp", _TCP.remote),
+        ("sip:pbx.example;transport=tcp", _TCP.remote),
+        ("sip:a@198.51.100.1:5080;transport=udp", _TCP.remote),
+    ],
+)
+def test_next_hop_once_the_stream_is_gone(hop: str, remote: tuple[str, int]) -> None:
+    flow = next_hop_flow(hop, _TCP, is_route=False, symmetric=True, connected=False)
+    assert flow == Flow("tcp", remote, _US)
+
+
 def test_contact_and_via_advertise_what_the_config_says() -> None:
     config = UserAgentConfig(advertised={"udp": ("203.0.113.5", 5070)}, contact_user="bot")
     assert contact_value(config, _UDP, False) == "<sip:bot@203.0.113.5:5070>"

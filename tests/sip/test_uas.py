@@ -387,3 +387,29 @@ def test_in_dialog_requests_move_the_flow() -> None:
     (bye,) = peer.agent.messages_to_send()
     assert bye.flow == moved
     assert bye.data.startswith(b"BYE sip:peer@10.0.0.5:5060 SIP/2.0\r\n")
+
+
+def test_a_bye_finds_the_peer_whose_connection_is_gone() -> None:
+    peer = HandPeer(transport="tcp")
+    leg_id, _ = peer.up()
+    peer.agent.transport_failed(peer.flow, peer.now)
+    peer.agent.bye(leg_id, peer.now)
+    (bye,) = peer.agent.messages_to_send()
+    assert lines([bye.data]) == ["BYE"]
+    assert bye.flow == Flow("tcp", ("192.0.2.20", 5060), US)
+    assert peer.send(peer.response(bye.data, 200), bye.flow) == []
+    peer.assert_drained()
+
+
+def test_a_connection_that_a_peer_opened_anew_is_used_again() -> None:
+    peer = HandPeer(transport="tcp")
+    leg_id, ours = peer.up()
+    peer.agent.transport_failed(peer.flow, peer.now)
+    anew = Flow("tcp", (PEER[0], 40_123), US)
+    peer.send(peer.request("INVITE", branch="z9hG4bKre", cseq=2, to_tag=ours), anew)
+    peer.agent.answer_offer(leg_id, OTHER_SDP, peer.now)
+    peer.send(peer.request("ACK", branch="z9hG4bKra", cseq=2, to_tag=ours), anew)
+    peer.sent()
+    peer.agent.bye(leg_id, peer.now)
+    (bye,) = peer.agent.messages_to_send()
+    assert bye.flow == anew
