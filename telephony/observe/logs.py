@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import Any, Literal, TextIO
+from contextlib import suppress
+from typing import Any, Literal, TextIO, cast
 
 import structlog
 from structlog.typing import Processor
@@ -13,6 +14,25 @@ from telephony.observe.redaction import redact_event
 
 LogFormat = Literal["console", "json"]
 LogLevel = Literal["debug", "info", "warning", "error"]
+
+
+class _PatientStream:
+    """Writes to ``stream`` as long as that works: a full disk or a reader that left ends no call.
+
+    A line that can't be written is lost; the next one is tried again.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        # ValueError: the stream was closed.
+        with suppress(OSError, ValueError):
+            self._stream.write(text)
+
+    def flush(self) -> None:
+        with suppress(OSError, ValueError):
+            self._stream.flush()
 
 
 def configure_logs(
@@ -27,13 +47,14 @@ def configure_logs(
     number = logging.getLevelNamesMapping()[level.upper()]
     shared = _shared_processors()
     renderer = _renderer(log_format, output)
+    patient = cast(TextIO, _PatientStream(output))
     structlog.configure(
         processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.WriteLoggerFactory(file=output),
+        logger_factory=structlog.WriteLoggerFactory(file=patient),
         cache_logger_on_first_use=False,
     )
-    _configure_libraries(shared, renderer, output, max(number, logging.INFO))
+    _configure_libraries(shared, renderer, patient, max(number, logging.INFO))
 
 
 def _shared_processors() -> list[Processor]:

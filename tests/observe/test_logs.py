@@ -113,3 +113,19 @@ def test_configuring_again_replaces_the_output() -> None:
     logging.getLogger("asyncio").warning("slow")
     assert first.getvalue() == ""
     assert len(lines(second)) == 2
+
+
+class _Gone(io.StringIO):
+    """A pipe without a reader."""
+
+    def write(self, text: str) -> int:
+        raise BrokenPipeError(32, "Broken pipe")
+
+
+def test_a_log_that_nobody_reads_any_more_hurts_nobody() -> None:
+    closed = io.StringIO()
+    closed.close()
+    for stream in (_Gone(), closed):
+        configure_logs("json", "info", stream)
+        structlog.get_logger().info("call.received")
+        logging.getLogger("library").warning("seen by nobody")
