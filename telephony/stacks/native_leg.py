@@ -84,12 +84,15 @@ class NativeLeg:
         config = self._plane.config
         try:
             self._media = RtpMedia(self._plane, self._rtp_digit, self._media_failed)
+            address = config.advertised_host or local_address_towards(
+                (self._facts.source_ip, self._media.port)
+            )
         except (PortPoolExhausted, OSError) as error:
+            self.close()
             raise CannotAnswer(503, "No media port") from error
         self._negotiation = OfferAnswer(
             LocalMedia(
-                address=config.advertised_host
-                or local_address_towards((self._facts.source_ip, self._media.port)),
+                address=address,
                 port=self._media.port,
                 codecs=config.codecs,
                 ptime_ms=config.ptime_ms,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,6 +19,7 @@ from telephony.net.pacer import Pacer
 from telephony.net.port_pool import PortPool
 from telephony.sdp.offer_answer import LocalMedia, OfferAnswer
 from telephony.sip import events as sip
+from telephony.stacks import native_leg
 from telephony.stacks.native_leg import NativeLeg
 from telephony.stacks.rtp_media import MediaConfig, MediaPlane
 from tests.support.fake_call import FACTS
@@ -140,6 +143,21 @@ async def test_no_port_is_a_503_and_no_codec_a_488() -> None:
         with pytest.raises(CannotAnswer) as caught:
             s.leg(b"v=0\r\nnonsense").prepare()
         assert caught.value.status in (400, 488)
+
+
+async def test_the_last_file_descriptor_is_a_503_and_gives_its_port_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def no_descriptor(remote: Any) -> str:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(native_leg, "local_address_towards", no_descriptor)
+    async with scene() as s:
+        s.plane = replace(s.plane, config=replace(s.plane.config, advertised_host=None))
+        with pytest.raises(CannotAnswer) as caught:
+            s.leg(s.peer.create_offer()).prepare()
+        assert caught.value.status == 503
+        assert s.plane.ports.in_use == 0
 
 
 async def test_an_invite_without_an_offer_is_answered_with_ours() -> None:
