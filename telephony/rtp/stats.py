@@ -4,6 +4,8 @@ from __future__ import annotations
 
 _MAX_DROPOUT = 3000
 _MAX_MISORDER = 100
+_MAX_TRANSIT_CHANGE_S = 10
+"""Packets that are late by more are none of a call that goes on: the sender's clock jumped."""
 
 
 class RtpStats:
@@ -55,7 +57,8 @@ class RtpStats:
         if change > 0x8000_0000:
             # The timestamp wrapped between the two packets.
             change = abs(change - 0x1_0000_0000)
-        self._jitter_samples += (change - self._jitter_samples) * 0.0625
+        if change <= _MAX_TRANSIT_CHANGE_S * self._clock_rate_hz:
+            self._jitter_samples += (change - self._jitter_samples) * 0.0625
 
     def receive_sequence(self, sequence_number: int) -> bool:
         """Count a packet for loss only; return whether it belongs to the running sequence."""

@@ -63,6 +63,14 @@ def test_jitter_converges_to_the_mean_change_of_transit() -> None:
     assert stats.jitter_ms == pytest.approx(10, rel=0.01)
 
 
+def test_a_timestamp_that_jumps_is_no_jitter() -> None:
+    stats = RtpStats()
+    for index in range(100):
+        jumped = 0x5000_0000 if index >= 50 else 0
+        stats.receive(index, jumped + index * 160, index * 0.02)
+    assert stats.jitter_samples == pytest.approx(0, abs=1e-6)
+
+
 def test_jitter_follows_the_formula_of_appendix_a8() -> None:
     stats = RtpStats()
     expected, before = 0.0, 0.0
