@@ -14,6 +14,7 @@ from telephony.app.live_view import LiveView, Print
 from telephony.app.preflight import Configuration, load_configuration
 from telephony.app.running import run_loop, serve_until_signal, settle_memory, with_rehearsal_model
 from telephony.app.server import Server
+from telephony.app.settings_sources import BUILT_IN
 from telephony.audio.format import L16_8K
 from telephony.audio.wav import interleave, write_wav
 from telephony.base.interfaces import MediaStats
@@ -38,7 +39,13 @@ _FAR_AWAY = ("192.0.2.1", 9)
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--once", action="store_true", help="end after the call")
-    parser.add_argument("--config", type=Path, metavar="FILE", help="config/telephony.yaml")
+    parser.add_argument(
+        "--config",
+        type=Path,
+        default=BUILT_IN,
+        metavar="FILE",
+        help="yours; by default a built-in one that needs no key",
+    )
     parser.add_argument(
         "--record", type=Path, default=Path("out/demo.wav"), metavar="WAV", help="two channels"
     )
