@@ -20,7 +20,7 @@ def load_tool(name: str, timeout_s: float) -> Tool:
     except ImportError as error:
         fix = "install it, or start in the directory it lies in"
         raise ValueError(f"cannot import {module_name}: {error}\nfix: {fix}") from None
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         # The module is a user's code: whatever it raises is a mistake to report.
         kind = type(error).__name__
         raise ValueError(f"importing {module_name} raised {kind}: {error}") from None

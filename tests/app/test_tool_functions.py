@@ -34,6 +34,7 @@ not_callable = 5
 def _module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "my_phone_tools.py").write_text(MODULE)
     (tmp_path / "my_broken_tools.py").write_text("1 / 0\n")
+    (tmp_path / "my_exiting_tools.py").write_text("import sys\nsys.exit(3)\n")
     monkeypatch.syspath_prepend(str(tmp_path))
 
 
@@ -53,6 +54,7 @@ def test_a_function_becomes_a_tool() -> None:
         (":f", "names no function"),
         ("no_such_package.x:f", "cannot import no_such_package.x: No module named"),
         ("my_broken_tools:f", "importing my_broken_tools raised ZeroDivisionError"),
+        ("my_exiting_tools:f", "importing my_exiting_tools raised SystemExit: 3"),
         (
             "my_phone_tools:opening_hour",
             "has no function 'opening_hour'\nfix: did you mean opening_hours",
