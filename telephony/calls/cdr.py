@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -153,7 +154,8 @@ class CdrFile:
     """Appends records to a file of JSON lines, in a thread of its own.
 
     The file is opened for every record, so that it may be moved away at any time (logrotate). One
-    that can't be written is reported with the record itself, once per call.
+    that can't be written is reported with the record itself, once per call. It is made readable to its
+    owner only; one that exists keeps its mode.
     """
 
     def __init__(self, path: Path) -> None:
@@ -173,7 +175,10 @@ class CdrFile:
     def _write(self, cdr: Cdr) -> None:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with self.path.open("a", encoding="utf-8", errors="backslashreplace") as records:
+            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+            # Whole phone numbers: nobody else's to read.
+            descriptor = os.open(self.path, flags, mode=0o600)
+            with open(descriptor, "a", encoding="utf-8", errors="backslashreplace") as records:
                 records.write(cdr.to_json() + "\n")
             self.written += 1
         except OSError as error:

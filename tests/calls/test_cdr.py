@@ -168,6 +168,13 @@ def test_the_file_may_be_moved_away(tmp_path: Path) -> None:
     assert records(path) == ["b"]
 
 
+def test_only_the_owner_may_read_the_file(tmp_path: Path) -> None:
+    file = CdrFile(tmp_path / "cdr.jsonl")
+    file.append(some_cdr("a"))
+    file.close()
+    assert file.path.stat().st_mode & 0o777 == 0o600
+
+
 def test_a_caller_name_in_broken_text_is_written_all_the_same(tmp_path: Path) -> None:
     facts = LegFacts("id", "1", "2", "caf\udce9", "10.0.0.1", "udp", "", {})
     file = CdrFile(tmp_path / "cdr.jsonl")
