@@ -154,8 +154,8 @@ class CdrFile:
     """Appends records to a file of JSON lines, in a thread of its own.
 
     The file is opened for every record, so that it may be moved away at any time (logrotate). One
-    that can't be written is reported with the record itself, once per call. It is made readable to its
-    owner only; one that exists keeps its mode.
+    that can't be written is reported with the record itself, once per call. A new one is
+    readable to its owner only.
     """
 
     def __init__(self, path: Path) -> None:
