@@ -2,8 +2,8 @@
 
 A relative path in the file is relative to the file's directory, one in a variable to the working
 directory. The variable of a key is its path in capitals: ``media.jitter.min_ms`` is
-``TELEPHONY_MEDIA_JITTER_MIN_MS``. ``null`` (or an empty value) is written ``null``; lists are
-separated by commas.
+``TELEPHONY_MEDIA_JITTER_MIN_MS``. A value of null is written ``null``; lists are separated by
+commas. An empty variable is a mistake: what is meant by it differs too much.
 """
 
 from __future__ import annotations
@@ -123,6 +123,9 @@ def read_variables(
     for name in sorted(environ):
         if name in known:
             key, field = known[name]
+            if not environ[name].strip():
+                problems.append(_empty_variable(name, field))
+                continue
             try:
                 values[key] = _read_variable(environ[name], field)
             except ValidationError as error:
@@ -133,8 +136,7 @@ def read_variables(
 
 
 def _read_variable(text: str, field: FieldInfo) -> Any:
-    optional = type(None) in typing.get_args(field.annotation)
-    if optional and text.strip().lower() in ("", "null"):
+    if _is_optional(field) and text.strip().lower() == "null":
         return None
     value: Any = text
     if typing.get_origin(field.annotation) is list:
@@ -142,6 +144,15 @@ def _read_variable(text: str, field: FieldInfo) -> Any:
     # Lenient where the file is strict: a variable is always text.
     hint: Any = Annotated[field.annotation, field]
     return TypeAdapter(hint).validate_python(value)
+
+
+def _is_optional(field: FieldInfo) -> bool:
+    return type(None) in typing.get_args(field.annotation)
+
+
+def _empty_variable(name: str, field: FieldInfo) -> Problem:
+    fix = "unset it, or write null" if _is_optional(field) else "unset it, or write a value"
+    return Problem("environment", 0, 0, name, "is empty", fix)
 
 
 def _bad_variable(name: str, text: str, error: ValidationError) -> Problem:

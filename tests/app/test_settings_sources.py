@@ -52,7 +52,7 @@ def test_every_key_has_a_variable(config: Path) -> None:
     [
         ("TELEPHONY_SIP_UDP_PORT", "5070", "sip", "udp_port", 5070),
         ("TELEPHONY_SIP_TCP_PORT", "null", "sip", "tcp_port", None),
-        ("TELEPHONY_MEDIA_HOST", "", "media", "host", None),
+        ("TELEPHONY_MEDIA_HOST", "null", "media", "host", None),
         ("TELEPHONY_MEDIA_CODECS", "pcma, pcmu", "media", "codecs", ["pcma", "pcmu"]),
         ("TELEPHONY_MEDIA_LATCH", "no", "media", "latch", False),
         ("TELEPHONY_MEDIA_LATCH", "true", "media", "latch", True),
@@ -92,6 +92,24 @@ def test_a_bad_variable_is_named_and_the_file_is_not_blamed(
     (problem,) = problems(loaded)
     assert problem.startswith(f"environment: {name}: {message}")
     assert loaded.settings.sip.tcp_port == 5060
+
+
+@pytest.mark.parametrize("text", ["", " "])
+@pytest.mark.parametrize(
+    ("name", "fix"),
+    [
+        ("TELEPHONY_SIP_UDP_PORT", "unset it, or write null"),
+        ("TELEPHONY_SIP_HOST", "unset it, or write a value"),
+        ("TELEPHONY_MEDIA_CODECS", "unset it, or write a value"),
+    ],
+)
+def test_an_empty_variable_switches_nothing_off(
+    config: Path, name: str, text: str, fix: str
+) -> None:
+    loaded = load(config, "", **{name: text})
+    (problem,) = loaded.problems
+    assert (problem.key, problem.message, problem.fix) == (name, "is empty", fix)
+    assert loaded.settings.sip.udp_port == 5060
 
 
 def test_a_misspelt_variable_is_a_warning_and_foreign_ones_are_none() -> None:
