@@ -10,9 +10,11 @@ import argparse
 import ast
 import importlib
 import importlib.util
+import os
 import pkgutil
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +24,38 @@ from telephony.base.errors import ConfigError, TelephonyError
 EXIT_INTERRUPTED = 130
 """128 and the number of SIGINT, as shells have it."""
 
+EXIT_NOBODY_READS = 141
+"""128 and the number of SIGPIPE, as shells have it."""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; returns its exit status."""
+    """Run one command; returns its exit status. Raises SystemExit as argparse does."""
     try:
-        return _run(list(sys.argv[1:] if argv is None else argv))
+        try:
+            return _run(list(sys.argv[1:] if argv is None else argv))
+        finally:
+            # What can't be written is found out here, not when the interpreter ends.
+            print(end="", flush=True)
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        _drop_output()
+        return EXIT_NOBODY_READS
+    except OSError as error:
+        _drop_output()
+        with suppress(OSError):
+            print(f"telephony: {error}", file=sys.stderr)
+        return 1
+
+
+def _drop_output() -> None:
+    """Send what is still buffered to nowhere: the interpreter flushes once more at its end."""
+    # An output that was closed, or never open, has nothing to drop.
+    with suppress(OSError, ValueError, AttributeError):
+        output = sys.stdout.fileno()
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, output)
+        os.close(nowhere)
 
 
 def _run(arguments: list[str]) -> int:

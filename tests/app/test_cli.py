@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -91,3 +93,32 @@ def test_ctrl_c_while_a_command_is_still_loading(monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(cli.importlib, "import_module", interrupted)
     assert cli.main(["check"]) == cli.EXIT_INTERRUPTED
+
+
+COMMANDS = [["--help"], ["--version"], ["route", "--help"], []]
+
+
+@pytest.mark.parametrize("arguments", COMMANDS)
+def test_nobody_reads_the_output(arguments: list[str]) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with open(writer, "wb") as unread:
+        assert _run_into(unread, arguments) == (cli.EXIT_NOBODY_READS, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
+@pytest.mark.parametrize("arguments", COMMANDS)
+def test_the_output_cannot_be_written(arguments: list[str]) -> None:
+    with open("/dev/full", "wb") as full:
+        status, err = _run_into(full, arguments)
+    assert status == 1
+    assert err == "telephony: [Errno 28] No space left on device\n"
+
+
+def _run_into(output: BinaryIO, arguments: list[str]) -> tuple[int, str]:
+    command = [sys.executable, "-m", "telephony.app.cli", *arguments]
+    environ = {name: text for name, text in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    done = subprocess.run(
+        command, cwd=ROOT, env=environ, stdout=output, stderr=subprocess.PIPE, text=True
+    )
+    return done.returncode, done.stderr

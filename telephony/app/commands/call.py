@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import math
+import os
+import re
 import sys
 from ipaddress import ip_address
 from pathlib import Path
@@ -13,40 +16,69 @@ import sipmessage
 from telephony.audio.convert import Converter
 from telephony.audio.format import L16_8K, AudioFormat
 from telephony.audio.wav import interleave, read_wav, write_wav
+from telephony.dtmf.telephone_event import DIGITS
 from telephony.net.listen import local_address_towards
-from telephony.rehearsal.caller import CallFailed, SipCaller
+from telephony.rehearsal.caller import CallFailed, CallRecord, SipCaller
 from telephony.rehearsal.phone import telephone
 
 HELP = "dial a SIP address, play a WAV file into the call, record it"
 
+LONGEST_RINGING_S = 30.0
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("uri", help="sip:user@192.0.2.7:5060[;transport=tcp]; a numeric host")
-    parser.add_argument("--from", dest="from_uri", default="sip:+15550199@localhost", metavar="URI")
+    parser.add_argument(
+        "--from",
+        dest="from_uri",
+        type=_from_uri,
+        default="sip:+15550199@localhost",
+        metavar="URI|NUMBER",
+        help="who calls (%(default)s)",
+    )
     parser.add_argument(
         "--play", type=Path, metavar="WAV", help="say this after the bot's greeting"
     )
     parser.add_argument("--record", type=Path, metavar="WAV", help="left: caller, right: callee")
-    parser.add_argument("--digits", default="", help="press these keys after playing")
+    parser.add_argument(
+        "--digits", type=_digits, default="", help="press these keys after playing: 0-9 * # A-D"
+    )
     parser.add_argument(
         "--interrupt-at",
-        type=float,
+        type=_seconds,
         metavar="S",
         help="play again S seconds into the next thing the callee says",
     )
     parser.add_argument("--interrupt-with", type=Path, metavar="WAV", help="say this instead")
     parser.add_argument(
-        "--hangup-after", type=float, default=5.0, metavar="S", help="silence before we hang up"
+        "--hangup-after",
+        type=_seconds,
+        default=5.0,
+        metavar="S",
+        help="silence before we hang up (%(default)s)",
     )
-    parser.add_argument("--timeout", type=float, default=120.0, metavar="S", help="longest call")
+    parser.add_argument(
+        "--timeout",
+        type=_seconds,
+        default=120.0,
+        metavar="S",
+        help="longest call, and longest wait for the answer if below 30 (%(default)s)",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
+    """Return 0 after a call, 1 when it is not answered, 2 for wrong arguments."""
     try:
-        return asyncio.run(_call(args))
+        _check_recording(args.record)
+        record = asyncio.run(_call(args))
+    except CallFailed as failure:
+        print(f"not answered: {failure}", file=sys.stderr)
+        return 1
     except (ValueError, OSError) as error:
         print(f"telephony call: {error}", file=sys.stderr)
         return 2
+    _report(record, args.record)
+    return 0
 
 
 def read_speech(path: Path) -> bytes:
@@ -59,24 +91,20 @@ def read_speech(path: Path) -> bytes:
     return converter.convert(wav.pcm16) + converter.flush()
 
 
-async def _call(args: argparse.Namespace) -> int:
+async def _call(args: argparse.Namespace) -> CallRecord:
     speech = read_speech(args.play) if args.play else b""
     interruption = read_speech(args.interrupt_with) if args.interrupt_with else speech
     host = local_address_towards(_address_of(args.uri))
     async with telephone(host) as caller:
-        try:
-            await caller.dial(args.uri, args.from_uri)
-        except CallFailed as failure:
-            print(f"not answered: {failure}", file=sys.stderr)
-            return 1
+        timeout_s = min(LONGEST_RINGING_S, args.timeout)
+        await caller.dial(args.uri, args.from_uri, timeout_s=timeout_s)
         try:
             async with asyncio.timeout(args.timeout):
                 await _talk(caller, args, speech, interruption)
         except TimeoutError:
             print(f"hung up after {args.timeout:g} s", file=sys.stderr)
         await caller.hang_up()
-        _report(caller, args.record)
-    return 0
+        return caller.record
 
 
 def _address_of(uri: str) -> tuple[str, int]:
@@ -90,7 +118,51 @@ def _address_of(uri: str) -> tuple[str, int]:
         ip_address(target.host.strip("[]"))
     except ValueError:
         raise ValueError(f"names such as {target.host!r} are not looked up; {wanted}") from None
-    return target.host.strip("[]"), target.port or 5060
+    port = 5060 if target.port is None else target.port
+    if not 0 < port <= 65535:
+        raise ValueError(f"{uri!r} has a wrong port; ports are 1 to 65535")
+    return target.host.strip("[]"), port
+
+
+def _check_recording(path: Path | None) -> None:
+    """Raise ValueError when a recording could not be written to ``path``."""
+    if path is None:
+        return
+    if path.is_dir():
+        raise ValueError(f"cannot record to {path}: it is a directory")
+    if not path.parent.is_dir():
+        raise ValueError(f"cannot record to {path}: there is no directory {path.parent}")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise ValueError(f"cannot record to {path}: it is not writable")
+
+
+def _from_uri(text: str) -> str:
+    uri = f"sip:{text}@localhost" if re.fullmatch(r"\+?[0-9]+", text) else text
+    try:
+        if sipmessage.URI.parse(uri).scheme in ("sip", "sips"):
+            return uri
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(
+        f"{text!r} is no caller; write +15550199 or sip:+15550199@localhost"
+    )
+
+
+def _digits(text: str) -> str:
+    wrong = "".join(key for key in text if key not in DIGITS)
+    if wrong:
+        raise argparse.ArgumentTypeError(f"no such keys: {wrong!r}; there are 0-9 * # A-D")
+    return text
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 <= seconds < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time in seconds")
+    return seconds
 
 
 async def _talk(
@@ -111,8 +183,7 @@ async def _talk(
         await caller.wait_until_bot_silent(0.7, args.timeout)
 
 
-def _report(caller: SipCaller, path: Path | None) -> None:
-    record = caller.record
+def _report(record: CallRecord, path: Path | None) -> None:
     answered_at = record.answered_at or record.dialled_at
     talk_s = (record.ended_at or answered_at) - answered_at
     heard_s = sum(spurt.ended_at - spurt.started_at for spurt in record.talkspurts)

@@ -7,9 +7,12 @@ import asyncio
 import os
 import signal
 import sys
+from contextlib import AsyncExitStack
 
 from telephony.app.running import run_loop, scenario_named
+from telephony.base.errors import TelephonyError
 from telephony.rehearsal.model_server import serve
+from telephony.rehearsal.scenario import SCENARIO_FOLDER, Scenario
 
 HELP = "run the built-in realtime model alone, for clients of the OpenAI Realtime API"
 
@@ -17,7 +20,7 @@ HELP = "run the built-in realtime model alone, for clients of the OpenAI Realtim
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
     parser.add_argument(
-        "--port", type=int, default=8765, help="port; 0 is any free one (%(default)s)"
+        "--port", type=_port, default=8765, help="port; 0 is any free one (%(default)s)"
     )
     parser.add_argument(
         "--scenario",
@@ -40,21 +43,36 @@ def run(args: argparse.Namespace) -> int:
         if not api_key:
             print(f"telephony rehearse: {args.key_variable} is not set", file=sys.stderr)
             return 1
-    try:
-        run_loop(_rehearse(args, api_key))
-    except OSError as error:
-        place = f"{args.host} port {args.port}"
-        print(f"telephony rehearse: cannot listen on {place}: {error.strerror}", file=sys.stderr)
-        return 1
+    run_loop(_rehearse(args, api_key))
     return 0
 
 
 async def _rehearse(args: argparse.Namespace, api_key: str | None) -> None:
-    scenario = scenario_named(args.scenario)
+    scenario = _scenario(args.scenario)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    async with serve(args.host, args.port, scenario, api_key=api_key) as server:
+    async with AsyncExitStack() as resources:
+        serving = serve(args.host, args.port, scenario, api_key=api_key)
+        try:
+            server = await resources.enter_async_context(serving)
+        except OSError as error:
+            place = f"{args.host} port {args.port}"
+            raise TelephonyError(f"cannot listen on {place}: {error.strerror}") from error
         print(f"base_url: {server.base_url}\nwebsocket: {server.websocket_url}", flush=True)
         await stop.wait()
+
+
+def _scenario(name: str) -> Scenario:
+    shipped = sorted(path.stem for path in SCENARIO_FOLDER.glob("*.yaml"))
+    if not name.endswith(".yaml") and name not in shipped:
+        known = ", ".join(shipped)
+        raise TelephonyError(f"no scenario {name!r}; known: {known}, or give a .yaml file")
+    return scenario_named(name)
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit()) or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port; write 0 to 65535")
+    return int(text)

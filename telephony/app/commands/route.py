@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from collections.abc import Sequence
+from ipaddress import ip_address
 from pathlib import Path
 
 from telephony.app.preflight import load_routing
@@ -17,7 +19,7 @@ HELP = "explain which extension of the dialplan takes a call"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("called", metavar="NUMBER", help="the number that is dialled")
     parser.add_argument("--from", dest="caller", default="", metavar="NUMBER", help="the caller")
-    parser.add_argument("--source", default="", metavar="IP", help="where the call comes from")
+    parser.add_argument("--source", type=_source, metavar="IP", help="where the call comes from")
     parser.add_argument("--trunk", default="", metavar="NAME", help="the trunk it comes over")
     parser.add_argument(
         "--header",
@@ -32,14 +34,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Return 0 when an extension takes the call, 1 when it would get 404."""
+    """Return 0 when an extension takes the call, 1 when it gets 404, 2 for a wrong context."""
     settings, dialplan = load_routing(args.config, os.environ)
-    call = CallFacts(args.called, args.caller, args.source, args.trunk, dict(args.header))
+    call = CallFacts(args.called, args.caller, args.source or "", args.trunk, dict(args.header))
     context = args.context or settings.dialplan.context
     if context not in dialplan.contexts:
         known = ", ".join(dialplan.contexts)
-        print(f"there is no context {context!r}; known: {known}")
-        return 1
+        print(f"telephony route: there is no context {context!r}; known: {known}", file=sys.stderr)
+        return 2
     print("\n".join(explanation(dialplan, call, context)))
     return 0 if dialplan.route(call, context) else 1
 
@@ -77,6 +79,13 @@ def _outcome(route: Route | None) -> str:
     if route is None:
         return "No extension takes the call: it gets 404."
     return "\n".join([f"{route.extension} does:", *(f"  {describe(a)}" for a in route.actions)])
+
+
+def _source(text: str) -> str:
+    try:
+        return str(ip_address(text))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no IP address") from None
 
 
 def _header(text: str) -> tuple[str, str]:

@@ -25,7 +25,15 @@ def test_a_missing_key_variable_is_named(
 
 def test_an_unknown_scenario_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["rehearse", "--scenario", "nope"]) == 1
-    assert "nope.yaml" in capsys.readouterr().err
+    assert "no scenario 'nope'; known: default, mock" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("port", ["99999", "-1", "http", "65536"])
+def test_a_port_that_does_not_exist(port: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["rehearse", f"--port={port}"])
+    assert caught.value.code == 2
+    assert f"'{port}' is no port; write 0 to 65535" in capsys.readouterr().err
 
 
 def test_a_taken_port_is_named(capsys: pytest.CaptureFixture[str]) -> None:

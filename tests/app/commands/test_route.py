@@ -74,8 +74,16 @@ def test_a_call_that_nobody_takes(config: str, capsys: pytest.CaptureFixture[str
 def test_contexts(config: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["route", "alice", "--context", "inside", "--config", config]) == 0
     assert "all does:\n  reject: 404\n" in capsys.readouterr().out
-    assert main(["route", "alice", "--context", "out", "--config", config]) == 1
-    assert capsys.readouterr().out == "there is no context 'out'; known: main, inside\n"
+    assert main(["route", "alice", "--context", "out", "--config", config]) == 2
+    err = capsys.readouterr().err
+    assert err == "telephony route: there is no context 'out'; known: main, inside\n"
+
+
+def test_a_source_that_is_no_address(config: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["route", "1", "--source", "300.1.1.1", "--config", config])
+    assert caught.value.code == 2
+    assert "'300.1.1.1' is no IP address" in capsys.readouterr().err
 
 
 def test_a_header_without_colon_is_refused(config: str, capsys: pytest.CaptureFixture[str]) -> None:
