@@ -5,9 +5,10 @@ section 5.1.1) and without parameters (``;phone-context=...``), when what remain
 an optional ``+``, then digits, ``*`` and ``#``. Any other user part, such as ``alice`` or
 ``sales-team``, is compared as it is. The ``+`` counts: ``+15550100`` is not ``15550100``.
 
-In a number ``X`` stands for one digit and a ``*`` at the end for any rest, also an empty one
-(a ``*`` elsewhere is the star key). In other text only the ``*`` at the end is special. ``~``
-starts a regex, searched in the normalised value; anchor it with ``^`` and ``$``.
+In a number ``X`` stands for one digit and a ``*`` at the end for any rest, also an empty one. A
+``*`` elsewhere is the star key, which only codes that begin with ``*`` or ``#`` may hold. In other
+text only the ``*`` at the end is special. ``~`` starts a regex, searched in the normalised value;
+anchor it with ``^`` and ``$``.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ _NUMBER = re.compile(r"\+?[0-9*#]+")
 _NUMBER_PATTERN = re.compile(r"\+?[0-9*#X]*")
 # What people write who know another dialplan language, or a lower-case x.
 _FOREIGN = re.compile(r"_.*|\+?[0-9xXNZ*#.!]*[xNZ.!][0-9xXNZ*#.!]*|\+.*[^0-9*#X].*")
+_STAR_CODE = re.compile(r"[*#][0-9*#X]*")
 _HAS_DIGIT = re.compile(r"[0-9X]")
 _MATCHES_ANYTHING = frozenset({"", "^", "$", ".*", "^.*", ".*$", "^.*$"})
 
@@ -77,11 +79,15 @@ def number_pattern(text: str) -> Pattern:
     """Compile a condition on a number; ValueError carries message and remedy."""
     if text.startswith("~"):
         return _regex(text)
+    if text.startswith("^") or text.endswith("$"):
+        raise ValueError(_regex_without_tilde(text))
     bare = text.translate(_SEPARATORS)
     # A final dot is Asterisk's "any rest", not a separator.
     foreign = bare + "." * text.endswith(".")
     if _HAS_DIGIT.search(bare) and _FOREIGN.fullmatch(foreign):
         raise ValueError(_not_a_pattern(foreign))
+    if "*" in bare[:-1] and not _STAR_CODE.fullmatch(bare):
+        raise ValueError(_star_inside(bare if _NUMBER_PATTERN.fullmatch(bare) else text))
     if _NUMBER_PATTERN.fullmatch(bare):
         if not bare:
             raise ValueError(_EMPTY)
@@ -118,6 +124,30 @@ def _not_a_pattern(bare: str) -> str:
     if _NUMBER_PATTERN.fullmatch(wanted):
         fix = f'did you mean "{wanted}"?'
     return f"{bare} is neither a number nor a pattern of digits, X and a final *\nfix: {fix}"
+
+
+def _regex_without_tilde(text: str) -> str:
+    start, end = "^" * text.startswith("^"), "$" * text.endswith("$")
+    inside = text.removeprefix("^").removesuffix("$")
+    if _NUMBER_PATTERN.fullmatch(inside):
+        inside = _as_regex(inside)
+    elif inside.startswith("+"):
+        inside = f"\\{inside}"
+    return f"a regex begins with ~\nfix: did you mean '~{start}{inside}{end}'?"
+
+
+def _star_inside(pattern: str) -> str:
+    single = re.sub(r"\*+", "*", pattern)
+    wanted = f'"{single}"'
+    if "*" in single[:-1]:
+        wanted = f"'~^{_as_regex(single.removesuffix('*'))}{'$' * (not single.endswith('*'))}'"
+    return f"only a * at the end stands for any rest\nfix: did you mean {wanted}?"
+
+
+def _as_regex(pattern: str) -> str:
+    if _NUMBER_PATTERN.fullmatch(pattern):
+        return re.escape(pattern).replace("X", "[0-9]").replace(r"\*", ".*")
+    return re.escape(pattern).replace(r"\*", ".*")
 
 
 def _wildcard(text: str, bare: str, *, digits: bool) -> Wildcard:

@@ -54,6 +54,7 @@ def test_normalise_number(number: str, normalised: str) -> None:
         ("X", Wildcard, ["0", "9"], ["", "10", "X"]),
         ("*", Wildcard, ["", "+1", "alice"], []),
         ("*97", Exact, ["*97"], ["97", "197"]),
+        ("*21*555", Exact, ["*21*555"], ["*211555"]),
         ("**", Wildcard, ["*", "*97"], ["97"]),
         ("#31#*", Wildcard, ["#31#555"], ["31"]),
         ("alice", Exact, ["alice"], ["Alice", "alice1"]),
@@ -90,6 +91,40 @@ def test_number_patterns(pattern: str, kind: type, matching: list[str], others: 
 )
 def test_patterns_of_other_dialplan_languages_are_refused(pattern: str, suggestion: str) -> None:
     with pytest.raises(ValueError, match="neither a number nor a pattern") as caught:
+        number_pattern(pattern)
+    assert suggestion in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "suggestion"),
+    [
+        ("^+1555", r"did you mean '~^\+1555'?"),
+        ("+1555$", r"did you mean '~\+1555$'?"),
+        ("^+1555XX*", r"did you mean '~^\+1555[0-9][0-9].*'?"),
+        (r"^+1\d{4}$", r"did you mean '~^\+1\d{4}$'?"),
+        ("^1555.*$", "did you mean '~^1555.*$'?"),
+    ],
+)
+def test_a_regex_without_its_tilde_is_refused(pattern: str, suggestion: str) -> None:
+    with pytest.raises(ValueError, match="a regex begins with ~") as caught:
+        number_pattern(pattern)
+    assert suggestion in str(caught.value)
+    number_pattern(str(caught.value).split("'")[1])
+
+
+@pytest.mark.parametrize(
+    ("pattern", "suggestion"),
+    [
+        ("+1555*1", r"did you mean '~^\+1555.*1$'?"),
+        ("+1 555*1X", r"did you mean '~^\+1555.*1[0-9]$'?"),
+        ("1*5*", "did you mean '~^1.*5'?"),
+        ("+1555**", 'did you mean "+1555*"?'),
+        ("sales*team", "did you mean '~^sales.*team$'?"),
+        ("Xa.b*c", r"did you mean '~^Xa\.b.*c$'?"),
+    ],
+)
+def test_a_star_inside_a_number_is_refused(pattern: str, suggestion: str) -> None:
+    with pytest.raises(ValueError, match="only a \\* at the end") as caught:
         number_pattern(pattern)
     assert suggestion in str(caught.value)
 
@@ -152,7 +187,7 @@ def test_covers(wide: str, narrow: str) -> None:
         ("~^[+]1", "+1*"),
         ("~^[+]1", "~^[+]15"),
         ("+1*", "~^[+]1"),
-        ("+1555XX", "+1555**"),
+        ("#XX", "#**"),
     ],
 )
 def test_does_not_cover(wide: str, narrow: str) -> None:
