@@ -84,7 +84,7 @@ def load_agents(
     settings: Settings, environ: Mapping[str, str]
 ) -> tuple[list[LoadedAgent], list[Problem]]:
     """Read every agent of ``agents.dir``; return them, and the problems of the directory."""
-    listed = list_yaml(Path(settings.agents.dir))
+    listed = list_yaml(Path(settings.agents.dir), "agents.dir")
     if isinstance(listed, Problem):
         return [], [listed]
     loaded: list[LoadedAgent] = []

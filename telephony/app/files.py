@@ -17,13 +17,17 @@ def read_file(path: Path) -> bytes | Problem:
         return Problem(display_name(path), 0, 0, "", f"cannot be read: {reason}", "")
 
 
-def list_yaml(directory: Path) -> list[Path] | Problem:
-    """Return the ``*.yaml`` files of a directory in order of name, hidden ones left out."""
+def list_yaml(directory: Path, key: str) -> list[Path] | Problem:
+    """Return the ``*.yaml`` files of a directory in order of name, hidden ones left out.
+
+    ``key`` is the setting that names the directory.
+    """
     try:
         names = sorted(entry.name for entry in directory.iterdir())
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        return Problem(display_name(directory), 0, 0, "", f"cannot be read: {reason}", "")
+        fix = f"make the directory, or let {key} name another"
+        return Problem(display_name(directory), 0, 0, key, f"cannot be read: {reason}", fix)
     return [directory / n for n in names if n.endswith((".yaml", ".yml")) and n[0] != "."]
 
 

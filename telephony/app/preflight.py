@@ -83,13 +83,13 @@ def _load_dialplan(
     settings: Settings, agents: Collection[str] | None
 ) -> tuple[Dialplan | None, list[Problem]]:
     directory = Path(settings.dialplan.dir)
-    listed = list_yaml(directory)
+    listed = list_yaml(directory, "dialplan.dir")
     if isinstance(listed, Problem):
         return None, [listed]
     if not listed:
         fix = "put a file such as main.yaml there"
         name = display_name(directory)
-        return None, [Problem(name, 0, 0, "", "the directory holds no dialplan", fix)]
+        return None, [Problem(name, 0, 0, "dialplan.dir", "the directory holds no dialplan", fix)]
     contents = [(display_name(path), read_file(path)) for path in listed]
     unreadable = [content for _, content in contents if isinstance(content, Problem)]
     sources = [(name, content) for name, content in contents if isinstance(content, bytes)]

@@ -250,7 +250,9 @@ def test_a_directory_of_agents(tmp_path: Path) -> None:
         "b.yaml: name: agent 'x' is defined already in a.yaml"
     ]
     nowhere = Settings.model_validate({"agents": {"dir": str(tmp_path / "none")}})
-    assert load_agents(nowhere, {})[1][0].message == "cannot be read: no such file or directory"
+    (problem,) = load_agents(nowhere, {})[1]
+    assert problem.key == "agents.dir"
+    assert problem.message == "cannot be read: no such file or directory"
 
 
 def test_the_shipped_agents() -> None:

@@ -21,9 +21,14 @@ def test_read_file(tmp_path: Path) -> None:
 def test_list_yaml_is_ordered_and_skips_what_is_hidden_or_no_yaml(tmp_path: Path) -> None:
     for name in ("b.yaml", "a.yml", "c.txt", ".d.yaml", "e.yaml~"):
         (tmp_path / name).touch()
-    assert list_yaml(tmp_path) == [tmp_path / "a.yml", tmp_path / "b.yaml"]
-    assert isinstance(list_yaml(tmp_path / "none"), Problem)
-    assert isinstance(list_yaml(tmp_path / "c.txt"), Problem)
+    assert list_yaml(tmp_path, "a.dir") == [tmp_path / "a.yml", tmp_path / "b.yaml"]
+    problem = list_yaml(tmp_path / "none", "a.dir")
+    assert isinstance(problem, Problem)
+    assert (problem.key, problem.fix) == (
+        "a.dir",
+        "make the directory, or let a.dir name another",
+    )
+    assert isinstance(list_yaml(tmp_path / "c.txt", "a.dir"), Problem)
 
 
 def test_display_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -133,9 +133,12 @@ def test_sounds_may_lie_elsewhere(root: Path) -> None:
 def test_an_empty_or_missing_dialplan_directory(root: Path) -> None:
     (root / "empty").mkdir()
     (problem,) = problems(TELEPHONY_DIALPLAN_DIR="empty")
-    assert problem.startswith("empty: the directory holds no dialplan")
+    assert problem.startswith("empty: dialplan.dir: the directory holds no dialplan")
     (problem,) = problems(TELEPHONY_DIALPLAN_DIR="none")
-    assert problem == "none: cannot be read: no such file or directory"
+    assert problem == (
+        "none: dialplan.dir: cannot be read: no such file or directory "
+        "| make the directory, or let dialplan.dir name another"
+    )
 
 
 def test_the_scenario_must_exist(root: Path) -> None:

@@ -47,7 +47,7 @@ def test_every_mistake_is_printed_and_the_status_is_1(
     out, err = capsys.readouterr()
     assert out == ""
     assert "t.yaml:1:7: sip.prt: unknown key 'prt'" in err
-    assert "agents: cannot be read" in err
+    assert "agents: agents.dir: cannot be read" in err
     assert err.endswith("\n4 mistakes\n")
 
 
