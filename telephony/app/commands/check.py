@@ -9,6 +9,7 @@ from pathlib import Path
 
 from telephony.app.files import display_name
 from telephony.app.preflight import Configuration, load_configuration
+from telephony.app.settings_sources import BUILT_IN, find_config
 from telephony.base.errors import ConfigError
 from telephony.calls.agent import Agent
 
@@ -31,8 +32,19 @@ def run(args: argparse.Namespace) -> int:
         return 1
     for warning in configuration.warnings:
         print(f"warning: {warning}", file=sys.stderr)
+    if args.config is None and find_config(None, os.environ) == BUILT_IN:
+        print(_nothing_here(configuration))
     print(summary(configuration))
     return 0
+
+
+def _nothing_here(configuration: Configuration) -> str:
+    """Say that what is checked is the package's own; a variable may still name another dialplan."""
+    settings = configuration.settings
+    places = (settings.agents.dir, settings.dialplan.dir)
+    own = all(Path(place).is_relative_to(BUILT_IN.parent) for place in places)
+    calls = ", every call goes to the rehearsal model" if own else ""
+    return f"no config/telephony.yaml here: built-in settings{calls}"
 
 
 def summary(configuration: Configuration) -> str:

@@ -25,6 +25,22 @@ def test_a_good_configuration_prints_a_summary(capsys: pytest.CaptureFixture[str
     assert "OPENAI_API_KEY" in err
 
 
+def test_a_directory_without_configuration_is_said_to_be_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("TELEPHONY_CONFIG", raising=False)
+    said = "no config/telephony.yaml here: built-in settings"
+    assert main(["check"]) == 0
+    first, *_ = capsys.readouterr().out.splitlines()
+    assert first == f"{said}, every call goes to the rehearsal model"
+    monkeypatch.setenv("TELEPHONY_DIALPLAN_DIR", str(Path(CONFIG).parents[1] / "dialplans"))
+    assert main(["check"]) == 0
+    assert capsys.readouterr().out.splitlines()[0] == said
+    assert main(["check", "--config", CONFIG]) == 0
+    assert said not in capsys.readouterr().out
+
+
 def test_the_summary_knows_what_is_off(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
