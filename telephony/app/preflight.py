@@ -53,6 +53,7 @@ def load_configuration(file: Path | None, environ: Mapping[str, str]) -> Configu
         used = {reference.name for reference in dialplan.agents}
         problems += (m for agent in agents if agent.name in used for m in agent.missing)
         warnings += _unused_without_secrets(agents, used)
+        warnings += _trunk_conditions(dialplan)
     problems += _check_scenario(loaded, agents)
     problems += _check_writable(loaded)
     warnings += _few_ports(loaded)
@@ -161,6 +162,12 @@ def _unused_without_secrets(agents: list[LoadedAgent], used: set[str]) -> Iterat
             yield Problem(
                 problem.file, problem.line, problem.column, problem.key, message, problem.fix
             )
+
+
+def _trunk_conditions(dialplan: Dialplan) -> Iterator[Problem]:
+    for reference in dialplan.trunks:
+        message = "no trunks can be configured yet: this condition never holds"
+        yield reference.problem(message, "remove it, or tell the trunk by its address with source:")
 
 
 def _few_ports(loaded: LoadedSettings) -> Iterator[Problem]:

@@ -91,7 +91,8 @@ class RuleIndex:
 class Dialplan:
     """Contexts of ordered extensions; the first whose conditions all hold takes the call.
 
-    ``sounds`` and ``agents`` are the names that actions refer to, with their places.
+    ``sounds`` and ``agents`` are the names that actions refer to, ``trunks`` those that conditions
+    do (several joined by commas), with their places.
     """
 
     def __init__(
@@ -99,10 +100,12 @@ class Dialplan:
         contexts: Mapping[str, Sequence[Extension]],
         sounds: Sequence[Reference] = (),
         agents: Sequence[Reference] = (),
+        trunks: Sequence[Reference] = (),
     ) -> None:
         self.contexts = MappingProxyType({name: tuple(rules) for name, rules in contexts.items()})
         self.sounds = tuple(sounds)
         self.agents = tuple(agents)
+        self.trunks = tuple(trunks)
         self._indexes = {name: RuleIndex(rules) for name, rules in contexts.items()}
 
     def route(self, call: CallFacts, context: str = MAIN_CONTEXT) -> Route | None:

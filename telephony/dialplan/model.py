@@ -178,7 +178,7 @@ class Extension:
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A name in an action that only the outside can check: a sound file or an agent."""
+    """A name that only the outside can check: a sound file, an agent or a trunk."""
 
     name: str
     file: str

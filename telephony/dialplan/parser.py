@@ -56,7 +56,7 @@ def parse_dialplan(
     if parser.problems:
         raise ConfigError(parser.problems)
     contexts = {name: index.extensions for name, index in parser.contexts.items()}
-    return Dialplan(contexts, parser.sounds, parser.agent_uses)
+    return Dialplan(contexts, parser.sounds, parser.agent_uses, parser.trunk_uses)
 
 
 class _Parser:
@@ -70,6 +70,7 @@ class _Parser:
         self.context_places: dict[str, str] = {}
         self.sounds: list[Reference] = []
         self.agent_uses: list[Reference] = []
+        self.trunk_uses: list[Reference] = []
 
 
 class _FileParser:
@@ -151,6 +152,9 @@ class _FileParser:
         if when.source is not None:
             networks = self._compile(when.source, _network, (*path, "source"))
             yield SourceCondition(tuple(networks))
+        if when.trunk is not None:
+            name = ", ".join(when.trunk)
+            self._parser.trunk_uses.append(self._reference(name, (*path, "trunk")))
         yield from self._texts("trunk", when.trunk, (*path, "trunk"))
         yield from self._headers(when.headers or {}, (*path, "headers"))
 

@@ -110,6 +110,14 @@ def test_the_context_must_exist(root: Path) -> None:
     ]
 
 
+def test_a_trunk_condition_is_a_warning_with_its_place(root: Path) -> None:
+    write(root, "dialplans/main.yaml", DIALPLAN.replace('"+1555*"', '"+1555*", trunk: carrier'))
+    (warning,) = (str(w) for w in load(SPARE_KEY="k").warnings)
+    assert warning.startswith(
+        "dialplans/main.yaml:4:39: contexts.main[0].when.trunk: no trunks can be configured yet"
+    )
+
+
 def test_sounds_must_be_there_and_playable(root: Path) -> None:
     (root / "dialplans" / "hello.wav").write_bytes(b"not audio")
     (problem,) = problems()

@@ -53,6 +53,13 @@ def test_actions_in_all_their_spellings() -> None:
     ]
 
 
+def test_trunks_are_listed_with_their_places() -> None:
+    dialplan = parse(main("{name: a, when: {trunk: [x, y-*]}, do: [answer]}"))
+    (trunk,) = dialplan.trunks
+    assert (trunk.name, trunk.file, trunk.line) == ("x, y-*", "d.yaml", 3)
+    assert trunk.key == "contexts.main[0].when.trunk"
+
+
 def test_sounds_and_agents_are_listed_with_their_places() -> None:
     dialplan = parse_dialplan(
         [("d.yaml", main("{name: a, do: [play: a.wav, connect_model: {agent: m}]}"))],
