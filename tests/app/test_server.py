@@ -149,3 +149,17 @@ async def test_contact_names_the_advertised_address_and_the_port_that_was_bound(
         assert server.sip_udp is not None
         await caller.dial(uri(server), "sip:a@127.0.0.1")
         assert f"198.51.100.7:{server.sip_udp[1]}".encode() in contacts[-1]
+
+
+async def test_what_finished_calls_leave_behind_is_collected(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    collections: list[int] = []
+    monkeypatch.setattr("telephony.app.server.CALLS_PER_COLLECTION", 2)
+    monkeypatch.setattr("telephony.app.server.gc.collect", lambda: collections.append(1))
+    async with running_server() as server:
+        for _ in range(4):
+            async with telephone("127.0.0.1") as caller:
+                await caller.dial(uri(server), "sip:a@127.0.0.1")
+        await eventually(lambda: server.reception.active_calls == 0)
+    assert len(collections) == 2
