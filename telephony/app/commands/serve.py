@@ -13,7 +13,6 @@ import structlog
 from telephony.app.preflight import Configuration, load_configuration
 from telephony.app.running import run_loop, serve_until_signal, settle_memory, with_rehearsal_model
 from telephony.app.server import Server
-from telephony.base.errors import ConfigError
 from telephony.net.listen import PortInUse
 from telephony.observe.logs import configure_logs
 
@@ -27,12 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    try:
-        configuration = load_configuration(args.config, os.environ)
-    except ConfigError as error:
-        for problem in error.problems:
-            print(problem, file=sys.stderr)
-        return 1
+    configuration = load_configuration(args.config, os.environ)
     settings = configuration.settings
     configure_logs(settings.log.format, settings.log.level)
     for warning in configuration.warnings:
