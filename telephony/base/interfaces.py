@@ -31,7 +31,10 @@ class CannotAnswer(TelephonyError):  # noqa: N818 - carries a SIP status, not a 
 
 @dataclass(frozen=True, slots=True)
 class LegFacts:
-    """What signalling knows of a call when it arrives (or when it is placed)."""
+    """What signalling knows of a call when it arrives (or when it is placed).
+
+    ``caller`` is the number that the trunk's policy trusts, normalised; empty when it is withheld.
+    """
 
     sip_call_id: str
     called: str
@@ -41,6 +44,10 @@ class LegFacts:
     transport: str
     trunk: str
     headers: Mapping[str, str]
+    diverted_from: str = ""
+    """The number that forwarded the call to us last: History-Info, else Diversion."""
+    attestation: str = ""
+    """``A``, ``B`` or ``C`` when the Identity header was verified (RFC 8588), else empty."""
 
 
 @dataclass(slots=True)
@@ -103,8 +110,12 @@ class Media(Protocol):
 class LegListener(Protocol):
     """Who hears of a leg's signalling. Every method returns at once."""
 
-    def leg_progressed(self, status: int) -> None:
-        """A provisional response came (outbound legs)."""
+    def leg_progressed(self, status: int, early_media: bool = False) -> None:
+        """A provisional response came (outbound legs).
+
+        With ``early_media`` the leg's media is negotiated: what the far end plays before it
+        answers can be heard.
+        """
 
     def leg_confirmed(self) -> None:
         """The dialog stands on both sides and media is known: ACK (inbound) or 200 (outbound)."""
@@ -113,8 +124,29 @@ class LegListener(Protocol):
 
     def digit_received(self, digit: str) -> None: ...
 
+    def transfer_progressed(self, status: int, reason: str) -> None:
+        """The peer tells how our REFER goes on: a provisional status of its new call."""
+
+    def transfer_finished(self, status: int, reason: str) -> None:
+        """Our REFER is done: 2xx, the peer talks to the target; else the leg is ours as before."""
+
+    def refer_received(self, target_uri: str, referred_by: str) -> None:
+        """The peer asks us to call ``target_uri``: answer_refer() says what we do.
+
+        Only asked where the trunk allows it; elsewhere the REFER was declined already.
+        """
+
+    def leg_replaced(self, leg: Leg) -> None:
+        """A call came that takes the place of this one (RFC 3891); ``leg`` waits to be answered.
+
+        What is said goes on over ``leg``; this leg is to be hung up once it is answered.
+        """
+
     def leg_ended(self, ended_by: str, cause: str, status: int) -> None:
-        """The leg is gone: BYE, CANCEL, a failure. Nothing more comes from it."""
+        """The leg is gone: BYE, CANCEL, a failure. Nothing more comes from it.
+
+        ``cause`` is the peer's Reason header, the failure's word, or the status phrase.
+        """
 
 
 class Leg(Protocol):
@@ -134,12 +166,44 @@ class Leg(Protocol):
 
     def ring(self) -> None: ...
 
+    def progress(self) -> None:
+        """Send 183 with our SDP: the caller hears media before the answer (early media)."""
+
     def answer(self) -> None: ...
 
     def reject(self, status: int, reason: str = "", retry_after_s: int | None = None) -> None: ...
 
     def hangup(self, cause: str = "") -> None:
-        """End the leg in whatever state it is (BYE, CANCEL or a final response). Idempotent."""
+        """End the leg in whatever state it is (BYE, CANCEL or a final response). Idempotent.
+
+        ``cause`` is a word of ``calls.cause``; the Reason header says it as a Q.850 cause.
+        """
+
+    def hold(self) -> None:
+        """Ask the peer to send nothing (``sendonly``); what we say is still heard."""
+
+    def resume(self) -> None:
+        """Undo :meth:`hold`."""
+
+    def transfer(self, target_uri: str, replacing: Leg | None = None) -> None:
+        """Ask the peer to call ``target_uri`` (REFER); the listener hears what came of it.
+
+        ``replacing`` is an answered leg of ours to the target, whose place the peer's call takes
+        (attended transfer). The leg stays up until somebody hangs up.
+        """
+
+    def answer_refer(self, status: int) -> None:
+        """Tell the peer how the call that it asked for goes on.
+
+        100 accepts the REFER, 1xx reports progress, 200 to 699 its end; the first status of 300 or
+        more declines it.
+        """
+
+    def adopt_encoding(self, encoding: Encoding, sample_rate_hz: int) -> None:
+        """Let the media show this encoding to its sink, whatever goes over the wire.
+
+        To be called before :meth:`prepare`, or before the media is started.
+        """
 
     def close(self) -> None:
         """Release the media port. Idempotent."""

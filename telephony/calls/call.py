@@ -68,7 +68,7 @@ class Call:
 
     # What the leg reports.
 
-    def leg_progressed(self, status: int) -> None:
+    def leg_progressed(self, status: int, early_media: bool = False) -> None:
         """An inbound leg has no provisional responses to report."""
 
     def leg_confirmed(self) -> None:

@@ -81,7 +81,7 @@ class SipCaller:
 
     # What the leg reports.
 
-    def leg_progressed(self, status: int) -> None:
+    def leg_progressed(self, status: int, early_media: bool = False) -> None:
         self.record.statuses.append(status)
 
     def leg_confirmed(self) -> None:
@@ -104,6 +104,21 @@ class SipCaller:
 
     def digit_received(self, digit: str) -> None:
         """The bot's digits mean nothing to a person."""
+
+    def transfer_progressed(self, status: int, reason: str) -> None:
+        """A telephone that transfers shows nothing until it is done."""
+
+    def transfer_finished(self, status: int, reason: str) -> None:
+        """A telephone that transferred leaves hanging up to its owner."""
+
+    def refer_received(self, target_uri: str, referred_by: str) -> None:
+        """This telephone calls whom its owner dials, and nobody else."""
+        if self._leg is not None:
+            self._leg.answer_refer(603)
+
+    def leg_replaced(self, leg: Leg) -> None:
+        """This telephone has one line."""
+        leg.reject(486)
 
     def leg_ended(self, ended_by: str, cause: str, status: int) -> None:
         self.record.ended_at = self._clock()

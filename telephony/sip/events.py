@@ -21,7 +21,12 @@ def _no_headers() -> HeaderView:
 
 @dataclass(frozen=True, slots=True)
 class InviteReceived:
-    """A call came in; 100 Trying is sent. ``sdp`` None: the caller wants our offer in the 200."""
+    """A call came in; 100 Trying is sent. ``sdp`` None: the caller wants our offer in the 200.
+
+    ``peer`` is the name under which admission knows who sent it, "" for a stranger.
+    ``replaces_leg_id`` names the leg whose place the call takes (RFC 3891): answer it, then end
+    that leg.
+    """
 
     leg_id: str
     request_uri: str
@@ -32,6 +37,8 @@ class InviteReceived:
     headers: HeaderView = field(compare=False)
     sdp: bytes | None
     flow: Flow
+    peer: str = ""
+    replaces_leg_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,11 +133,16 @@ class RequestAnswered:
 
 @dataclass(frozen=True, slots=True)
 class CallProgressed:
-    """A provisional response above 100 to our INVITE; ``sdp`` may be early media's."""
+    """A provisional response above 100 to our INVITE; ``sdp`` may be early media's.
+
+    ``fork`` is the To tag: callees behind a forking proxy each have their own (section 12.1), and
+    the ``sdp`` of each answers our offer.
+    """
 
     leg_id: str
     status: int
     sdp: bytes | None
+    fork: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +163,52 @@ class CallFailed:
     headers: HeaderView = field(default_factory=_no_headers, compare=False)
 
 
-Event = (
+@dataclass(frozen=True, slots=True)
+class ReferReceived:
+    """The peer asks us to call ``refer_to`` (RFC 3515): accept_refer() or refuse_refer().
+
+    ``refer_to`` is a URI without its headers part; ``replaces`` is the Replaces value in it.
+    """
+
+    leg_id: str
+    refer_to: str
+    replaces: str
+    referred_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReferProgressed:
+    """The peer took our REFER, or tells of a provisional status of the call it placed."""
+
+    leg_id: str
+    status: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReferFinished:
+    """What became of our refer(): 2xx, or why not.
+
+    That is the status of the peer's call, the refusal of the REFER, or 408 when no more is heard.
+    """
+
+    leg_id: str
+    status: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RequestFinished:
+    """The outcome of send_request(), which belongs to no leg: 408 or 503 when nobody answered."""
+
+    request_id: str
+    method: str
+    status: int
+    reason: str
+    headers: HeaderView = field(default_factory=_no_headers, compare=False)
+
+
+LegEvent = (
     InviteReceived
     | InviteCancelled
     | LegConfirmed
@@ -166,4 +223,9 @@ Event = (
     | CallProgressed
     | CallAnswered
     | CallFailed
+    | ReferReceived
+    | ReferProgressed
+    | ReferFinished
 )
+
+Event = LegEvent | RequestFinished

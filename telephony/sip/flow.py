@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 Transport = Literal["udp", "tcp", "tls"]
@@ -15,11 +15,16 @@ class Flow:
 
     Addresses are numeric, IPv6 without brackets. A response that arrives or leaves on a stream
     names the flow of that connection, so equal flows mean the same connection.
+
+    ``peer_names`` are the names in the verified certificate of a TLS peer, in lower case;
+    ``server_name`` is the name that the certificate of a server we connect to must have.
     """
 
     transport: Transport
     remote: Address
     local: Address
+    peer_names: tuple[str, ...] = field(default=(), compare=False)
+    server_name: str = field(default="", compare=False)
 
     @property
     def reliable(self) -> bool:
