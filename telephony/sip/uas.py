@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from telephony.sip.agent import Agent
 from telephony.sip.answers import Answers
 from telephony.sip.body import find_sdp, media_type
@@ -36,16 +38,34 @@ _MAX_EXPIRES_S = 2**32 - 1
 _OVERLOAD_RETRY_S = 10
 
 
-class Uas:
-    """Requests of peers. ``options_status`` and ``options_headers`` are what OPTIONS gets."""
+ReceiveInDialog = Callable[[Leg, ServerTransaction, float], None]
+ReceiveNew = Callable[[ServerTransaction, float], None]
 
-    __slots__ = ("_agent", "_answers", "options_headers", "options_status")
+
+class Uas:
+    """Requests of peers. ``options_status`` and ``options_headers`` are what OPTIONS gets.
+
+    ``in_dialog`` and ``outside`` map a method to what takes its requests; others get the answer
+    of OPTIONS in a dialog and 481 outside. Only BYE is taken while the leg is ENDING.
+    """
+
+    __slots__ = ("_agent", "_answers", "in_dialog", "options_headers", "options_status", "outside")
 
     def __init__(self, agent: Agent, answers: Answers) -> None:
         self._agent = agent
         self._answers = answers
         self.options_status = 200
         self.options_headers: HeaderLines = ()
+        self.in_dialog: dict[str, ReceiveInDialog] = {
+            "BYE": self._receive_bye,
+            "INFO": self._receive_info,
+            "INVITE": self._receive_reinvite,
+        }
+        self.outside: dict[str, ReceiveNew] = {
+            "CANCEL": self._receive_cancel,
+            "INVITE": self._receive_invite,
+            "OPTIONS": self._answer_options,
+        }
 
     # -- requests -------------------------------------------------------------------------------
 
@@ -74,14 +94,10 @@ class Uas:
         refusal = Refusal(482) if merged else screen(request)
         if refusal is not None:
             agent.refuse(transaction, refusal.status, now, refusal.headers)
-        elif request.method == "CANCEL":
-            self._receive_cancel(transaction, now)
-        elif request.to_tag:
+        elif request.to_tag and request.method != "CANCEL":
             self._receive_in_dialog(transaction, now)
-        elif request.method == "INVITE":
-            self._receive_invite(transaction, now)
-        elif request.method == "OPTIONS":
-            self._answer_options(transaction, now)
+        elif (receive := self.outside.get(request.method)) is not None:
+            receive(transaction, now)
         else:
             agent.refuse(transaction, 481, now)
 
@@ -174,14 +190,10 @@ class Uas:
             agent.refuse(transaction, 500, now)
             return
         leg.dialog.heard_over(request.flow)
-        if request.method == "BYE":
-            self._receive_bye(leg, transaction, now)
-        elif leg.state is LegState.ENDING:
+        if leg.state is LegState.ENDING and request.method != "BYE":
             agent.refuse(transaction, 481, now)
-        elif request.method == "INVITE":
-            self._receive_reinvite(leg, transaction, now)
-        elif request.method == "INFO":
-            self._receive_info(leg, transaction, now)
+        elif (receive := self.in_dialog.get(request.method)) is not None:
+            receive(leg, transaction, now)
         else:
             self._answer_options(transaction, now)
 
