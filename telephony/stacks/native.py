@@ -2,26 +2,81 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, Literal
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
 
 import sipmessage
 
-from telephony.base.interfaces import LegFacts
+from telephony.base.interfaces import CannotAnswer, LegFacts, LegListener
 from telephony.net.sip_endpoint import SipEndpoint, Trace
 from telephony.sip import events as sip
+from telephony.sip.credentials import Credentials
 from telephony.sip.flow import Flow
 from telephony.sip.user_agent import UserAgent
+from telephony.stacks.call_plan import CallPlan, MediaPolicy
 from telephony.stacks.native_leg import NativeLeg
 from telephony.stacks.rtp_media import MediaPlane
 
 OnIncoming = Callable[[NativeLeg], None]
+OnFinished = Callable[[sip.RequestFinished], None]
+ReadFacts = Callable[[sip.InviteReceived], LegFacts]
+
+
+class CallScreen(Protocol):
+    """Looks at a call before anyone hears of it, and may need time for that (certificates)."""
+
+    def concerns(self, facts: LegFacts) -> bool:
+        """Tell whether :meth:`check` is to be asked at all."""
+
+    async def check(self, event: sip.InviteReceived, facts: LegFacts) -> LegFacts:
+        """Return what is known of the call now; raises CannotAnswer for one to refuse."""
+
+
+def facts_of(event: sip.InviteReceived) -> LegFacts:
+    """Return what an INVITE says of itself, numbers as the peer wrote them."""
+    flow: Flow = event.flow
+    return LegFacts(
+        sip_call_id=event.call_id,
+        called=user_of(event.request_uri),
+        caller=user_of(event.from_uri),
+        caller_name=event.from_display,
+        source_ip=flow.remote[0],
+        transport=flow.transport,
+        trunk=event.peer,
+        headers=event.headers,
+    )
+
+
+def nobody_refers(facts: LegFacts, target_uri: str) -> bool:
+    """Decline every REFER: whoever may send one may spend our money."""
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class PeerPolicy:
+    """How the stack treats the peers of trunks.
+
+    ``media`` is by trunk name; ``may_refer(facts, target_uri)`` tells whether a peer may ask us to
+    call somebody; ``screen`` looks at calls before they are reported.
+    """
+
+    media: Mapping[str, MediaPolicy] = field(default_factory=dict)
+    strangers: MediaPolicy = field(default_factory=MediaPolicy)
+    read_facts: ReadFacts = facts_of
+    may_refer: Callable[[LegFacts, str], bool] = nobody_refers
+    screen: CallScreen | None = None
+
+    def media_of(self, trunk: str) -> MediaPolicy:
+        return self.media.get(trunk, self.strangers)
 
 
 class NativeStack:
     """Turns the user agent's events into legs; every inbound one goes to ``on_incoming``.
 
     Also places calls: with no ``on_incoming`` (a caller, not a bot) inbound calls get 404.
+    ``policy`` may be replaced at any time; calls that are up keep what they have.
     """
 
     def __init__(
@@ -30,12 +85,17 @@ class NativeStack:
         plane: MediaPlane,
         on_incoming: OnIncoming | None = None,
         trace: Trace | None = None,
+        *,
+        policy: PeerPolicy | None = None,
     ) -> None:
         self.user_agent = user_agent
         self.endpoint = SipEndpoint(user_agent, plane.loop, self._event, plane.clock, trace=trace)
         self.plane = plane
+        self.policy = policy or PeerPolicy()
         self._on_incoming = on_incoming
         self._legs: dict[str, NativeLeg] = {}
+        self._requests: dict[str, OnFinished] = {}
+        self._screening: set[asyncio.Task[None]] = set()
         self._react: dict[type, Callable[[NativeLeg, Any], None]] = {
             sip.InviteCancelled: NativeLeg.invite_cancelled,
             sip.LegConfirmed: NativeLeg.confirmed,
@@ -43,17 +103,23 @@ class NativeStack:
             sip.OfferReceived: NativeLeg.offer_received,
             sip.OfferWithdrawn: NativeLeg.offer_withdrawn,
             sip.AnswerReceived: NativeLeg.answer_received,
+            sip.ReinviteFailed: NativeLeg.reinvite_failed,
             sip.InfoReceived: NativeLeg.info_received,
             sip.LegEnded: NativeLeg.leg_ended,
             sip.CallProgressed: NativeLeg.call_progressed,
             sip.CallAnswered: NativeLeg.call_answered,
             sip.CallFailed: NativeLeg.call_failed,
+            sip.ReferReceived: self._refer_received,
+            sip.ReferProgressed: NativeLeg.refer_progressed,
+            sip.ReferFinished: NativeLeg.refer_finished,
         }
 
     @property
     def legs(self) -> int:
         """How many legs have not ended."""
         return len(self._legs)
+
+    # Requests of ours
 
     def place_call(
         self, uri: str, from_uri: str, headers: Sequence[tuple[str, str]] = ()
@@ -66,23 +132,44 @@ class NativeStack:
             CannotAnswer: there is no media port for the call.
         """
         target = sipmessage.URI.parse(uri)
-        transport = _transport(target)
-        flow = self.endpoint.flow_to((target.host, target.port or 5060), transport)
+        flow = self.endpoint.flow_to((target.host, target.port or 5060), _transport(target))
+        plan = CallPlan(
+            request_uri=uri,
+            from_value=from_uri,
+            flow=flow,
+            headers=headers,
+            media=self.policy.strangers,
+            called=target.user or "",
+            caller=user_of(from_uri),
+        )
+        return self.call(plan)
+
+    def call(self, plan: CallPlan, listener: LegListener | None = None) -> NativeLeg:
+        """Send the INVITE of ``plan``; raises CannotAnswer when there is no media port."""
         facts = LegFacts(
             sip_call_id="",
-            called=target.user or "",
-            caller=_user(from_uri),
+            called=plan.called,
+            caller=plan.caller,
             caller_name="",
-            source_ip=target.host,
-            transport=transport,
-            trunk="",
-            headers=dict(headers),
+            source_ip=plan.flow.remote[0],
+            transport=plan.flow.transport,
+            trunk=plan.trunk,
+            headers=dict(plan.headers),
         )
-        leg = NativeLeg(self.user_agent, self.endpoint, self.plane, "", facts, None)
+        leg = NativeLeg(self.user_agent, self.endpoint, self.plane, "", facts, None, plan.media)
+        if listener is not None:
+            leg.listen(listener)
         leg.prepare_offer()
         try:
             leg.leg_id = self.user_agent.invite(
-                uri, from_uri, leg.local_sdp, flow, self.plane.clock(), headers=tuple(headers)
+                plan.request_uri,
+                plan.from_value,
+                leg.local_sdp,
+                plan.flow,
+                self.plane.clock(),
+                headers=tuple(plan.headers),
+                to=plan.to_value,
+                **_options(plan),
             )
         except BaseException:
             leg.close()
@@ -91,14 +178,58 @@ class NativeStack:
         self.endpoint.flush()
         return leg
 
+    def send_request(
+        self,
+        method: str,
+        uri: str,
+        from_uri: str,
+        to_uri: str,
+        flow: Flow,
+        on_finished: OnFinished,
+        *,
+        headers: Sequence[tuple[str, str]] = (),
+        routes: Sequence[str] = (),
+        credentials: Credentials | None = None,
+        call_id: str = "",
+        cseq: int = 0,
+    ) -> str:
+        """Send a request outside of any call; ``on_finished`` hears its outcome, later."""
+        request_id = self.user_agent.send_request(
+            method,
+            uri,
+            from_uri,
+            to_uri,
+            flow,
+            self.plane.clock(),
+            tuple(headers),
+            routes=tuple(routes),
+            credentials=credentials,
+            call_id=call_id,
+            cseq=cseq,
+        )
+        self._requests[request_id] = on_finished
+        self.endpoint.flush()
+        return request_id
+
     async def close(self) -> None:
         """Close every leg's media and every socket; says goodbye to nobody."""
+        for task in list(self._screening):
+            task.cancel()
+        await asyncio.gather(*self._screening, return_exceptions=True)
         for leg in self._legs.values():
             leg.close()
         self._legs.clear()
+        self._requests.clear()
         await self.endpoint.close()
 
+    # What the user agent reports
+
     def _event(self, event: sip.Event) -> None:
+        if isinstance(event, sip.RequestFinished):
+            finished = self._requests.pop(event.request_id, None)
+            if finished is not None:
+                finished(event)
+            return
         if isinstance(event, sip.InviteReceived):
             self._invite_received(event)
             return
@@ -111,31 +242,59 @@ class NativeStack:
             self._legs.pop(event.leg_id, None)
 
     def _invite_received(self, event: sip.InviteReceived) -> None:
+        facts, policy = self.policy.read_facts(event), self.policy
         leg = NativeLeg(
-            self.user_agent, self.endpoint, self.plane, event.leg_id, _facts(event), event.sdp
+            self.user_agent,
+            self.endpoint,
+            self.plane,
+            event.leg_id,
+            facts,
+            event.sdp,
+            policy.media_of(facts.trunk),
         )
         self._legs[event.leg_id] = leg
-        if self._on_incoming is None:
+        if policy.screen is not None and policy.screen.concerns(facts):
+            task = self.plane.loop.create_task(self._screen(policy.screen, event, leg))
+            self._screening.add(task)
+            task.add_done_callback(self._screening.discard)
+        else:
+            self._report(event, leg)
+
+    async def _screen(self, screen: CallScreen, event: sip.InviteReceived, leg: NativeLeg) -> None:
+        """Report a call once it was looked at, unless the caller gave up meanwhile."""
+        try:
+            leg.facts = await screen.check(event, leg.facts)
+        except CannotAnswer as refusal:
+            leg.reject(refusal.status, refusal.reason)
+        except Exception as error:
+            # A fault of ours in looking at one call is that call's alone.
+            context = {"message": "a call could not be screened", "exception": error}
+            self.plane.loop.call_exception_handler(context)
+            leg.reject(500)
+        else:
+            if not leg.ended:
+                self._report(event, leg)
+
+    def _report(self, event: sip.InviteReceived, leg: NativeLeg) -> None:
+        if event.replaces_leg_id:
+            self._replace(event.replaces_leg_id, leg)
+        elif self._on_incoming is None:
             leg.reject(404)
         else:
             self._on_incoming(leg)
 
+    def _replace(self, replaced_id: str, leg: NativeLeg) -> None:
+        """Give the call to whoever listens to the leg whose place it takes (RFC 3891)."""
+        replaced = self._legs.get(replaced_id)
+        if replaced is None or not replaced.offer_replacement(leg):
+            leg.reject(481)
 
-def _facts(event: sip.InviteReceived) -> LegFacts:
-    flow: Flow = event.flow
-    return LegFacts(
-        sip_call_id=event.call_id,
-        called=_user(event.request_uri),
-        caller=_user(event.from_uri),
-        caller_name=event.from_display,
-        source_ip=flow.remote[0],
-        transport=flow.transport,
-        trunk="",
-        headers=event.headers,
-    )
+    def _refer_received(self, leg: NativeLeg, event: sip.ReferReceived) -> None:
+        allowed = not event.replaces and self.policy.may_refer(leg.facts, event.refer_to)
+        leg.refer_received(event, allowed)
 
 
-def _user(uri: str) -> str:
+def user_of(uri: str) -> str:
     """Return the user part of a SIP or tel URI, without its parameters."""
     try:
         user = sipmessage.URI.parse(uri).user
@@ -145,8 +304,15 @@ def _user(uri: str) -> str:
     return (user or "").split(";", 1)[0]
 
 
-def _transport(uri: sipmessage.URI) -> Literal["udp", "tcp"]:
+def _transport(uri: sipmessage.URI) -> Literal["udp", "tcp", "tls"]:
     name = (uri.parameters.get("transport") or "udp").lower()
+    if uri.scheme == "sips" or name == "tls":
+        return "tls"
     if name not in ("udp", "tcp"):
         raise ValueError(f"transport {name} is not supported")
     return "tcp" if name == "tcp" else "udp"
+
+
+def _options(plan: CallPlan) -> dict[str, Any]:
+    options: dict[str, Any] = {"routes": plan.routes, "credentials": plan.credentials}
+    return {name: value for name, value in options.items() if value}

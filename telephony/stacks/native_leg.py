@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from telephony.base.errors import LocalProtocolError
-from telephony.base.interfaces import CannotAnswer, LegFacts, LegListener
+from telephony.base.interfaces import CannotAnswer, Encoding, Leg, LegFacts, LegListener
 from telephony.dtmf.sip_info import parse_info_digit
 from telephony.net.listen import local_address_towards
 from telephony.net.port_pool import PortPoolExhausted
 from telephony.net.sip_endpoint import SipEndpoint
+from telephony.sdp.description import Direction
 from telephony.sdp.offer_answer import LocalMedia, NotAcceptable, OfferAnswer
 from telephony.sip import events as sip
 from telephony.sip.user_agent import UserAgent
+from telephony.stacks.call_plan import MediaPolicy
 from telephony.stacks.rtp_media import MediaPlane, RtpMedia
 
 
@@ -25,14 +27,16 @@ class NativeLeg:
         leg_id: str,
         facts: LegFacts,
         offer: bytes | None,
+        policy: MediaPolicy | None = None,
     ) -> None:
         self.leg_id = leg_id
+        self.facts = facts
         self.ended = False
         self.local_sdp = b""
         self._user_agent = user_agent
         self._endpoint = endpoint
         self._plane = plane
-        self._facts = facts
+        self._policy = policy or MediaPolicy()
         self._offer = offer
         self._outbound = not leg_id
         self._answered = False
@@ -43,10 +47,9 @@ class NativeLeg:
         self._media: RtpMedia | None = None
         self._negotiation: OfferAnswer | None = None
         self._listener: LegListener | None = None
-
-    @property
-    def facts(self) -> LegFacts:
-        return self._facts
+        self._early_media = False
+        self._adopted: tuple[Encoding, int] | None = None
+        self._refer_accepted = False
 
     @property
     def media(self) -> RtpMedia:
@@ -58,6 +61,11 @@ class NativeLeg:
         self._listener = listener
 
     # Commands
+
+    def adopt_encoding(self, encoding: Encoding, sample_rate_hz: int) -> None:
+        self._adopted = (encoding, sample_rate_hz)
+        if self._media is not None:
+            self._media.adopt_encoding(encoding, sample_rate_hz)
 
     def prepare(self) -> None:
         """Open the media port and answer the offer, or make one if there was none."""
@@ -85,16 +93,18 @@ class NativeLeg:
         try:
             self._media = RtpMedia(self._plane, self._rtp_digit, self._media_failed)
             address = config.advertised_host or local_address_towards(
-                (self._facts.source_ip, self._media.port)
+                (self.facts.source_ip, self._media.port)
             )
         except (PortPoolExhausted, OSError) as error:
             self.close()
             raise CannotAnswer(503, "No media port") from error
+        if self._adopted is not None:
+            self._media.adopt_encoding(*self._adopted)
         self._negotiation = OfferAnswer(
             LocalMedia(
                 address=address,
                 port=self._media.port,
-                codecs=config.codecs,
+                codecs=self._policy.codecs or config.codecs,
                 ptime_ms=config.ptime_ms,
                 telephone_event=config.telephone_event,
             ),
@@ -105,6 +115,11 @@ class NativeLeg:
     def ring(self) -> None:
         if not self.ended:
             self._user_agent.ring(self.leg_id, self._now())
+            self._endpoint.flush()
+
+    def progress(self) -> None:
+        if not self.ended and not self._answered:
+            self._user_agent.progress(self.leg_id, self.local_sdp, self._now())
             self._endpoint.flush()
 
     def answer(self) -> None:
@@ -134,6 +149,45 @@ class NativeLeg:
             user_agent.bye(self.leg_id, self._now())
         else:
             user_agent.cancel(self.leg_id, self._now())
+        self._endpoint.flush()
+
+    def hold(self) -> None:
+        self._turn("sendonly")
+
+    def resume(self) -> None:
+        self._turn("sendrecv")
+
+    def _turn(self, direction: Direction) -> None:
+        """Offer another direction; one that can't be offered now goes with the next offer."""
+        negotiation = self._negotiation
+        if self.ended or not self._answered or negotiation is None:
+            return
+        negotiation.direction = direction
+        if not negotiation.offer_pending:
+            self._user_agent.reinvite(self.leg_id, negotiation.create_offer(), self._now())
+            self._endpoint.flush()
+
+    def transfer(self, target_uri: str, replacing: Leg | None = None) -> None:
+        if self.ended:
+            return
+        replaced = replacing.leg_id if isinstance(replacing, NativeLeg) else ""
+        self._user_agent.refer(self.leg_id, target_uri, self._now(), replaces_leg_id=replaced)
+        self._endpoint.flush()
+
+    def answer_refer(self, status: int) -> None:
+        user_agent, now = self._user_agent, self._now()
+        if self.ended:
+            return
+        if self._refer_accepted:
+            user_agent.notify_refer(self.leg_id, status, now)
+            self._refer_accepted = status < 200
+        elif status >= 300:
+            user_agent.refuse_refer(self.leg_id, status, now)
+        else:
+            self._refer_accepted = status < 200
+            user_agent.accept_refer(self.leg_id, now)
+            if status != 100:
+                user_agent.notify_refer(self.leg_id, status, now)
         self._endpoint.flush()
 
     def close(self) -> None:
@@ -193,9 +247,16 @@ class NativeLeg:
         if event.sdp is not None and self._take_answer(event.sdp):
             self._report_hold(held)
 
+    def reinvite_failed(self, event: sip.ReinviteFailed) -> None:
+        if self._negotiation is not None:
+            self._negotiation.withdraw_offer()
+
     def call_progressed(self, event: sip.CallProgressed) -> None:
+        # Each callee behind a forking proxy answers our offer: the last one is heard.
+        if event.sdp is not None and self._take_answer(event.sdp):
+            self._early_media = True
         if self._listener is not None:
-            self._listener.leg_progressed(event.status)
+            self._listener.leg_progressed(event.status, self._early_media)
 
     def call_answered(self, event: sip.CallAnswered) -> None:
         self._answered = True
@@ -206,6 +267,27 @@ class NativeLeg:
 
     def call_failed(self, event: sip.CallFailed) -> None:
         self._end("remote", event.reason or "failed", event.status)
+
+    def refer_received(self, event: sip.ReferReceived, allowed: bool) -> None:
+        if allowed and self._listener is not None:
+            self._listener.refer_received(event.refer_to, event.referred_by)
+        else:
+            self.answer_refer(603)
+
+    def refer_progressed(self, event: sip.ReferProgressed) -> None:
+        if self._listener is not None:
+            self._listener.transfer_progressed(event.status, event.reason)
+
+    def refer_finished(self, event: sip.ReferFinished) -> None:
+        if self._listener is not None:
+            self._listener.transfer_finished(event.status, event.reason)
+
+    def offer_replacement(self, leg: NativeLeg) -> bool:
+        """Offer ``leg`` in the place of this one; False when nobody is there to take it."""
+        if self.ended or self._listener is None:
+            return False
+        self._listener.leg_replaced(leg)
+        return True
 
     def info_received(self, event: sip.InfoReceived) -> None:
         digit = parse_info_digit(event.content_type, event.body)

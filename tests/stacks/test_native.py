@@ -36,7 +36,7 @@ class Party:
     over: asyncio.Event = field(default_factory=asyncio.Event)
     says: bytes | None = None
 
-    def leg_progressed(self, status: int) -> None: ...
+    def leg_progressed(self, status: int, early_media: bool = False) -> None: ...
 
     def leg_confirmed(self) -> None:
         self.confirmed.set()

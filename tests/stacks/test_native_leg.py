@@ -43,7 +43,7 @@ class Listener:
     def __init__(self) -> None:
         self.told: list[Any] = []
 
-    def leg_progressed(self, status: int) -> None:
+    def leg_progressed(self, status: int, early_media: bool = False) -> None:
         self.told.append(status)
 
     def leg_confirmed(self) -> None:
