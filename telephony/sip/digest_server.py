@@ -1,0 +1,255 @@
+"""Challenges to peers and the check of their answers (RFC 3261 section 22.4, RFC 7616, RFC 8760).
+
+A nonce carries its own time and a keyed hash over time and source: nothing is stored when we
+challenge, however many sources ask. What is stored is the use of nonces that came back with a
+right password, so only peers who know one can fill that table, and it is bounded all the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from hmac import compare_digest
+from typing import Final
+from urllib.parse import unquote_to_bytes
+
+from telephony.base.ids import Ids
+from telephony.sip.digest import DigestInput, digest_response, parse_auth, quoted
+from telephony.sip.values import read_uri
+
+PasswordOf = Callable[[str], str | None]
+"""Maps a user name to its password, None for a name that does not exist."""
+
+_NC = re.compile(r"[0-9A-Fa-f]{8}")
+_NONCE = re.compile(r"[0-9a-f]{52}")
+_TIME_DIGITS: Final = 12
+_SALT_DIGITS: Final = 8
+_WINDOW: Final = 64
+_DEFAULT_PORTS: Final = {"sip": 5060, "sips": 5061}
+
+
+@dataclass(frozen=True, slots=True)
+class DigestServerConfig:
+    """``algorithms`` in the order of the challenges, the preferred one first (RFC 8760).
+
+    ``nonce_lifetime_s`` is how long a nonce may be used; ``max_nonces`` bounds how many nonces
+    in use are remembered.
+    """
+
+    realm: str
+    algorithms: tuple[str, ...] = ("SHA-256", "MD5")
+    nonce_lifetime_s: float = 300.0
+    max_nonces: int = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """The request is from ``username``."""
+
+    username: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stale:
+    """The password is right, the nonce is not (any more): challenge again with ``stale``."""
+
+    username: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Not authenticated; ``reason`` is a constant name for counters."""
+
+    reason: str
+    username: str = ""
+
+
+Verdict = Verified | Stale | Failed
+
+
+@dataclass(slots=True)
+class _Use:
+    """The counts seen with a nonce: the highest, and a bit for each of the 64 up to it."""
+
+    issued_ms: int
+    highest: int = 0
+    seen: int = 0
+
+    def take(self, count: int) -> bool:
+        """Note ``count``; False when it was used before or is too old to tell."""
+        ahead = count - self.highest
+        if ahead > 0:
+            self.seen = ((self.seen << min(ahead, _WINDOW)) | 1) & (2**_WINDOW - 1)
+            self.highest = count
+            return True
+        if ahead <= -_WINDOW or self.seen >> -ahead & 1:
+            return False
+        self.seen |= 1 << -ahead
+        return True
+
+
+class DigestServer:
+    """Checks who sent a request. ``source`` is the numeric address it came from."""
+
+    __slots__ = ("_config", "_decoy", "_floor_ms", "_ids", "_opaque", "_secret", "_uses")
+
+    def __init__(self, config: DigestServerConfig, ids: Ids) -> None:
+        self._config = config
+        self._ids = ids
+        self._secret = ids.token(16).encode()
+        self._decoy = ids.token(16)
+        self._opaque = ids.token(8)
+        self._uses: dict[str, _Use] = {}
+        self._floor_ms = -1
+
+    def challenges(self, source: str, now: float, *, stale: bool = False) -> list[str]:
+        """Return the values of the WWW-Authenticate headers, one for each algorithm."""
+        nonce = self._new_nonce(source, now)
+        mark = ", stale=true" if stale else ""
+        return [
+            f'Digest realm={quoted(self._config.realm)}, nonce="{nonce}", '
+            f'opaque="{self._opaque}", algorithm={algorithm}, qop="auth"{mark}'
+            for algorithm in self._config.algorithms
+        ]
+
+    def verify(
+        self, value: str, method: str, uri: str, source: str, lookup: PasswordOf, now: float
+    ) -> Verdict:
+        """Check an Authorization value of a request for ``uri`` (its Request-URI)."""
+        fields = self._read(value)
+        if isinstance(fields, Failed):
+            return fields
+        username = fields["username"]
+        if not same_uri(fields["uri"], uri):
+            return Failed("uri-mismatch", username)
+        password = lookup(username)
+        # A name that does not exist takes as long as a wrong password.
+        expected = digest_response(self._hashed(fields, method, password or self._decoy))
+        given = fields["response"].lower().encode("utf-8", "surrogateescape")
+        if not compare_digest(expected.encode(), given) or password is None:
+            return Failed("wrong-password" if password is not None else "unknown-user", username)
+        nonce = fields["nonce"]
+        if not self._is_current(nonce, source, now):
+            return Stale(username)
+        if not self._use_of(nonce).take(int(fields["nc"], 16)):
+            return Stale(username)
+        return Verified(username)
+
+    # -- what the header says -------------------------------------------------------------------
+
+    def _read(self, value: str) -> dict[str, str] | Failed:
+        """Return the parameters when all that we need is there and of our making."""
+        parsed = parse_auth(value)
+        if parsed is None or parsed[0] != "digest":
+            return Failed("malformed")
+        fields = parsed[1]
+        if not _read_username(fields):
+            return Failed("malformed")
+        if any(not fields.get(name) for name in ("nonce", "uri", "response", "realm")):
+            return Failed("malformed")
+        if fields["realm"] != self._config.realm:
+            return Failed("realm-mismatch", fields["username"])
+        offered = (algorithm.upper() for algorithm in self._config.algorithms)
+        if fields.get("algorithm", "MD5").upper() not in offered:
+            return Failed("algorithm-not-offered", fields["username"])
+        if fields.get("qop", "").lower() != "auth" or not fields.get("cnonce"):
+            return Failed("qop-not-offered", fields["username"])
+        nc = fields.get("nc", "")
+        if not _NC.fullmatch(nc) or not int(nc, 16):
+            return Failed("malformed", fields["username"])
+        return fields
+
+    def _hashed(self, fields: dict[str, str], method: str, password: str) -> DigestInput:
+        return DigestInput(
+            algorithm=fields.get("algorithm", ""),
+            username=fields["username"],
+            realm=self._config.realm,
+            password=password,
+            method=method,
+            uri=fields["uri"],
+            nonce=fields["nonce"],
+            qop=fields["qop"],
+            nc=fields["nc"],
+            cnonce=fields["cnonce"],
+        )
+
+    # -- nonces ---------------------------------------------------------------------------------
+
+    def _new_nonce(self, source: str, now: float) -> str:
+        # The salt keeps the nonces of one millisecond apart: two phones behind one address
+        # would otherwise share their counts.
+        head = f"{_milliseconds(now):0{_TIME_DIGITS}x}{self._ids.token(_SALT_DIGITS // 2)}"
+        return head + self._seal(head, source)
+
+    def _seal(self, head: str, source: str) -> str:
+        octets = f"{head} {source}".encode("utf-8", "surrogateescape")
+        return hashlib.blake2s(octets, digest_size=16, key=self._secret).hexdigest()
+
+    def _is_current(self, nonce: str, source: str, now: float) -> bool:
+        if not _NONCE.fullmatch(nonce):
+            return False
+        head, seal = nonce[: _TIME_DIGITS + _SALT_DIGITS], nonce[_TIME_DIGITS + _SALT_DIGITS :]
+        if not compare_digest(seal, self._seal(head, source)):
+            return False
+        issued_ms = _issued_ms(nonce)
+        age_ms = _milliseconds(now) - issued_ms
+        return issued_ms > self._floor_ms and 0 <= age_ms <= self._config.nonce_lifetime_s * 1000
+
+    def _use_of(self, nonce: str) -> _Use:
+        use = self._uses.get(nonce)
+        if use is None:
+            if len(self._uses) >= self._config.max_nonces:
+                self._forget_oldest()
+            use = self._uses[nonce] = _Use(_issued_ms(nonce))
+        return use
+
+    def _forget_oldest(self) -> None:
+        """Forget one nonce; all that were issued up to then are stale, or it could be replayed."""
+        oldest = self._uses.pop(next(iter(self._uses)))
+        self._floor_ms = max(self._floor_ms, oldest.issued_ms)
+
+
+def same_uri(one: str, other: str) -> bool:
+    """Compare scheme, user, host and port: parameters are lost and gained on the way."""
+    if one == other:
+        return True
+    first, second = read_uri(one), read_uri(other)
+    if first is None or second is None:
+        return False
+    port = _DEFAULT_PORTS.get(first.scheme)
+    return (
+        first.scheme == second.scheme
+        and first.user == second.user
+        and (first.host or "").lower() == (second.host or "").lower()
+        and (first.port or port) == (second.port or port)
+    )
+
+
+def _read_username(fields: dict[str, str]) -> bool:
+    """Put ``username*`` (RFC 7616 section 3.4, RFC 8187) in the place of ``username``.
+
+    A hashed name is refused: we never offer ``userhash``.
+    """
+    extended = fields.pop("username*", None)
+    if fields.get("userhash", "").lower() == "true":
+        return False
+    if extended is None:
+        return bool(fields.get("username"))
+    if "username" in fields:
+        return False
+    charset, first, rest = extended.partition("'")
+    _language, second, text = rest.partition("'")
+    if charset.upper() != "UTF-8" or not first or not second or not text:
+        return False
+    fields["username"] = unquote_to_bytes(text).decode("utf-8", "surrogateescape")
+    return True
+
+
+def _milliseconds(now: float) -> int:
+    return int(now * 1000)
+
+
+def _issued_ms(nonce: str) -> int:
+    return int(nonce[:_TIME_DIGITS], 16)
