@@ -67,6 +67,7 @@ class Agent:
         leg.state = LegState.ENDING
         leg.stop_timers()
         leg.stop_retrying()
+        leg.stop_referring()
         if self.legs.pop(leg.leg_id, None) is not None:
             self.events.append(event)
 

@@ -41,6 +41,7 @@ class UserAgentConfig:
     that is missing uses the local address of the flow. ``symmetric_signalling`` sends requests to
     where the peer's packets came from when its Contact names another address (NAT).
     ``ring_timeout_s`` cancels an INVITE of ours that has only provisional responses.
+    ``refer_timeout_s`` is how long nothing may be heard of a call we asked the peer to place.
     ``provisional_refresh_s`` repeats the last 18x of an unanswered call (section 13.3.1), so that
     proxies on the path do not give it up.
     """
@@ -53,5 +54,6 @@ class UserAgentConfig:
     limits: MessageLimits = field(default_factory=MessageLimits)
     ring_timeout_s: float = 180.0
     provisional_refresh_s: float = 60.0
+    refer_timeout_s: float = 60.0
     reinvite_attempts: int = 4
     max_server_transactions: int = 20_000

@@ -12,6 +12,7 @@ from telephony.sip.timers import TimerHandle
 
 if TYPE_CHECKING:
     from telephony.sip.invite_attempt import InviteAttempt
+    from telephony.sip.refer import Referral, Referred
     from telephony.sip.transaction import ServerTransaction
     from telephony.sip.writer import HeaderLines
 
@@ -50,6 +51,8 @@ class Leg:
     without its ACK). ``unacked`` holds our 2xx by the CSeq of their INVITE. ``bye_headers`` is not
     None when a BYE waits for an ACK. ``last_provisional`` is repeated for proxies. ``caller`` says
     that the leg began with our INVITE. ``retry`` runs while our re-INVITE waits after a collision.
+    ``peer`` is the name under which admission knows the other side. ``referral`` is a REFER of ours
+    under way, ``referred`` one of theirs.
     """
 
     leg_id: str
@@ -65,6 +68,10 @@ class Leg:
     offers_answered: int = 0
     handles: list[TimerHandle] = field(default_factory=list)
     retry: TimerHandle | None = None
+    peer: str = ""
+    referral: Referral | None = None
+    referred: Referred | None = None
+    refers_seen: int = 0
 
     @property
     def invite_in_progress(self) -> bool:
@@ -80,6 +87,12 @@ class Leg:
         if self.retry is not None:
             self.retry.cancel()
             self.retry = None
+
+    def stop_referring(self) -> None:
+        """Forget our REFER and theirs; one that is not answered yet still will be."""
+        if self.referral is not None:
+            self.referral.stop()
+        self.referral = self.referred = None
 
     def stop_repeating(self) -> None:
         """Stop sending every 2xx that is not acknowledged."""

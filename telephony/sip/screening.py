@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from telephony.sip.body import UnsupportedBodyError, find_sdp
 from telephony.sip.message import IncomingRequest
-from telephony.sip.status import ALLOW, ALLOWED_METHODS, KNOWN_METHODS
+from telephony.sip.status import ALLOW, ALLOWED_METHODS, EXTENSIONS, KNOWN_METHODS
 from telephony.sip.values import uri_scheme
 from telephony.sip.writer import SDP_TYPE, HeaderLines
 
@@ -24,7 +24,7 @@ class Refusal:
 def screen(request: IncomingRequest) -> Refusal | None:
     """Return why ``request`` can't be served: method, URI, extension or body; None if it can.
 
-    Extensions are not checked on CANCEL (section 8.2.2.3); we support none.
+    Extensions are not checked on CANCEL (section 8.2.2.3).
     """
     if request.method not in ALLOWED_METHODS:
         return Refusal(405 if request.method in KNOWN_METHODS else 501, (ALLOW,))
@@ -32,8 +32,9 @@ def screen(request: IncomingRequest) -> Refusal | None:
         return None
     if uri_scheme(request.uri) not in _SCHEMES:
         return Refusal(416)
-    if required := ", ".join(request.values("Require")):
-        return Refusal(420, (("Unsupported", required),))
+    required = [tag for tag in request.values("Require") if tag.lower() not in EXTENSIONS]
+    if required:
+        return Refusal(420, (("Unsupported", ", ".join(required)),))
     if request.method == "INVITE":
         return _screen_body(request)
     return None

@@ -69,12 +69,23 @@ REASONS: Final[dict[int, str]] = {
 _CLASS_REASONS: Final = ("Trying", "OK", "Redirected", "Client Error", "Server Error", "Declined")
 
 # What we serve, in the order of the Allow header.
-ALLOWED_METHODS: Final = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO")
+ALLOWED_METHODS: Final = (
+    "INVITE",
+    "ACK",
+    "CANCEL",
+    "BYE",
+    "OPTIONS",
+    "INFO",
+    "REFER",
+    "NOTIFY",
+)
 
 ALLOW: Final[tuple[str, str]] = ("Allow", ", ".join(ALLOWED_METHODS))
 
-SUPPORTED: Final[tuple[str, str]] = ("Supported", "")
-"""No extension (RFC 3261 section 20.37: empty says just that)."""
+EXTENSIONS: Final = ("replaces",)
+"""Option tags of what we understand, and so may be required of us."""
+
+SUPPORTED: Final[tuple[str, str]] = ("Supported", ", ".join(EXTENSIONS))
 
 # Methods that exist but that we do not serve: 405. Any other name is answered 501.
 KNOWN_METHODS: Final = frozenset(

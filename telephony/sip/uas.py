@@ -18,6 +18,7 @@ from telephony.sip.events import (
 from telephony.sip.leg import Leg, LegState
 from telephony.sip.message import HeaderView, IncomingRequest, contact_uri
 from telephony.sip.pending_invite import PendingInvite
+from telephony.sip.replaces import find_replaced
 from telephony.sip.routing import response_flow
 from telephony.sip.screening import Refusal, screen
 from telephony.sip.status import ALLOW, SUPPORTED
@@ -145,6 +146,10 @@ class Uas:
         if target is None:
             agent.refuse(transaction, 400, now, (("Warning", '399 telephony "no Contact"'),))
             return
+        replaced = find_replaced(request.headers, agent.dialogs, "")
+        if isinstance(replaced, Refusal):
+            agent.refuse(transaction, replaced.status, now)
+            return
         sdp = find_sdp(request.headers, request.body)
         transaction.local_tag = agent.ids.token()
         leg = Leg(transaction.local_tag, LegState.INCOMING, caller=False)
@@ -162,6 +167,7 @@ class Uas:
             headers=HeaderView(request.headers),
             sdp=sdp,
             flow=request.flow,
+            replaces_leg_id=replaced.leg_id if replaced is not None else "",
         )
         agent.events.append(event)
 

@@ -22,6 +22,7 @@ from telephony.sip.flow import Flow, Outgoing
 from telephony.sip.framing import RawRequest, SipParseError, is_keepalive, parse_message
 from telephony.sip.leg import Leg
 from telephony.sip.message import DialogKey, read_request, read_response
+from telephony.sip.refer import Refers
 from telephony.sip.stats import UserAgentStats
 from telephony.sip.uac import Uac
 from telephony.sip.uas import Uas
@@ -31,13 +32,19 @@ from telephony.sip.writer import HeaderLines, check_headers
 class UserAgent:
     """Both sides of every call of one SIP endpoint, over any number of flows."""
 
-    __slots__ = ("_agent", "_answers", "_uac", "_uas")
+    __slots__ = ("_agent", "_answers", "_refers", "_uac", "_uas")
 
     def __init__(self, config: UserAgentConfig, ids: Ids) -> None:
         self._agent = Agent(config, ids)
         self._uac = Uac(self._agent)
         self._answers = Answers(self._agent, self._uac)
         self._uas = Uas(self._agent, self._answers)
+        self._refers = Refers(self._agent, self._uac)
+        self._uas.in_dialog |= {
+            "REFER": self._refers.receive_refer,
+            "NOTIFY": self._refers.receive_notify,
+        }
+        self._uas.outside |= {"REFER": self._refers.refuse_outside}
 
     # -- inputs -----------------------------------------------------------------------------------
 
@@ -212,3 +219,46 @@ class UserAgent:
         if leg is not None:
             self._uac.request(leg, method, now, headers, content_type, body)
         return leg is not None
+
+    # -- transfer ---------------------------------------------------------------------------------
+
+    def refer(
+        self,
+        leg_id: str,
+        refer_to: str,
+        now: float,
+        referred_by: str = "",
+        replaces_leg_id: str = "",
+    ) -> bool:
+        """Ask the peer to call the URI ``refer_to`` (RFC 3515); ReferFinished follows.
+
+        With ``replaces_leg_id``, a leg of ours that is up, the peer's call takes its place
+        (RFC 3891); an empty ``refer_to`` then means the other end of that leg. False also when
+        that leg is over.
+        """
+        leg = self._agent.find_leg(leg_id)
+        replaced = self._agent.find_leg(replaces_leg_id) if replaces_leg_id else None
+        if leg is None or (replaces_leg_id and replaced is None):
+            return False
+        self._refers.refer(leg, refer_to, now, referred_by, replaced)
+        return True
+
+    def accept_refer(self, leg_id: str, now: float) -> bool:
+        """Take a ReferReceived: 202, then notify_refer() tells how our call goes on."""
+        leg = self._agent.find_leg(leg_id)
+        return leg is not None and self._refers.accept(leg, now)
+
+    def notify_refer(self, leg_id: str, status: int, now: float, reason: str = "") -> bool:
+        """Tell the status of the call that the peer asked for; one of 200 or more is the last."""
+        leg = self._agent.find_leg(leg_id)
+        return leg is not None and self._refers.notify(leg, status, reason, now)
+
+    def refuse_refer(self, leg_id: str, status: int, now: float) -> bool:
+        """Decline a ReferReceived."""
+        leg = self._agent.find_leg(leg_id)
+        return leg is not None and self._refers.refuse(leg, status, now)
+
+    def remote_target(self, leg_id: str) -> str:
+        """Return the Contact URI of the leg's peer; "" when there is no dialog."""
+        leg = self._agent.legs.get(leg_id)
+        return leg.dialog.remote_target if leg is not None and leg.dialog is not None else ""

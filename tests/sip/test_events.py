@@ -11,11 +11,11 @@ from telephony.sip.events import CallFailed, Event
 
 
 @pytest.mark.parametrize("kind", get_args(Event))
-def test_events_are_frozen_slotted_and_name_their_leg(kind: type) -> None:
+def test_events_are_frozen_slotted_and_name_whose_they_are(kind: type) -> None:
     assert dataclasses.is_dataclass(kind)
     assert kind.__dataclass_params__.frozen
     assert "__slots__" in kind.__dict__
-    assert dataclasses.fields(kind)[0].name == "leg_id"
+    assert dataclasses.fields(kind)[0].name in ("leg_id", "request_id")
 
 
 def test_headers_do_not_count_in_comparisons() -> None:

@@ -24,7 +24,7 @@ def test_served(method: str) -> None:
 
 
 def test_methods() -> None:
-    assert _screen(HandPeer().request("NOTIFY")) == Refusal(405, (ALLOW,))
+    assert _screen(HandPeer().request("PUBLISH")) == Refusal(405, (ALLOW,))
     assert _screen(HandPeer().request("invite")) == Refusal(501, (ALLOW,))
 
 
@@ -32,6 +32,8 @@ def test_extensions() -> None:
     data = HandPeer().request(extra="Require: a\r\nRequire: b, c\r\n")
     assert _screen(data) == Refusal(420, (("Unsupported", "a, b, c"),))
     assert _screen(HandPeer().request("CANCEL", extra="Require: a\r\n")) is None
+    known = HandPeer().request(extra="Require: Replaces, a\r\n")
+    assert _screen(known) == Refusal(420, (("Unsupported", "a"),))
     assert _screen(HandPeer().request(extra="Proxy-Require: a\r\nSupported: b\r\n")) is None
 
 
