@@ -5,7 +5,16 @@
 ``Dialplan.explain(call)`` says of each extension why it does or does not take the call.
 """
 
-from telephony.dialplan.actions import Action, Answer, ConnectModel, Hangup, Play, Reject
+from telephony.dialplan.actions import (
+    Action,
+    Answer,
+    ConnectModel,
+    Hangup,
+    Play,
+    PreAnswer,
+    Reject,
+    Transfer,
+)
 from telephony.dialplan.matcher import Dialplan, Route, RuleVerdict
 from telephony.dialplan.model import CallFacts, Extension, Reference
 from telephony.dialplan.parser import parse_dialplan
@@ -19,9 +28,11 @@ __all__ = [
     "Extension",
     "Hangup",
     "Play",
+    "PreAnswer",
     "Reference",
     "Reject",
     "Route",
     "RuleVerdict",
+    "Transfer",
     "parse_dialplan",
 ]

@@ -9,15 +9,30 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from types import MappingProxyType
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 from pydantic.dataclasses import dataclass
+
+from telephony.dialplan.targets import call_target
 
 _VERB = ConfigDict(extra="forbid")
 # One line of printable text: it goes into a SIP status line (RFC 3261 section 25.1).
 _ReasonPhrase = Annotated[str, Field(max_length=80, pattern=r"^[^\x00-\x1f\x7f]*$")]
 _Name = Annotated[str, Field(min_length=1, max_length=1024, pattern=r"^[^\x00-\x1f\x7f]+$")]
+
+
+def _as_list(value: Any) -> Any:
+    """One text stands for a list of one."""
+    return [value] if isinstance(value, str) else value
+
+
+_Names = Annotated[tuple[_Name, ...], BeforeValidator(_as_list)]
+
+
+@dataclass(frozen=True, slots=True, config=_VERB)
+class PreAnswer:
+    """Send 183 with SDP: what is played from here on is heard before the call is answered."""
 
 
 @dataclass(frozen=True, slots=True, config=_VERB)
@@ -35,7 +50,7 @@ class Reject:
 
 @dataclass(frozen=True, slots=True, config=_VERB)
 class Play:
-    """Play a WAV file to its end; answers an unanswered call."""
+    """Play a WAV file to its end; answers an unanswered call, unless it was pre-answered."""
 
     file: _Name
 
@@ -48,18 +63,37 @@ class ConnectModel:
 
 
 @dataclass(frozen=True, slots=True, config=_VERB)
+class Transfer:
+    """Send the caller on to a number or a SIP URI; answers an unanswered call.
+
+    ``blind`` asks the caller's side to call there. ``attended`` calls there first, over
+    ``trunks``, plays the file ``play`` to who answers, and then lets the two talk. The call is
+    over when that succeeds; after busy, no answer within ``timeout_s`` and other failures it goes
+    on with the next action.
+    """
+
+    to: Annotated[str, AfterValidator(call_target)]
+    mode: Literal["blind", "attended"] = "blind"
+    timeout_s: Annotated[float, Field(gt=0, le=600, allow_inf_nan=False)] = 30.0
+    trunks: _Names = ()
+    play: _Name | None = None
+
+
+@dataclass(frozen=True, slots=True, config=_VERB)
 class Hangup:
     """End the call with BYE."""
 
 
-Action = Answer | Reject | Play | ConnectModel | Hangup
+Action = PreAnswer | Answer | Reject | Play | ConnectModel | Transfer | Hangup
 
 VERBS: Mapping[str, type[Action]] = MappingProxyType(
     {
+        "pre_answer": PreAnswer,
         "answer": Answer,
         "reject": Reject,
         "play": Play,
         "connect_model": ConnectModel,
+        "transfer": Transfer,
         "hangup": Hangup,
     }
 )
@@ -73,13 +107,28 @@ def verb_name(action: Action) -> str:
 
 def describe(action: Action) -> str:
     """Return an action as it would be written: ``reject: 486 Busy``."""
-    values = " ".join(str(getattr(action, field.name)) for field in fields(action)).strip()
+    values = " ".join(_values(action)).strip()
     return f"{verb_name(action)}: {values}" if values else verb_name(action)
+
+
+def _values(action: Action) -> Iterator[str]:
+    for field in fields(action):
+        value = getattr(action, field.name)
+        if value in (None, ()) or (field.name == "timeout_s" and value == field.default):
+            continue
+        if field.name in ("timeout_s", "trunks", "play"):
+            text = ", ".join(value) if isinstance(value, tuple) else value
+            yield f"({field.name} {text})"
+        else:
+            yield str(value)
 
 
 def main_parameter(verb: type[Action]) -> str | None:
     """Return the parameter that ``verb: value`` sets, or None when the verb takes none."""
     return next((field.name for field in fields(verb)), None)
+
+
+_State = Literal["new", "early", "answered", "unknown"]
 
 
 def misplaced(actions: Sequence[Action | None]) -> Iterator[tuple[int, str, str]]:
@@ -88,29 +137,40 @@ def misplaced(actions: Sequence[Action | None]) -> Iterator[tuple[int, str, str]
     None stands for an action that could not be read: whether the call is answered after it is
     unknown, and nothing is said about that.
     """
-    answered: bool | None = False
+    state: _State = "new"
     ended_by = ""
     for index, action in enumerate(actions):
         if ended_by:
             yield index, f"nothing can follow {ended_by}", f"remove it, or move {ended_by} last"
             return
-        if action is None:
-            answered = answered or None
-            continue
-        if answered is not None and (message := _out_of_order(action, answered)):
+        if message := _out_of_order(action, state):
             yield index, *message
-        answered = answered or isinstance(action, Answer | Play)
+        state = _state_after(action, state)
         if isinstance(action, Reject | ConnectModel | Hangup):
             ended_by = verb_name(action)
 
 
-def _out_of_order(action: Any, answered: bool) -> tuple[str, str] | None:
-    match action:
-        case Answer() if answered:
+def _state_after(action: Action | None, state: _State) -> _State:
+    if state == "answered":
+        return state
+    if action is None:
+        return "unknown"
+    if isinstance(action, Answer | Transfer) or (isinstance(action, Play) and state == "new"):
+        return "answered"
+    return "early" if isinstance(action, PreAnswer) and state == "new" else state
+
+
+def _out_of_order(action: Action | None, state: _State) -> tuple[str, str] | None:
+    match action, state:
+        case PreAnswer(), "answered":
+            return "the call is answered already", "remove it, or put pre_answer first"
+        case PreAnswer(), "early":
+            return "the call is pre-answered already", "remove it"
+        case Answer(), "answered":
             return "the call is answered already", "remove it, or put answer first"
-        case Reject() if answered:
+        case Reject(), "answered":
             return "an answered call can't be rejected", "use hangup, or remove what answers before"
-        case Hangup() if not answered:
+        case Hangup(), "new" | "early":
             return "there is no answered call to hang up", "use reject: {status: 603}"
         case _:
             return None

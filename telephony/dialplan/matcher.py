@@ -92,7 +92,7 @@ class Dialplan:
     """Contexts of ordered extensions; the first whose conditions all hold takes the call.
 
     ``sounds`` and ``agents`` are the names that actions refer to, ``trunks`` those that conditions
-    do (several joined by commas), with their places.
+    and actions do, with their places.
     """
 
     def __init__(

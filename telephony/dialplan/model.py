@@ -20,6 +20,8 @@ class CallFacts:
 
     ``called`` and ``caller`` are the user parts, percent-decoded; ``trunk`` is empty when the call
     came over none; header names are compared without case, and the first value counts.
+    ``diverted_from`` is the number that forwarded the call, ``attestation`` the verified level of
+    RFC 8588 (``A``, ``B`` or ``C``); both are empty when there is none.
     """
 
     called: str
@@ -27,13 +29,20 @@ class CallFacts:
     source_ip: str = ""
     trunk: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
+    diverted_from: str = ""
+    attestation: str = ""
+
+
+NUMBER_SUBJECTS = ("called", "caller", "diverted_from")
+"""The subjects whose values are numbers and whose patterns may hold an X."""
 
 
 @dataclass(frozen=True, slots=True)
 class Subjects:
     """A call's facts in the form in which conditions compare them.
 
-    ``values`` maps ``called``, ``caller``, ``trunk`` and ``header x-name`` (lower case) to text.
+    ``values`` maps ``called``, ``caller``, ``trunk``, ``diverted_from``, ``attestation`` and
+    ``header x-name`` (lower case) to text; what a call has not is missing.
     """
 
     values: Mapping[str, str]
@@ -47,6 +56,10 @@ class Subjects:
         values["caller"] = normalise_number(call.caller)
         if call.trunk:
             values["trunk"] = call.trunk
+        if call.diverted_from:
+            values["diverted_from"] = normalise_number(call.diverted_from)
+        if call.attestation:
+            values["attestation"] = call.attestation
         return cls(values, *_address_bits(call.source_ip))
 
 
@@ -87,7 +100,7 @@ class TextCondition:
 
     def _plus_hint(self, value: str) -> str:
         other = value.removeprefix("+") if value.startswith("+") else f"+{value}"
-        is_number = self.subject in ("called", "caller") and value.strip("+").isdigit()
+        is_number = self.subject in NUMBER_SUBJECTS and value.strip("+").isdigit()
         if is_number and any(pattern.matches(other) for pattern in self.patterns):
             return " (the leading + counts)"
         return ""

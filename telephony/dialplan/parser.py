@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import replace
 from ipaddress import IPv4Network, ip_network
 from typing import Any, TypeVar
 
@@ -16,11 +17,13 @@ from telephony.dialplan.actions import (
     Action,
     ConnectModel,
     Play,
+    Transfer,
     main_parameter,
     misplaced,
 )
 from telephony.dialplan.matcher import Dialplan, RuleIndex
 from telephony.dialplan.model import (
+    NUMBER_SUBJECTS,
     Condition,
     Extension,
     Network,
@@ -28,7 +31,7 @@ from telephony.dialplan.model import (
     SourceCondition,
     TextCondition,
 )
-from telephony.dialplan.patterns import number_pattern, text_pattern
+from telephony.dialplan.patterns import Exact, Pattern, number_pattern, text_pattern
 from telephony.dialplan.schema import DialplanFile, ExtensionPart, When
 
 T = TypeVar("T")
@@ -42,15 +45,16 @@ def parse_dialplan(
     sources: Sequence[tuple[str, str | bytes]],
     *,
     agents: Collection[str] | None = None,
+    trunks: Collection[str] | None = None,
     sound_path: Callable[[str], str] = str,
 ) -> Dialplan:
     """Return the dialplan written in ``(file name, text)`` pairs.
 
-    ``agents``: the names that ``connect_model`` may use; None leaves them unchecked.
-    ``sound_path`` turns the name of a sound into the path that ``Play`` then carries. Raises
-    ConfigError with all problems of all files.
+    ``agents``: the names that ``connect_model`` may use, ``trunks`` those of conditions and of
+    ``transfer``; None leaves them unchecked. ``sound_path`` turns the name of a sound into the
+    path that actions then carry. Raises ConfigError with all problems of all files.
     """
-    parser = _Parser(agents, sound_path)
+    parser = _Parser(agents, trunks, sound_path)
     for file, text in sources:
         _FileParser(parser, read_yaml(text, file)).parse()
     if parser.problems:
@@ -62,8 +66,14 @@ def parse_dialplan(
 class _Parser:
     """What is known over all files."""
 
-    def __init__(self, agents: Collection[str] | None, sound_path: Callable[[str], str]) -> None:
+    def __init__(
+        self,
+        agents: Collection[str] | None,
+        trunks: Collection[str] | None,
+        sound_path: Callable[[str], str],
+    ) -> None:
         self.agents = agents
+        self.trunks = trunks
         self.sound_path = sound_path
         self.problems: list[Problem] = []
         self.contexts: dict[str, RuleIndex] = {}
@@ -152,11 +162,32 @@ class _FileParser:
         if when.source is not None:
             networks = self._compile(when.source, _network, (*path, "source"))
             yield SourceCondition(tuple(networks))
-        if when.trunk is not None:
-            name = ", ".join(when.trunk)
-            self._parser.trunk_uses.append(self._reference(name, (*path, "trunk")))
-        yield from self._texts("trunk", when.trunk, (*path, "trunk"))
+        for condition in self._texts("trunk", when.trunk, (*path, "trunk")):
+            self._check_trunks(condition.patterns, (*path, "trunk"))
+            yield condition
+        for subject in ("diverted_from", "attestation"):
+            yield from self._texts(subject, getattr(when, subject), (*path, subject))
         yield from self._headers(when.headers or {}, (*path, "headers"))
+
+    def _check_trunks(self, patterns: Sequence[Pattern], path: Path) -> None:
+        for number, pattern in enumerate(patterns):
+            self._note_trunk(pattern, (*path, number))
+
+    def _note_trunk(self, pattern: Pattern, path: Path) -> None:
+        """Note a trunk, or a pattern of trunks; report it when there is no such trunk."""
+        self._parser.trunk_uses.append(self._reference(pattern.text, path))
+        known = self._parser.trunks
+        if known is None or any(pattern.matches(name) for name in known):
+            return
+        if not known:
+            fix = "write config/trunks/<name>.yaml, or remove this"
+            self._report(path, "no trunks are configured", fix)
+        elif isinstance(pattern, Exact):
+            fix = did_you_mean(pattern.value, known)
+            self._report(path, f"there is no trunk {pattern.value!r}", fix)
+        else:
+            fix = f"known here: {', '.join(sorted(known))}"
+            self._report(path, f"no trunk's name is like {pattern.text!r}", fix)
 
     def _headers(self, headers: dict[str, list[str]], path: Path) -> Iterator[Condition]:
         seen: set[str] = set()
@@ -168,12 +199,16 @@ class _FileParser:
             seen.add(subject)
             yield from self._texts(subject, texts, (*path, name))
 
-    def _texts(self, subject: str, texts: list[str] | None, path: Path) -> Iterator[Condition]:
+    def _texts(
+        self, subject: str, texts: Sequence[str] | None, path: Path
+    ) -> Iterator[TextCondition]:
         if texts is not None:
-            compile_text = number_pattern if subject in ("called", "caller") else text_pattern
+            compile_text = number_pattern if subject in NUMBER_SUBJECTS else text_pattern
             yield TextCondition(subject, tuple(self._compile(texts, compile_text, path)))
 
-    def _compile(self, texts: list[str], compile_text: Callable[[str], T], path: Path) -> list[T]:
+    def _compile(
+        self, texts: Sequence[str], compile_text: Callable[[str], T], path: Path
+    ) -> list[T]:
         out: list[T] = []
         for number, text in enumerate(texts):
             try:
@@ -208,20 +243,32 @@ class _FileParser:
                 return None
             value = {parameter: value}
         action: Action | None = self._validate(_ADAPTERS[kind].validate_python, kind, value, at)
-        return self._resolve(action, (*at, parameter) if parameter else at)
+        return self._resolve(action, at)
 
     def _resolve(self, action: Action | None, path: Path) -> Action | None:
         """Note what the action refers to; return it with its sound's path."""
         if isinstance(action, Play):
-            action = Play(self._parser.sound_path(action.file))
-            self._parser.sounds.append(self._reference(action.file, path))
+            return replace(action, file=self._sound(action.file, (*path, "file")))
+        if isinstance(action, Transfer):
+            for number, name in enumerate(action.trunks):
+                self._note_trunk(Exact(name, name), (*path, "trunks", number))
+            if action.play is not None:
+                return replace(action, play=self._sound(action.play, (*path, "play")))
         elif isinstance(action, ConnectModel):
-            self._parser.agent_uses.append(self._reference(action.agent, path))
-            agents = self._parser.agents
-            if agents is not None and action.agent not in agents:
-                fix = did_you_mean(action.agent, agents) or "write config/agents/<name>.yaml"
-                self._report(path, f"there is no agent {action.agent!r}", fix)
+            self._note_agent(action.agent, (*path, "agent"))
         return action
+
+    def _sound(self, name: str, path: Path) -> str:
+        sound = self._parser.sound_path(name)
+        self._parser.sounds.append(self._reference(sound, path))
+        return sound
+
+    def _note_agent(self, name: str, path: Path) -> None:
+        self._parser.agent_uses.append(self._reference(name, path))
+        agents = self._parser.agents
+        if agents is not None and name not in agents:
+            fix = did_you_mean(name, agents) or "write config/agents/<name>.yaml"
+            self._report(path, f"there is no agent {name!r}", fix)
 
     def _reference(self, name: str, path: Path) -> Reference:
         at = self._document.problem(path, "")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -18,6 +18,11 @@ def _as_list(value: Any) -> Any:
 AnyOf = Annotated[list[str], BeforeValidator(_as_list), Field(min_length=1)]
 
 
+Attestations = Annotated[
+    list[Literal["A", "B", "C"]], BeforeValidator(_as_list), Field(min_length=1)
+]
+
+
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -29,6 +34,8 @@ class When(_Part):
     caller: AnyOf | None = None
     source: AnyOf | None = None
     trunk: AnyOf | None = None
+    diverted_from: AnyOf | None = None
+    attestation: Attestations | None = None
     headers: Annotated[dict[str, AnyOf], Field(min_length=1)] | None = None
 
 

@@ -7,11 +7,14 @@ import pytest
 from telephony.base.errors import ConfigError
 from telephony.dialplan import (
     Answer,
+    CallFacts,
     ConnectModel,
     Dialplan,
     Hangup,
     Play,
+    PreAnswer,
     Reject,
+    Transfer,
     parse_dialplan,
 )
 
@@ -55,9 +58,102 @@ def test_actions_in_all_their_spellings() -> None:
 
 def test_trunks_are_listed_with_their_places() -> None:
     dialplan = parse(main("{name: a, when: {trunk: [x, y-*]}, do: [answer]}"))
-    (trunk,) = dialplan.trunks
-    assert (trunk.name, trunk.file, trunk.line) == ("x, y-*", "d.yaml", 3)
-    assert trunk.key == "contexts.main[0].when.trunk"
+    first, second = dialplan.trunks
+    assert (first.name, first.file, first.line) == ("x", "d.yaml", 3)
+    assert (second.name, second.key) == ("y-*", "contexts.main[0].when.trunk[1]")
+
+
+TRUNKS = ["carrier-a", "carrier-b"]
+
+
+@pytest.mark.parametrize("trunk", ["carrier-a", "carrier-*", "'~^carrier'", "[carrier-a, '*']"])
+def test_trunks_that_exist(trunk: str) -> None:
+    text = main(f"{{name: a, when: {{trunk: {trunk}}}, do: [answer]}}")
+    assert parse_dialplan([("d.yaml", text)], trunks=TRUNKS).trunks
+
+
+@pytest.mark.parametrize(
+    ("extension", "trunks", "expected"),
+    [
+        (
+            "{name: a, when: {trunk: carier-a}, do: [answer]}",
+            TRUNKS,
+            "d.yaml:3:31: contexts.main[0].when.trunk: there is no trunk 'carier-a' "
+            "| did you mean carrier-a?",
+        ),
+        (
+            "{name: a, when: {trunk: [carrier-a, pbx-*]}, do: [answer]}",
+            TRUNKS,
+            "d.yaml:3:43: contexts.main[0].when.trunk[1]: no trunk's name is like 'pbx-*' "
+            "| known here: carrier-a, carrier-b",
+        ),
+        (
+            "{name: a, when: {trunk: carrier-a}, do: [answer]}",
+            [],
+            "d.yaml:3:31: contexts.main[0].when.trunk: no trunks are configured "
+            "| write config/trunks/<name>.yaml, or remove this",
+        ),
+        (
+            "{name: a, do: [transfer: {to: '100', trunks: [carrier-a, carrier-c]}]}",
+            TRUNKS,
+            "d.yaml:3:64: contexts.main[0].do[0].transfer.trunks[1]: there is no trunk "
+            "'carrier-c' | did you mean carrier-b?",
+        ),
+    ],
+)
+def test_trunks_that_do_not(extension: str, trunks: list[str], expected: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_dialplan([("d.yaml", main(extension))], trunks=trunks)
+    assert str(caught.value.problems[0]).replace("\n    fix: ", " | ") == expected
+    assert len(caught.value.problems) == 1
+
+
+def test_a_transfer_with_everything() -> None:
+    text = (
+        main(
+            "{name: a, do: [pre_answer, transfer: '+1 555', transfer: {to: 'sip:d@e', mode: attended, "
+            "timeout_s: 20, trunks: t, play: hi.wav}]}"
+        )
+        .replace(
+            "pre_answer, transfer: '+1 555', transfer: {",
+            "pre_answer, {transfer: '+1 555'}, {transfer: {",
+        )
+        .replace("hi.wav}]}", "hi.wav}}]}")
+    )
+    dialplan = parse_dialplan([("d.yaml", text)], sound_path=lambda name: f"/sounds/{name}")
+    assert dialplan.contexts["main"][0].actions == (
+        PreAnswer(),
+        Transfer("+1555"),
+        Transfer("sip:d@e", "attended", 20.0, ("t",), "/sounds/hi.wav"),
+    )
+    (sound,) = dialplan.sounds
+    assert (sound.name, sound.key) == ("/sounds/hi.wav", "contexts.main[0].do[2].transfer.play")
+    assert [trunk.name for trunk in dialplan.trunks] == ["t"]
+
+
+def test_diversion_and_attestation_decide() -> None:
+    dialplan = parse(
+        main(
+            "{name: office, when: {diverted_from: '+1555XXXX', attestation: [A, B]}, do: [answer]}",
+            "{name: diverted, when: {diverted_from: '*'}, do: [answer]}",
+            "{name: others, do: [answer]}",
+        )
+    )
+
+    def taken(diverted_from: str, attestation: str) -> str | None:
+        call = CallFacts("1", diverted_from=diverted_from, attestation=attestation)
+        route = dialplan.route(call)
+        return route.extension if route else None
+
+    assert taken("+1 555 0100", "B") == "office"
+    assert taken("+15550100", "C") == "diverted"
+    assert taken("+15550100", "") == "diverted"
+    assert taken("", "A") == "others"
+    verdicts = dialplan.explain(CallFacts("1", diverted_from="15550100"))
+    assert verdicts[0].reason == (
+        "diverted_from 15550100 is not +1555XXXX (the leading + counts); "
+        "the call has no attestation (wanted A or B)"
+    )
 
 
 def test_sounds_and_agents_are_listed_with_their_places() -> None:
@@ -141,7 +237,8 @@ def test_sounds_and_agents_are_listed_with_their_places() -> None:
         (
             "{name: a, do: [{answer: , play: x}]}",
             "d.yaml:3:22: contexts.main[0].do[0]: an action is a verb, or one verb with its "
-            "parameters | write one of: answer, reject, play, connect_model, hangup",
+            "parameters | write one of: pre_answer, answer, reject, play, connect_model, "
+            "transfer, hangup",
         ),
         (
             "{name: a, do: [answer: now]}",
@@ -166,6 +263,30 @@ def test_sounds_and_agents_are_listed_with_their_places() -> None:
             "{name: a, do: [answer, reject: 486]}",
             "d.yaml:3:30: contexts.main[0].do[1]: an answered call can't be rejected "
             "| use hangup, or remove what answers before",
+        ),
+        (
+            "{name: a, when: {attestation: [A, D]}, do: [answer]}",
+            "d.yaml:3:41: contexts.main[0].when.attestation[1]: this should be 'A', 'B' or 'C', "
+            "not the text 'D'",
+        ),
+        (
+            "{name: a, do: [transfer: desk]}",
+            "d.yaml:3:32: contexts.main[0].do[0].transfer: 'desk' is nothing to call "
+            '| write "+15550100" or sip:user@host',
+        ),
+        (
+            "{name: a, do: [transfer: {to: +15550100}]}",
+            "d.yaml:3:37: contexts.main[0].do[0].transfer.to: YAML read this number as the "
+            'integer 15550100; the + is lost | put it in quotes: "+15550100"',
+        ),
+        (
+            "{name: a, do: [transfer: {to: '1', timeout: 5}]}",
+            "d.yaml:3:42: contexts.main[0].do[0].transfer.timeout: unknown key 'timeout' "
+            "| did you mean timeout_s?",
+        ),
+        (
+            "{name: a, do: [pre_answer, pre_answer]}",
+            "d.yaml:3:34: contexts.main[0].do[1]: the call is pre-answered already | remove it",
         ),
         (
             "{name: a, do: [connect_model: rehersal]}",
@@ -214,6 +335,8 @@ def test_mistakes_of_all_files_are_reported() -> None:
         ("{called: '+15550100'}", "{called: '+1 (555) 0100'}"),
         ("{called: '+1555*'}", "{called: ['+15550100', '+1555XX']}"),
         ("{called: '*'}", "{trunk: a}"),
+        ("{diverted_from: '+1555*'}", "{diverted_from: '+15550100'}"),
+        ("{attestation: [A, B]}", "{attestation: A, called: '1'}"),
         ("{}", "{headers: {X-A: b}}"),
         ("{source: 10.0.0.0/8}", "{source: 10.2.0.0/16, called: '1'}"),
         ("{called: '~^1'}", "{called: '15'}"),
@@ -238,6 +361,9 @@ def test_an_unreachable_extension_names_the_one_before_it(first: str, second: st
     ("first", "second"),
     [
         ("{called: '+15550100', trunk: a}", "{called: '+15550100'}"),
+        ("{diverted_from: '*'}", "{called: '1'}"),
+        ("{attestation: [A, B, C]}", "{called: '1'}"),
+        ("{attestation: A}", "{attestation: [A, B]}"),
         ("{called: '+1555XX'}", "{called: '+1555*'}"),
         ("{source: 10.0.0.0/8}", "{called: '1'}"),
         ("{source: 0.0.0.0/0}", "{source: '::/0'}"),

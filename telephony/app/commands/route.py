@@ -22,6 +22,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--source", type=_source, metavar="IP", help="where the call comes from")
     parser.add_argument("--trunk", default="", metavar="NAME", help="the trunk it comes over")
     parser.add_argument(
+        "--diverted-from", default="", metavar="NUMBER", help="the number that forwarded the call"
+    )
+    parser.add_argument(
+        "--attestation",
+        default="",
+        choices=("A", "B", "C"),
+        help="how the caller's number was attested (STIR/SHAKEN)",
+    )
+    parser.add_argument(
         "--header",
         action="append",
         default=[],
@@ -36,7 +45,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Return 0 when an extension takes the call, 1 when it gets 404, 2 for a wrong context."""
     settings, dialplan = load_routing(args.config, os.environ)
-    call = CallFacts(args.called, args.caller, args.source or "", args.trunk, dict(args.header))
+    call = CallFacts(
+        called=args.called,
+        caller=args.caller,
+        source_ip=args.source or "",
+        trunk=args.trunk,
+        headers=dict(args.header),
+        diverted_from=args.diverted_from,
+        attestation=args.attestation,
+    )
     context = args.context or settings.dialplan.context
     if context not in dialplan.contexts:
         known = ", ".join(dialplan.contexts)
@@ -60,6 +77,8 @@ def _describe_call(call: CallFacts, context: str) -> str:
     parts += [f"from {call.caller}"] if call.caller else []
     parts += [f"at {call.source_ip}"] if call.source_ip else []
     parts += [f"over trunk {call.trunk}"] if call.trunk else []
+    parts += [f"diverted from {call.diverted_from}"] if call.diverted_from else []
+    parts += [f"attested {call.attestation}"] if call.attestation else []
     parts += [f"with {name}: {value}" for name, value in call.headers.items()]
     return f"{' '.join(parts)}, in context {context}:"
 

@@ -66,6 +66,21 @@ def test_every_condition_can_be_given(config: str, capsys: pytest.CaptureFixture
     )
 
 
+def test_diversion_and_attestation_are_facts_of_a_call(
+    config: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("dialplans/main.yaml").write_text(
+        "contexts:\n  main:\n    - name: office\n"
+        "      when: {diverted_from: '+1555*', attestation: [A, B]}\n      do: [answer]\n"
+    )
+    arguments = ["route", "1", "--diverted-from", "+1 555", "--config", config]
+    assert main([*arguments, "--attestation", "B"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("Call to 1 diverted from +1 555 attested B, in context main:")
+    assert main([*arguments, "--attestation", "C"]) == 1
+    assert "attestation C is not A or B" in capsys.readouterr().out
+
+
 def test_a_call_that_nobody_takes(config: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["route", "alice", "--config", config]) == 1
     assert capsys.readouterr().out.endswith("No extension takes the call: it gets 404.\n")
