@@ -7,7 +7,7 @@ order of RFC 8866 section 5.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal, get_args
 
 Direction = Literal["sendrecv", "sendonly", "recvonly", "inactive"]
@@ -70,7 +70,10 @@ class RtpMap:
 
 @dataclass(frozen=True, slots=True)
 class MediaDescription:
-    """An ``m=`` section. ``lines`` are those other than ``c=`` and ``a=``."""
+    """An ``m=`` section. ``lines`` are those other than ``c=`` and ``a=``.
+
+    A repr leaves out attributes and lines: they may hold keys (``a=crypto``, ``k=``).
+    """
 
     kind: str
     port: int
@@ -78,8 +81,8 @@ class MediaDescription:
     formats: tuple[str, ...]
     port_count: int = 1
     connection: Connection | None = None
-    attributes: tuple[Attribute, ...] = ()
-    lines: tuple[Line, ...] = ()
+    attributes: tuple[Attribute, ...] = field(default=(), repr=False)
+    lines: tuple[Line, ...] = field(default=(), repr=False)
 
     def attribute(self, name: str) -> str | None:
         """Return the value of the first attribute of that name, or ``None``."""
@@ -125,13 +128,16 @@ class MediaDescription:
 
 @dataclass(frozen=True, slots=True)
 class SessionDescription:
-    """A description. ``lines`` are session lines other than ``v= o= s= c= a=``."""
+    """A description. ``lines`` are session lines other than ``v= o= s= c= a=``.
+
+    A repr leaves out attributes and lines: they may hold keys.
+    """
 
     origin: Origin | None
     name: str = "-"
     connection: Connection | None = None
-    attributes: tuple[Attribute, ...] = ()
-    lines: tuple[Line, ...] = (("t", "0 0"),)
+    attributes: tuple[Attribute, ...] = field(default=(), repr=False)
+    lines: tuple[Line, ...] = field(default=(("t", "0 0"),), repr=False)
     media: tuple[MediaDescription, ...] = ()
 
     def connection_of(self, media: MediaDescription) -> Connection | None:
@@ -232,16 +238,17 @@ def _split_lines(data: bytes) -> list[Line]:
     if "\0" in text:
         raise SdpParseError("a NUL character")
     raw = [line.removesuffix("\r") for line in text.split("\n")]
-    lines = [_split_line(line) for line in raw if line]
+    lines = [_split_line(number, line) for number, line in enumerate(raw, 1) if line]
     if len(lines) > _LINES_MAX:
         raise SdpParseError(f"more than {_LINES_MAX} lines")
     return lines
 
 
-def _split_line(line: str) -> Line:
+def _split_line(number: int, line: str) -> Line:
     letter, equals, value = line.partition("=")
     if not equals or len(letter) != 1 or not letter.isascii() or not letter.isalpha():
-        raise SdpParseError(f"not a line of the form <type>=<value>: {line[:40]!r}")
+        # What the line says stays out of the error: it may be a key.
+        raise SdpParseError(f"line {number} is not of the form <type>=<value>")
     if "\r" in value:
         raise SdpParseError("a CR within a line")
     return letter, value

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
-from telephony.base.errors import LocalProtocolError, TelephonyError
+from telephony.base.errors import LocalProtocolError
 from telephony.base.ids import Ids
 from telephony.sdp.codecs import (
     STATIC_PAYLOAD_TYPES,
@@ -15,6 +15,7 @@ from telephony.sdp.codecs import (
     format_attributes,
     formats_of,
 )
+from telephony.sdp.crypto import SUITES, Crypto
 from telephony.sdp.description import (
     Attribute,
     Connection,
@@ -25,27 +26,31 @@ from telephony.sdp.description import (
     SessionDescription,
     parse,
 )
+from telephony.sdp.keying import Choice, Keying, SrtpKeys, attributes_of
+from telephony.sdp.profiles import SrtpMode, check_offered, is_secure, profile_to_offer
+from telephony.sdp.refusal import (
+    INCOMPATIBLE_FORMAT,
+    INCOMPATIBLE_MEDIA,
+    INCOMPATIBLE_TRANSPORT,
+    MISCELLANEOUS,
+    NotAcceptable,
+)
+from telephony.sdp.remote import remote_of
 
-_PROTOCOLS = ("RTP/AVP", "RTP/AVPF")
-
-# Warning codes of RFC 3261 section 20.43.
-_INCOMPATIBLE_PROTOCOL = 300
-_INCOMPATIBLE_ADDRESS = 301
-_INCOMPATIBLE_TRANSPORT = 302
-_INCOMPATIBLE_MEDIA = 304
-_INCOMPATIBLE_FORMAT = 305
-_MISCELLANEOUS = 399
+__all__ = ["Answer", "LocalMedia", "NegotiatedMedia", "NotAcceptable", "OfferAnswer"]
 
 
 @dataclass(frozen=True, slots=True)
 class LocalMedia:
-    """Our end: where we receive, and the codecs in the order in which we offer them."""
+    """Our end: where we receive, and codecs and SRTP suites in the order in which we offer them."""
 
     address: str
     port: int
     codecs: tuple[Encoding, ...] = ("pcmu", "pcma")
     ptime_ms: int = 20
     telephone_event: bool = True
+    srtp: SrtpMode = "off"
+    srtp_suites: tuple[str, ...] = SUITES
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +59,8 @@ class NegotiatedMedia:
 
     ``remote`` is ``None`` while the peer's address is 0.0.0.0 or ``::`` (the hold of RFC 2543).
     ``hold`` tells that the peer does not want to hear us. ``receive_payload_types`` also holds
-    the static types that we speak, as peers switch between them without asking.
+    the static types that we speak, as peers switch between them without asking. ``srtp`` is
+    ``None`` for plain RTP.
     """
 
     remote: tuple[str, int] | None
@@ -65,28 +71,25 @@ class NegotiatedMedia:
     ptime_ms: int
     direction: Direction
     hold: bool
+    srtp: SrtpKeys | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    sdp: bytes
+    """``sdp`` may hold an SRTP key, which a repr does not show."""
+
+    sdp: bytes = field(repr=False)
     media: NegotiatedMedia
 
 
-class NotAcceptable(TelephonyError):  # noqa: N818 - the reason phrase of 488
-    """The offer or answer can't be taken; the warning is for a Warning header."""
+@dataclass(frozen=True, slots=True)
+class _Usable:
+    """What of an offer we take."""
 
-    def __init__(self, status: int, warning_code: int, warning: str) -> None:
-        super().__init__(f"{status}: {warning}")
-        self.status = status
-        self.warning_code = warning_code
-        self.warning = warning
-
-    @property
-    def warning_value(self) -> str:
-        """What follows ``Warning:`` in the response (RFC 3261 section 20.43)."""
-        text = self.warning.replace("\\", "\\\\").replace('"', '\\"')
-        return f'{self.warning_code} telephony "{text}"'
+    index: int
+    formats: Formats
+    remote: tuple[str, int] | None
+    choice: Choice | None
 
 
 def answer_direction(offered: Direction, wanted: Direction) -> Direction:
@@ -124,14 +127,25 @@ class OfferAnswer:
         self._offer_formats: Formats | None = None
         self._offer_direction: Direction = "sendrecv"
         self._offer_pending = False
+        self._offer_cryptos: tuple[Crypto, ...] = ()
+        self._keying = Keying(ids)
 
     # Our offer
 
     def create_offer(self) -> bytes:
-        """Return an offer; of the lines of earlier exchanges only ours stays open."""
+        """Return an offer; of the lines of earlier exchanges only ours stays open.
+
+        The same again, keys included, while nothing else was agreed on.
+        """
         formats = self._formats_to_offer()
-        protocol = self._lines[self._index].protocol if self._lines else _PROTOCOLS[0]
-        line = self._audio_line(protocol, formats, self.direction)
+        in_use = self._lines[self._index].protocol if self._lines else None
+        protocol = profile_to_offer(in_use, self.local.srtp)
+        cryptos: tuple[Crypto, ...] = ()
+        if is_secure(protocol):
+            cryptos = self._keying.offer(self.local.srtp_suites)
+            if not cryptos:
+                raise LocalProtocolError("SRTP is required, but there is no cipher suite for it")
+        line = self._audio_line(protocol, formats, self.direction, cryptos)
         lines = [_rejected(old) for old in self._lines]
         if lines:
             lines[self._index] = line
@@ -139,6 +153,7 @@ class OfferAnswer:
             lines = [line]
         self._offer = tuple(lines)
         self._offer_formats = formats
+        self._offer_cryptos = cryptos
         self._offer_direction = self.direction
         self._offer_pending = True
         return self._serialize(self._offer, (("t", "0 0"),))
@@ -174,24 +189,37 @@ class OfferAnswer:
         description = _parse(answer)
         index = self._index if self._lines else 0
         if len(description.media) <= index:
-            raise NotAcceptable(488, _MISCELLANEOUS, "The answer lacks our media line")
+            raise NotAcceptable(488, MISCELLANEOUS, "The answer lacks our media line")
         line = description.media[index]
         if line.kind != "audio" or line.port == 0:
-            raise NotAcceptable(488, _INCOMPATIBLE_MEDIA, "The audio was refused")
+            raise NotAcceptable(488, INCOMPATIBLE_MEDIA, "The audio was refused")
+        choice = self._choice_of_answer(line, secure=is_secure(self._offer[index].protocol))
         formats = formats_of(line, self.local.codecs)
-        remote = self._remote_of(description, line)
+        remote = remote_of(description, line, self.local.address)
         if not formats.encodings:
-            raise NotAcceptable(488, _INCOMPATIBLE_FORMAT, "The answer has no codec of the offer")
+            raise NotAcceptable(488, INCOMPATIBLE_FORMAT, "The answer has no codec of the offer")
         peer = description.direction_of(line)
         media = self._negotiate(
             remote,
             formats,
             self._offer_formats,
             answer_direction(peer, self._offer_direction),
-            hold=peer in ("sendonly", "inactive") or remote is None,
+            peer in ("sendonly", "inactive") or remote is None,
+            choice,
         )
-        self._agree(self._offer, index, self._offer_formats, media)
+        self._agree(self._offer, index, self._offer_formats, media, choice)
         return media
+
+    def _choice_of_answer(self, line: MediaDescription, secure: bool) -> Choice | None:
+        """Return the keys of an answer; it may not leave the profile offered for a weaker one."""
+        if is_secure(line.protocol) != secure:
+            raise NotAcceptable(488, INCOMPATIBLE_TRANSPORT, "The answer is of another profile")
+        if not secure:
+            return None
+        choice = self._keying.take_answer(line, self._offer_cryptos)
+        if choice is None:
+            raise NotAcceptable(488, MISCELLANEOUS, "The answer has no a=crypto of the offer")
+        return choice
 
     # Their offer
 
@@ -204,76 +232,58 @@ class OfferAnswer:
         if self._offer_pending:
             raise LocalProtocolError("our own offer has not been answered")
         description = _parse(offer)
-        index, formats, remote = self._choose(description)
-        line = description.media[index]
+        usable = self._choose(description)
+        line = description.media[usable.index]
         peer = description.direction_of(line)
         direction = answer_direction(peer, self.direction)
-        if remote is None:
+        if usable.remote is None:
             direction = _muted(direction)
-        payload_type, encoding = next(iter(formats.encodings.items()))
-        telephone_event = formats.telephone_event if self.local.telephone_event else None
+        payload_type, encoding = next(iter(usable.formats.encodings.items()))
+        telephone_event = usable.formats.telephone_event if self.local.telephone_event else None
         spoken = Formats({payload_type: encoding}, telephone_event)
+        cryptos = (usable.choice.ours,) if usable.choice is not None else ()
         lines = [_rejected(media) for media in description.media]
-        lines[index] = self._audio_line(line.protocol, spoken, direction)
-        accepted = Formats(formats.encodings, telephone_event)
-        media = self._negotiate(
-            remote, spoken, accepted, direction, peer in ("sendonly", "inactive") or remote is None
-        )
+        lines[usable.index] = self._audio_line(line.protocol, spoken, direction, cryptos)
+        accepted = Formats(usable.formats.encodings, telephone_event)
+        hold = peer in ("sendonly", "inactive") or usable.remote is None
+        media = self._negotiate(usable.remote, spoken, accepted, direction, hold, usable.choice)
         times = tuple(item for item in description.lines if item[0] == "t") or (("t", "0 0"),)
-        self._agree(tuple(lines), index, accepted, media)
+        self._agree(tuple(lines), usable.index, accepted, media, usable.choice)
         return Answer(self._serialize(tuple(lines), times), media)
 
-    def _choose(
-        self, description: SessionDescription
-    ) -> tuple[int, Formats, tuple[str, int] | None]:
+    def _choose(self, description: SessionDescription) -> _Usable:
         """Return the first media line that we can use, the one in use before others."""
-        refusal = NotAcceptable(488, _INCOMPATIBLE_MEDIA, "No audio is offered")
+        refusal = NotAcceptable(488, INCOMPATIBLE_MEDIA, "No audio is offered")
         order = sorted(range(len(description.media)), key=lambda index: index != self._index)
         for index in order:
             line = description.media[index]
             if line.kind.lower() != "audio" or line.port == 0:
                 continue
             try:
-                return index, *self._examine(description, line)
+                return self._examine(description, index)
             except NotAcceptable as error:
                 refusal = error
         raise refusal
 
-    def _examine(
-        self, description: SessionDescription, line: MediaDescription
-    ) -> tuple[Formats, tuple[str, int] | None]:
-        if line.protocol not in _PROTOCOLS:
-            raise NotAcceptable(
-                488, _INCOMPATIBLE_TRANSPORT, "Only RTP/AVP and RTP/AVPF are spoken here"
-            )
+    def _examine(self, description: SessionDescription, index: int) -> _Usable:
+        line = description.media[index]
+        check_offered(line.protocol, self.local.srtp)
         formats = formats_of(line, self.local.codecs)
         if not formats.encodings:
             spoken = " and ".join(codec.upper() for codec in self.local.codecs)
-            raise NotAcceptable(488, _INCOMPATIBLE_FORMAT, f"Only {spoken} are spoken here")
-        return formats, self._remote_of(description, line)
+            raise NotAcceptable(488, INCOMPATIBLE_FORMAT, f"Only {spoken} are spoken here")
+        remote = remote_of(description, line, self.local.address)
+        choice = None
+        if is_secure(line.protocol):
+            choice = self._keying.answer(line, self.local.srtp_suites)
+            if choice is None:
+                suites = ", ".join(self.local.srtp_suites)
+                raise NotAcceptable(
+                    488, MISCELLANEOUS, f"No usable a=crypto line; known here: {suites}"
+                )
+        return _Usable(index, formats, remote, choice)
 
     # Both
-
-    def _remote_of(
-        self, description: SessionDescription, line: MediaDescription
-    ) -> tuple[str, int] | None:
-        """Return where the peer receives; ``None`` for the unspecified address."""
-        connection = description.connection_of(line)
-        if connection is None:
-            raise NotAcceptable(488, _MISCELLANEOUS, "No c= line holds for the audio")
-        try:
-            address = ipaddress.ip_address(connection.address)
-        except ValueError:
-            raise NotAcceptable(
-                488, _INCOMPATIBLE_ADDRESS, "The c= line needs an IP address"
-            ) from None
-        if address.is_unspecified:
-            return None
-        if address.version != ipaddress.ip_address(self.local.address).version:
-            raise NotAcceptable(488, _INCOMPATIBLE_PROTOCOL, "Incompatible IP version")
-        if address.is_multicast or connection.address == "255.255.255.255":
-            raise NotAcceptable(488, _INCOMPATIBLE_ADDRESS, "The c= line needs a unicast address")
-        return connection.address, line.port
 
     def _negotiate(
         self,
@@ -282,6 +292,7 @@ class OfferAnswer:
         received: Formats,
         direction: Direction,
         hold: bool,
+        choice: Choice | None,
     ) -> NegotiatedMedia:
         payload_type, encoding = next(iter(sent.encodings.items()))
         known = {STATIC_PAYLOAD_TYPES[codec]: codec for codec in self.local.codecs}
@@ -295,6 +306,7 @@ class OfferAnswer:
             ptime_ms=self.local.ptime_ms,
             direction=_muted(direction) if remote is None else direction,
             hold=hold,
+            srtp=None if choice is None else choice.keys,
         )
 
     def _agree(
@@ -303,15 +315,17 @@ class OfferAnswer:
         index: int,
         formats: Formats,
         media: NegotiatedMedia,
+        choice: Choice | None,
     ) -> None:
         self._lines = lines
         self._index = index
         self._formats = formats
         self._offer_pending = False
+        self._keying.agree(choice)
         self.negotiated = media
 
     def _audio_line(
-        self, protocol: str, formats: Formats, direction: Direction
+        self, protocol: str, formats: Formats, direction: Direction, cryptos: tuple[Crypto, ...]
     ) -> MediaDescription:
         numbers = list(formats.encodings)
         if formats.telephone_event is not None:
@@ -319,6 +333,7 @@ class OfferAnswer:
         attributes: list[Attribute] = [
             *format_attributes(formats.encodings, formats.telephone_event),
             ("ptime", str(self.local.ptime_ms)),
+            *attributes_of(cryptos),
             (direction, None),
         ]
         return MediaDescription(
@@ -354,7 +369,7 @@ def _parse(data: bytes) -> SessionDescription:
     try:
         return parse(data)
     except SdpParseError as error:
-        raise NotAcceptable(400, _MISCELLANEOUS, f"Malformed SDP: {error}") from error
+        raise NotAcceptable(400, MISCELLANEOUS, f"Malformed SDP: {error}") from error
 
 
 def _muted(direction: Direction) -> Direction:
