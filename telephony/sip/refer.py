@@ -31,13 +31,12 @@ _REPLACES_IN_URI = re.compile(r"(?:^|&)Replaces=([^&]*)", re.IGNORECASE)
 
 
 class Referral:
-    """Our REFER: ``accepted`` once the peer took it; ``limit`` runs until the next NOTIFY is due."""
+    """Our REFER: ``accepted`` once the peer took it; ``limit`` runs until a NOTIFY is due."""
 
-    __slots__ = ("accepted", "limit", "status")
+    __slots__ = ("accepted", "limit")
 
     def __init__(self) -> None:
         self.accepted = False
-        self.status = 0
         self.limit: TimerHandle | None = None
 
     def stop(self) -> None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
 
 import sipmessage
 
@@ -15,61 +14,13 @@ from telephony.sip import events as sip
 from telephony.sip.credentials import Credentials
 from telephony.sip.flow import Flow
 from telephony.sip.user_agent import UserAgent
-from telephony.stacks.call_plan import CallPlan, MediaPolicy
+from telephony.stacks.call_plan import CallPlan
 from telephony.stacks.native_leg import NativeLeg
+from telephony.stacks.peer_policy import CallScreen, PeerPolicy, user_of
 from telephony.stacks.rtp_media import MediaPlane
 
 OnIncoming = Callable[[NativeLeg], None]
 OnFinished = Callable[[sip.RequestFinished], None]
-ReadFacts = Callable[[sip.InviteReceived], LegFacts]
-
-
-class CallScreen(Protocol):
-    """Looks at a call before anyone hears of it, and may need time for that (certificates)."""
-
-    def concerns(self, facts: LegFacts) -> bool:
-        """Tell whether :meth:`check` is to be asked at all."""
-
-    async def check(self, event: sip.InviteReceived, facts: LegFacts) -> LegFacts:
-        """Return what is known of the call now; raises CannotAnswer for one to refuse."""
-
-
-def facts_of(event: sip.InviteReceived) -> LegFacts:
-    """Return what an INVITE says of itself, numbers as the peer wrote them."""
-    flow: Flow = event.flow
-    return LegFacts(
-        sip_call_id=event.call_id,
-        called=user_of(event.request_uri),
-        caller=user_of(event.from_uri),
-        caller_name=event.from_display,
-        source_ip=flow.remote[0],
-        transport=flow.transport,
-        trunk=event.peer,
-        headers=event.headers,
-    )
-
-
-def nobody_refers(facts: LegFacts, target_uri: str) -> bool:
-    """Decline every REFER: whoever may send one may spend our money."""
-    return False
-
-
-@dataclass(frozen=True, slots=True)
-class PeerPolicy:
-    """How the stack treats the peers of trunks.
-
-    ``media`` is by trunk name; ``may_refer(facts, target_uri)`` tells whether a peer may ask us to
-    call somebody; ``screen`` looks at calls before they are reported.
-    """
-
-    media: Mapping[str, MediaPolicy] = field(default_factory=dict)
-    strangers: MediaPolicy = field(default_factory=MediaPolicy)
-    read_facts: ReadFacts = facts_of
-    may_refer: Callable[[LegFacts, str], bool] = nobody_refers
-    screen: CallScreen | None = None
-
-    def media_of(self, trunk: str) -> MediaPolicy:
-        return self.media.get(trunk, self.strangers)
 
 
 class NativeStack:
@@ -156,7 +107,16 @@ class NativeStack:
             trunk=plan.trunk,
             headers=dict(plan.headers),
         )
-        leg = NativeLeg(self.user_agent, self.endpoint, self.plane, "", facts, None, plan.media)
+        leg = NativeLeg(
+            self.user_agent,
+            self.endpoint,
+            self.plane,
+            "",
+            facts,
+            None,
+            plan.media,
+            self.policy.refer_uri,
+        )
         if listener is not None:
             leg.listen(listener)
         leg.prepare_offer()
@@ -251,6 +211,7 @@ class NativeStack:
             facts,
             event.sdp,
             policy.media_of(facts.trunk),
+            policy.refer_uri,
         )
         self._legs[event.leg_id] = leg
         if policy.screen is not None and policy.screen.concerns(facts):
@@ -292,16 +253,6 @@ class NativeStack:
     def _refer_received(self, leg: NativeLeg, event: sip.ReferReceived) -> None:
         allowed = not event.replaces and self.policy.may_refer(leg.facts, event.refer_to)
         leg.refer_received(event, allowed)
-
-
-def user_of(uri: str) -> str:
-    """Return the user part of a SIP or tel URI, without its parameters."""
-    try:
-        user = sipmessage.URI.parse(uri).user
-    except ValueError:
-        return ""
-    # RFC 3966 parameters of a telephone-subscriber in a SIP URI are not the number.
-    return (user or "").split(";", 1)[0]
 
 
 def _transport(uri: sipmessage.URI) -> Literal["udp", "tcp", "tls"]:

@@ -13,6 +13,7 @@ from telephony.sdp.offer_answer import LocalMedia, NotAcceptable, OfferAnswer
 from telephony.sip import events as sip
 from telephony.sip.user_agent import UserAgent
 from telephony.stacks.call_plan import MediaPolicy
+from telephony.stacks.peer_policy import ReferUri, at_the_peers_host
 from telephony.stacks.rtp_media import MediaPlane, RtpMedia
 
 
@@ -28,6 +29,7 @@ class NativeLeg:
         facts: LegFacts,
         offer: bytes | None,
         policy: MediaPolicy | None = None,
+        refer_uri: ReferUri = at_the_peers_host,
     ) -> None:
         self.leg_id = leg_id
         self.facts = facts
@@ -37,6 +39,7 @@ class NativeLeg:
         self._endpoint = endpoint
         self._plane = plane
         self._policy = policy or MediaPolicy()
+        self._refer_uri = refer_uri
         self._offer = offer
         self._outbound = not leg_id
         self._answered = False
@@ -170,8 +173,16 @@ class NativeLeg:
     def transfer(self, target_uri: str, replacing: Leg | None = None) -> None:
         if self.ended:
             return
-        replaced = replacing.leg_id if isinstance(replacing, NativeLeg) else ""
-        self._user_agent.refer(self.leg_id, target_uri, self._now(), replaces_leg_id=replaced)
+        user_agent, replaced = self._user_agent, ""
+        peer_uri = user_agent.remote_target(self.leg_id)
+        refer_to = self._refer_uri(self.facts, target_uri, peer_uri)
+        if isinstance(replacing, NativeLeg):
+            # RFC 5589 section 7.3: what is to be replaced is where its Contact says.
+            replaced, refer_to = replacing.leg_id, ""
+        if not user_agent.refer(self.leg_id, refer_to, self._now(), replaces_leg_id=replaced):
+            # The leg to be replaced is over; that this one is not was seen above.
+            gone = sip.ReferFinished(self.leg_id, 481, "The consultation is over")
+            self._plane.loop.call_soon(self.refer_finished, gone)
         self._endpoint.flush()
 
     def answer_refer(self, status: int) -> None:

@@ -3,98 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from contextlib import AsyncExitStack
 
 import pytest
 
-from telephony.base.ids import Ids
 from telephony.base.interfaces import CannotAnswer
 from telephony.net.clock import monotonic
-from telephony.net.listen import PortInUse
-from telephony.net.pacer import Pacer
-from telephony.net.port_pool import PortPool
-from telephony.sip.config import UserAgentConfig
-from telephony.sip.user_agent import UserAgent
-from telephony.stacks.native import NativeStack
-from telephony.stacks.native_leg import NativeLeg
-from telephony.stacks.rtp_media import MediaConfig, MediaPlane
+from tests.support.stacks import Party, stack, until
 
 LOUD = bytes([0x10]) * 160
-
-
-@dataclass
-class Party:
-    """A listener and a sink that notes what happens."""
-
-    heard: list[bytes] = field(default_factory=list)
-    digits: str = ""
-    holds: list[bool] = field(default_factory=list)
-    ended: tuple[str, str, int] | None = None
-    confirmed: asyncio.Event = field(default_factory=asyncio.Event)
-    over: asyncio.Event = field(default_factory=asyncio.Event)
-    says: bytes | None = None
-
-    def leg_progressed(self, status: int, early_media: bool = False) -> None: ...
-
-    def leg_confirmed(self) -> None:
-        self.confirmed.set()
-
-    def leg_held(self, held: bool) -> None:
-        self.holds.append(held)
-
-    def digit_received(self, digit: str) -> None:
-        self.digits += digit
-
-    def leg_ended(self, ended_by: str, cause: str, status: int) -> None:
-        self.ended = (ended_by, cause, status)
-        self.over.set()
-
-    def hear(self, frame: bytes, now: float) -> None:
-        self.heard.append(frame)
-
-    def speak(self, now: float) -> bytes | None:
-        return self.says
-
-
-async def listen(native: NativeStack) -> int:
-    """Open UDP and TCP on a port that both have free."""
-    while True:
-        with suppress(PortInUse):
-            return await native.endpoint.listen("127.0.0.1", 0)
-
-
-@asynccontextmanager
-async def stack(
-    seed: int, codecs: tuple[str, ...] = ("pcmu", "pcma"), **changes: object
-) -> AsyncIterator[tuple[NativeStack, int, list[NativeLeg]]]:
-    loop = asyncio.get_running_loop()
-    ids = Ids.seeded(seed)
-    pacer = Pacer(loop)
-    first_port = 34000 + seed * 100
-    plane = MediaPlane(
-        MediaConfig("127.0.0.1", "127.0.0.1", codecs=codecs, **changes),  # type: ignore[arg-type]
-        loop,
-        PortPool(first_port, first_port + 40, ids, 0.0),
-        pacer,
-        monotonic,
-        ids,
-    )
-    legs: list[NativeLeg] = []
-    native = NativeStack(UserAgent(UserAgentConfig(), ids), plane, legs.append)
-    port = await listen(native)
-    try:
-        yield native, port, legs
-    finally:
-        pacer.close()
-        await native.close()
-
-
-async def until(condition: object, timeout_s: float = 10.0) -> None:
-    async with asyncio.timeout(timeout_s):
-        while not condition():  # type: ignore[operator]  # noqa: ASYNC110 - no event
-            await asyncio.sleep(0.01)
 
 
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
