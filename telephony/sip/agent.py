@@ -12,6 +12,7 @@ from telephony.sip.flow import Flow, Outgoing
 from telephony.sip.leg import Leg, LegState
 from telephony.sip.message import DialogKey
 from telephony.sip.routing import contact_value, response_flow
+from telephony.sip.size_switch import SizeSwitch
 from telephony.sip.stateless import answerable_via, write_stateless
 from telephony.sip.stats import UserAgentStats
 from telephony.sip.status import ALLOW
@@ -31,6 +32,7 @@ class Agent:
         "legs",
         "outbox",
         "secret",
+        "size_switch",
         "stats",
         "timers",
         "transactions",
@@ -41,6 +43,7 @@ class Agent:
         self.ids = ids
         self.secret = ids.token(16).encode()
         self.stats = UserAgentStats()
+        self.size_switch = SizeSwitch(config, self.stats)
         self.timers = TimerQueue()
         self.outbox: list[Outgoing] = []
         self.events: list[Event] = []
@@ -62,12 +65,22 @@ class Agent:
         leg.dialog = dialog
         self.dialogs[dialog.key] = leg
 
+    def enter_early_dialog(self, leg: Leg, dialog: Dialog) -> None:
+        """Let requests of a callee find the leg before the answer."""
+        leg.early_dialogs[dialog.remote_tag] = dialog
+        self.dialogs[dialog.key] = leg
+
+    def leave_early_dialog(self, leg: Leg, dialog: Dialog) -> None:
+        if leg.early_dialogs.pop(dialog.remote_tag, None) is not None:
+            self.dialogs.pop(dialog.key, None)
+
     def end_leg(self, leg: Leg, event: LegEnded | InviteCancelled | CallFailed) -> None:
         """Report the end once; the dialog stays for the BYE until ``forget``."""
         leg.state = LegState.ENDING
         leg.stop_timers()
         leg.stop_retrying()
         leg.stop_referring()
+        leg.session.stop()
         if self.legs.pop(leg.leg_id, None) is not None:
             self.events.append(event)
 
@@ -77,6 +90,14 @@ class Agent:
         leg.stop_repeating()
         if leg.dialog is not None and self.dialogs.get(leg.dialog.key) is leg:
             del self.dialogs[leg.dialog.key]
+
+    def forget_early(self, leg: Leg, now: float) -> None:
+        """Forget a leg that was never up, after the PRACK that may be on its way (RFC 3262)."""
+        if leg.reliable is None or not leg.reliable.pending:
+            self.forget(leg)
+            return
+        due = now + self.config.timers.give_up_s
+        self.timers.schedule(due, lambda _now: self.forget(leg))
 
     def write(
         self,

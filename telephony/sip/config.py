@@ -44,6 +44,14 @@ class UserAgentConfig:
     ``refer_timeout_s`` is how long nothing may be heard of a call we asked the peer to place.
     ``provisional_refresh_s`` repeats the last 18x of an unanswered call (section 13.3.1), so that
     proxies on the path do not give it up.
+
+    With ``stream_for_large`` requests of more than ``max_datagram_bytes`` go over TCP where the
+    peer takes it (section 18.1.1).
+
+    ``session_expires_s`` is the session interval that we ask for (RFC 4028), 0 not to ask; one that
+    the peer asks for is kept in any case, and answered 422 below ``min_session_expires_s``.
+    ``reliable_provisional`` sends early media's description reliably to every caller that knows
+    how to acknowledge it (RFC 3262), otherwise only to those that require it.
     """
 
     advertised: Mapping[Transport, Address] = field(default_factory=dict)
@@ -55,5 +63,10 @@ class UserAgentConfig:
     ring_timeout_s: float = 180.0
     provisional_refresh_s: float = 60.0
     refer_timeout_s: float = 60.0
+    session_expires_s: int = 1800
+    min_session_expires_s: int = 90
+    reliable_provisional: bool = True
     reinvite_attempts: int = 4
+    stream_for_large: bool = True
+    max_datagram_bytes: int = 1300
     max_server_transactions: int = 20_000

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from telephony.sip.flow import Flow
 from telephony.sip.message import (
@@ -15,6 +17,9 @@ from telephony.sip.message import (
 from telephony.sip.routing import next_hop_flow
 from telephony.sip.values import read_address, read_uri, uri_scheme
 
+if TYPE_CHECKING:
+    from telephony.sip.authentication import Authentication
+
 
 @dataclass(slots=True)
 class Dialog:
@@ -22,7 +27,8 @@ class Dialog:
 
     ``route_set`` are the Record-Route values as received, nearest hop first. ``flow`` is where the
     peer was last heard; ``connected`` is False once that was a connection which is gone.
-    ``remote_cseq`` is None until the peer sent a request.
+    ``remote_cseq`` is None until the peer sent a request. ``authentication`` answers the challenges
+    to our requests.
     """
 
     call_id: str
@@ -37,6 +43,7 @@ class Dialog:
     flow: Flow
     secure: bool
     connected: bool = True
+    authentication: Authentication | None = None
 
     @classmethod
     def for_uas(cls, request: IncomingRequest, local_tag: str, target: str) -> Dialog:
@@ -74,6 +81,11 @@ class Dialog:
             secure=uri_scheme(request_uri) == "sips",
         )
 
+    def confirm(self, response: IncomingResponse) -> None:
+        """Turn an early dialog into one by its 2xx, which says the route anew (13.2.2.4)."""
+        self.route_set = tuple(reversed(list_values(response.headers, "Record-Route")))
+        self.refresh_target(contact_uri(response.headers))
+
     @property
     def key(self) -> DialogKey:
         return self.call_id, self.local_tag, self.remote_tag
@@ -101,19 +113,25 @@ class Dialog:
 
     def request_path(self, symmetric: bool) -> tuple[str, tuple[str, ...], Flow]:
         """Return Request-URI, Route values and flow of a request (section 12.2.1.1)."""
+        uri, routes = request_route(self.remote_target, self.route_set)
         if not self.route_set:
-            return self.remote_target, (), self._flow_to(self.remote_target, False, symmetric)
+            return uri, routes, self._flow_to(uri, False, symmetric)
         first = read_address(self.route_set[0])
         hop = first.uri if first else self.remote_target
-        flow = self._flow_to(hop, True, symmetric)
-        if _is_loose(hop):
-            return self.remote_target, self.route_set, flow
-        return hop, (*self.route_set[1:], f"<{self.remote_target}>"), flow
+        return uri, routes, self._flow_to(hop, True, symmetric)
 
     def _flow_to(self, hop: str, is_route: bool, symmetric: bool) -> Flow:
         return next_hop_flow(
             hop, self.flow, is_route=is_route, symmetric=symmetric, connected=self.connected
         )
+
+
+def request_route(target: str, route_set: Sequence[str]) -> tuple[str, tuple[str, ...]]:
+    """Return Request-URI and Route values for a request to ``target`` (section 12.2.1.1)."""
+    first = read_address(route_set[0]) if route_set else None
+    if first is None or _is_loose(first.uri):
+        return target, tuple(route_set)
+    return first.uri, (*route_set[1:], f"<{target}>")
 
 
 def _is_loose(hop: str) -> bool:

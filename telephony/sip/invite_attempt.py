@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from telephony.sip.body import UnsupportedBodyError, find_sdp
 from telephony.sip.dialog import Dialog
+from telephony.sip.early_dialog import EarlyDialog, EarlyDialogs, reliable_rseq
 from telephony.sip.events import (
     AnswerReceived,
     CallAnswered,
@@ -15,61 +17,70 @@ from telephony.sip.events import (
     OfferReceived,
     ReinviteFailed,
 )
-from telephony.sip.flow import Flow, Outgoing
+from telephony.sip.flow import Outgoing
 from telephony.sip.leg import Leg, LegState
 from telephony.sip.message import HeaderView, IncomingResponse, contact_uri
+from telephony.sip.outgoing_request import OutgoingRequest
 from telephony.sip.status import reason_phrase
 from telephony.sip.timers import TimerCallback, TimerHandle
 from telephony.sip.transaction import ClientTransaction
 from telephony.sip.transaction_table import Signal
 from telephony.sip.values import printable
-from telephony.sip.writer import SDP_TYPE, RequestParts, write_request
+from telephony.sip.writer import SDP_TYPE, HeaderLines, write_request
 
 if TYPE_CHECKING:
     from telephony.sip.uac import Uac
 
 
-class InviteAttempt:
-    """The user of one INVITE client transaction.
+# How a cancelled INVITE ends when the CANCEL did it; a challenge is not answered any more.
+_CANCELLED_AS = frozenset((401, 407, 408, 487))
 
-    ``_acks`` holds the ACK by To tag, to be sent again with every repeated 2xx; None marks a 2xx
+
+class InviteAttempt:
+    """The user of one INVITE's client transactions: one, and one more for every further try.
+
+    ``target`` is the Request-URI without what a strict router makes of it. ``_acks`` holds the ACK by To tag, to be sent again with every repeated 2xx; None marks a 2xx
     whose ACK waits for our answer to the offer in it. ``tries`` counts collisions, ``session`` is
     the leg's ``offers_answered`` at the time of our offer. ``_limit`` runs until a final response.
     """
 
     __slots__ = (
         "_acks",
+        "_cancel_headers",
         "_cancel_sent",
+        "_early",
         "_limit",
         "_offered",
         "_provisional",
         "cancel_status",
         "cancelled",
-        "flow",
         "leg",
-        "parts",
+        "request",
         "sdp",
         "session",
+        "target",
         "transaction",
         "tries",
         "uac",
     )
 
     def __init__(
-        self, uac: Uac, leg: Leg, parts: RequestParts, flow: Flow, sdp: bytes | None
+        self, uac: Uac, leg: Leg, request: OutgoingRequest, sdp: bytes | None, target: str = ""
     ) -> None:
         self.uac = uac
         self.leg = leg
-        self.parts = parts
-        self.flow = flow
+        self.request = request
         self.sdp = sdp
+        self.target = target
         self.tries = 1
         self.session = leg.offers_answered
         self.cancelled = False
         self.cancel_status = 487
         self.transaction: ClientTransaction | None = None
         self._acks: dict[str, Outgoing | None] = {}
+        self._cancel_headers: HeaderLines = ()
         self._cancel_sent = False
+        self._early = EarlyDialogs(uac.agent, leg)
         self._limit: TimerHandle | None = None
         self._offered = False
         self._provisional = False
@@ -83,13 +94,23 @@ class InviteAttempt:
     def awaits_our_answer(self) -> bool:
         return self._offered
 
-    def begin(self, branch: str, data: bytes, now: float) -> None:
-        agent = self.uac.agent
+    def begin(self, now: float) -> None:
+        """Send the INVITE, the first time or once more."""
+        agent, request = self.uac.agent, self.request
+        self._provisional = False
+        data = request.write(now)
         self.transaction = agent.transactions.create_client(
-            "INVITE", branch, self.flow, self, self._write_refusal_ack
+            "INVITE", request.branch, request.flow, self, self._write_refusal_ack
         )
         self._limit_at(now + agent.config.ring_timeout_s, self._ring_timed_out)
         self.transaction.begin(data, now)
+
+    def try_again(self, now: float) -> None:
+        """Send the INVITE as a new request of the same call, after a refusal (section 8.1.3.5)."""
+        cseq = max(self.request.parts.cseq, self._early.last_cseq)
+        self._early.forget()
+        self.request.renew(cseq)
+        self.begin(now)
 
     def leg_ended(self, now: float) -> None:
         """Acknowledge an offer without an answer; wait only so long for what never comes."""
@@ -110,14 +131,17 @@ class InviteAttempt:
         self.cancel_status = 408
         self.cancel(now)
 
-    def cancel(self, now: float) -> None:
+    def cancel(self, now: float, headers: HeaderLines = ()) -> None:
         """Send CANCEL, as soon as a provisional response allows it (section 9.1)."""
-        self.cancelled = True
-        if self._cancel_sent or not self._provisional or self.transaction is None:
+        if not self.cancelled:
+            self.cancelled = True
+            self._cancel_headers = headers
+        if self._cancel_sent or not self._provisional:
             return
         self._cancel_sent = True
-        parts = replace(self.parts, method="CANCEL")
-        self.uac.send_cancel(parts, self.transaction.key[0], self.flow, now)
+        request = self.request
+        parts = replace(request.parts, method="CANCEL")
+        self.uac.send_cancel(parts, request.branch, request.flow, self._cancel_headers, now)
         self._limit_at(now + self.uac.agent.config.timers.give_up_s, self._abandon)
 
     def _abandon(self, now: float) -> None:
@@ -135,16 +159,53 @@ class InviteAttempt:
             self._refused(response.status, printable(response.reason), response, now)
 
     def request_failed(self, status: int, now: float) -> None:
+        if status == 503 and self._wanted and not self._provisional:
+            # Nobody has heard of the INVITE if the stream could not be opened for it.
+            if self.request.return_to_datagrams(now):
+                self.begin(now)
+                return
         self._refused(status, reason_phrase(status), None, now)
+
+    @property
+    def _wanted(self) -> bool:
+        return not self.cancelled and self.leg.state is not LegState.ENDING
 
     def _progressed(self, response: IncomingResponse, now: float) -> None:
         self._provisional = True
+        sdp = _sdp_or_none(response)
+        if self.first and response.status > 100:
+            early = self._early.progressed(response, partial(self._dialog_of, response))
+            if early is not None:
+                if not self._acknowledge_provisional(early, response, now):
+                    return
+                early.sdp = sdp or early.sdp
         if self.cancelled:
             self.cancel(now)
         elif self.first and response.status > 100:
-            sdp = _sdp_or_none(response)
-            event = CallProgressed(self.leg.leg_id, response.status, sdp)
+            event = CallProgressed(self.leg.leg_id, response.status, sdp, printable(response.to_tag))
             self.uac.agent.events.append(event)
+
+    def _acknowledge_provisional(
+        self, early: EarlyDialog, response: IncomingResponse, now: float
+    ) -> bool:
+        """Send PRACK for a reliable response; False when it is to be ignored (RFC 3262 section 4).
+
+        Its outcome changes nothing: a callee that wants none of it refuses the INVITE.
+        """
+        rseq = reliable_rseq(response)
+        if not rseq or self.sdp is None:
+            return True
+        stats = self.uac.agent.stats
+        if not early.accept_rseq(rseq):
+            stats.provisionals_ignored += 1
+            return False
+        rack = (("RAck", f"{rseq} {response.cseq} INVITE"),)
+        self.uac.send_in_dialog(early.dialog, "PRACK", rack, self._prack_finished, now)
+        return True
+
+    def _prack_finished(self, status: int, _reason: str, _now: float) -> None:
+        if status >= 300:
+            self.uac.agent.stats.pracks_refused += 1
 
     def _accepted(self, response: IncomingResponse, now: float) -> None:
         self._lift_limit()
@@ -153,7 +214,7 @@ class InviteAttempt:
             ack = self._acks[tag]
             if ack is not None:
                 self.uac.agent.transactions.send(ack.data, ack.flow)
-        elif self.first:
+        elif self.first and response.cseq == self.request.parts.cseq:
             self._answered(response, now)
         elif self._acks or self.leg.dialog is None or tag != self.leg.dialog.remote_tag:
             self._end_extra_fork(response, now)
@@ -161,19 +222,35 @@ class InviteAttempt:
             self._reinvite_answered(response, self.leg.dialog, now)
 
     def _dialog_of(self, response: IncomingResponse) -> Dialog:
-        return Dialog.for_uac(response, self.parts.from_value, self.parts.uri, self.flow)
+        """Return the dialog that a response makes, or makes final."""
+        early = self._early.find(response.to_tag)
+        if early is not None:
+            if response.status >= 200:
+                early.dialog.confirm(response)
+            return early.dialog
+        request = self.request
+        dialog = Dialog.for_uac(response, request.parts.from_value, self.target, request.flow)
+        dialog.authentication = request.authentication
+        return dialog
 
     def _answered(self, response: IncomingResponse, now: float) -> None:
-        """Make the dialog of the first 2xx (section 13.2.2.4)."""
+        """Make the dialog of the first 2xx (section 13.2.2.4).
+
+        It needs no answer to our offer when a provisional response brought it (section 13.2.1).
+        """
         agent, leg = self.uac.agent, self.leg
+        early = self._early.find(response.to_tag)
+        self._early.leave()
         agent.enter_dialog(leg, self._dialog_of(response))
         leg.state = LegState.UP
         leg.confirmed = True
         sdp = _sdp_or_none(response)
+        if sdp is None and early is not None and self.sdp is not None:
+            sdp = early.sdp
         if self.cancelled:
             self.send_ack(None, now, response.to_tag)
             leg.outgoing = None
-            self.uac.end(leg, now, self._call_failed(487, "", None))
+            self.uac.end(leg, now, self._call_failed(487, "", None), self._cancel_headers)
             return
         self._acknowledge(response, sdp, now)
         agent.events.append(CallAnswered(leg.leg_id, sdp))
@@ -203,12 +280,15 @@ class InviteAttempt:
         self._offered = False
         if self.leg.outgoing is self:
             self.leg.outgoing = None
-        self._acks[to_tag or dialog.remote_tag] = self._send_ack_in(dialog, sdp)
+        cseq = self.request.parts.cseq
+        self._acks[to_tag or dialog.remote_tag] = self._send_ack_in(dialog, cseq, sdp)
 
-    def _send_ack_in(self, dialog: Dialog, sdp: bytes | None) -> Outgoing:
+    def _send_ack_in(self, dialog: Dialog, cseq: int, sdp: bytes | None) -> Outgoing:
+        """Send the ACK of a 2xx; it carries the credentials of the INVITE (section 13.2.2.4)."""
         agent = self.uac.agent
-        parts, flow = self.uac.dialog_parts(dialog, "ACK", self.parts.cseq, agent.new_branch())
-        data = write_request(parts, (), SDP_TYPE if sdp else "", sdp or b"")
+        parts, flow = self.uac.dialog_parts(dialog, "ACK", cseq, agent.new_branch())
+        credentials = self.request.credential_lines
+        data = write_request(parts, credentials, SDP_TYPE if sdp else "", sdp or b"")
         agent.transactions.send(data, flow)
         return Outgoing(data, flow)
 
@@ -216,7 +296,7 @@ class InviteAttempt:
         """A second callee answered too: its dialog is acknowledged and closed."""
         self.uac.agent.stats.extra_forks_ended += 1
         dialog = self._dialog_of(response)
-        self._acks[response.to_tag] = self._send_ack_in(dialog, None)
+        self._acks[response.to_tag] = self._send_ack_in(dialog, response.cseq, None)
         self.uac.send_bye(dialog, None, (), now)
 
     def _refused(
@@ -224,6 +304,10 @@ class InviteAttempt:
     ) -> None:
         leg, agent = self.leg, self.uac.agent
         self._lift_limit()
+        if response is not None and self._wanted and self.request.answer_challenge(response):
+            self.try_again(now)
+            return
+        self._early.leave()
         if leg.outgoing is self:
             leg.outgoing = None
         if leg.state is LegState.CALLING:
@@ -238,7 +322,7 @@ class InviteAttempt:
         self, status: int, reason: str, response: IncomingResponse | None
     ) -> CallFailed:
         """Build the event; after a CANCEL the status says why it was sent."""
-        if self.cancelled and status in (408, 487):
+        if self.cancelled and (response is None or status in _CANCELLED_AS):
             status = self.cancel_status
             reason = reason_phrase(status)
         if response is None:
@@ -246,7 +330,8 @@ class InviteAttempt:
         return CallFailed(self.leg.leg_id, status, reason, HeaderView(response.headers))
 
     def _write_refusal_ack(self, to_value: str) -> bytes:
-        return write_request(replace(self.parts, method="ACK", to_value=to_value))
+        parts = replace(self.request.parts, method="ACK", to_value=to_value)
+        return write_request(parts, self.request.credential_lines)
 
 
 def _sdp_or_none(response: IncomingResponse) -> bytes | None:

@@ -11,7 +11,9 @@ class UserAgentStats:
     """Plain counters since the start.
 
     ``malformed`` counts by reason (the reasons are constants, so the set is bounded), ``refused``
-    by the status the user agent answered on its own.
+    by the status the user agent answered on its own. ``challenges_refused`` are those that ended a
+    request; ``provisionals_ignored`` are reliable ones repeated or out of order;
+    ``streams_refused`` counts large requests that went by datagram in the end.
     """
 
     messages_received: int = 0
@@ -27,7 +29,15 @@ class UserAgentStats:
     acks_unmatched: int = 0
     acks_absorbed: int = 0
     acks_missing: int = 0
+    pracks_missing: int = 0
+    sessions_refreshed: int = 0
+    sessions_expired: int = 0
     transactions_timed_out: int = 0
     transports_failed: int = 0
     extra_forks_ended: int = 0
+    challenges_answered: int = 0
+    challenges_refused: int = 0
+    provisionals_ignored: int = 0
+    pracks_refused: int = 0
+    streams_refused: int = 0
     commands_too_late: int = 0

@@ -2,22 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 from telephony.base.errors import LocalProtocolError
 from telephony.sip.agent import Agent
-from telephony.sip.dialog import Dialog
+from telephony.sip.authentication import Authentication
+from telephony.sip.credentials import Credentials
+from telephony.sip.dialog import Dialog, request_route
 from telephony.sip.events import CallFailed, LegEnded, ReinviteFailed, RequestAnswered
 from telephony.sip.flow import Flow
 from telephony.sip.invite_attempt import InviteAttempt
 from telephony.sip.leg import Leg, LegState
-from telephony.sip.request_attempt import FinalCallback, RequestAttempt
-from telephony.sip.routing import contact_value, local_host_port, via_value
-from telephony.sip.status import ALLOW, reason_phrase
-from telephony.sip.values import read_address, read_uri, uri_scheme
-from telephony.sip.writer import SDP_TYPE, HeaderLines, RequestParts, check_headers, write_request
+from telephony.sip.message import IncomingResponse
+from telephony.sip.outgoing_request import OutgoingRequest
+from telephony.sip.request_attempt import FinalCallback, RequestAttempt, ResponseCallback
+from telephony.sip.routing import local_host_port, via_value
+from telephony.sip.status import ALLOW, EXTENSIONS, reason_phrase
+from telephony.sip.values import read_tag, uri_scheme
+from telephony.sip.writer import (
+    SDP_TYPE,
+    HeaderLines,
+    RequestParts,
+    check_addresses,
+    check_headers,
+    check_routes,
+    name_addr,
+    write_request,
+)
 
 _ACCEPT = ("Accept", SDP_TYPE)
+# A reliable response may carry the callee's offer when we made none, and PRACK would have to answer
+# it: then we do without (RFC 3262 section 5).
+_RELIABLE = "100rel"
+_CALLING_EXTENSIONS = tuple(dict.fromkeys((_RELIABLE, "199", *EXTENSIONS)))
 # A dialog whose peer answers so no longer exists (section 12.2.1.2).
 _DIALOG_IS_GONE = frozenset((408, 481))
 
@@ -41,59 +59,72 @@ class Uac:
         now: float,
         headers: HeaderLines = (),
         to: str | None = None,
+        *,
+        routes: Sequence[str] = (),
+        credentials: Credentials | None = None,
     ) -> str:
         agent = self.agent
-        _check_addresses(request_uri, from_uri, to or request_uri)
+        check_addresses(request_uri, from_uri, to or request_uri)
         check_headers(headers)
-        leg_id, branch = agent.ids.token(), agent.new_branch()
+        check_routes(routes)
+        leg_id = agent.ids.token()
         host = local_host_port(agent.config, flow).rpartition(":")[0]
+        uri, route_values = request_route(request_uri, routes)
         parts = RequestParts(
             method="INVITE",
-            uri=request_uri,
-            via=via_value(agent.config, flow, branch),
-            routes=(),
-            from_value=f"{_name_addr(from_uri)};tag={leg_id}",
-            to_value=_name_addr(to or request_uri),
+            uri=uri,
+            via="",
+            routes=route_values,
+            from_value=f"{name_addr(from_uri)};tag={leg_id}",
+            to_value=name_addr(to or request_uri),
             call_id=f"{agent.ids.token(12)}@{host}",
             cseq=1,
         )
         leg = Leg(leg_id, LegState.CALLING, caller=True)
+        request = self._invite_request(parts, flow, sdp, headers)
+        request.secure = uri_scheme(request_uri) == "sips"
+        if credentials is not None:
+            request.authentication = Authentication(credentials, agent.ids)
         agent.legs[leg_id] = leg
-        leg.outgoing = attempt = InviteAttempt(self, leg, parts, flow, sdp)
-        secure = uri_scheme(request_uri) == "sips"
-        attempt.begin(branch, self._write_invite(parts, flow, sdp, headers, secure), now)
+        leg.outgoing = attempt = InviteAttempt(self, leg, request, sdp, request_uri)
+        attempt.begin(now)
         return leg_id
 
-    def _write_invite(
-        self,
-        parts: RequestParts,
-        flow: Flow,
-        sdp: bytes | None,
-        headers: HeaderLines,
-        secure: bool,
-    ) -> bytes:
-        contact = ("Contact", contact_value(self.agent.config, flow, secure))
-        product = ("User-Agent", self.agent.config.product)
-        lines = (contact, ALLOW, _ACCEPT, product, *headers)
-        return write_request(parts, lines, SDP_TYPE if sdp else "", sdp or b"")
+    def _invite_request(
+        self, parts: RequestParts, flow: Flow, sdp: bytes | None, headers: HeaderLines
+    ) -> OutgoingRequest:
+        config = self.agent.config
+        reliable = sdp is not None and not read_tag(parts.to_value)
+        product = ("User-Agent", config.product)
+        return OutgoingRequest(
+            agent=self.agent,
+            parts=parts,
+            flow=flow,
+            headers=(ALLOW, _ACCEPT, _supported(reliable), product, *headers),
+            content_type=SDP_TYPE if sdp else "",
+            body=sdp or b"",
+            contact=True,
+        )
 
-    def cancel(self, leg: Leg, now: float) -> None:
+    def cancel(self, leg: Leg, now: float, headers: HeaderLines = ()) -> None:
         """Give up a call of ours; one that was answered in the same moment is ended by BYE."""
+        check_headers(headers)
         if leg.state is LegState.CALLING and leg.outgoing is not None:
-            leg.outgoing.cancel(now)
+            leg.outgoing.cancel(now, headers)
         elif leg.caller and leg.state is LegState.UP:
-            self.bye(leg, now)
+            self.bye(leg, now, headers)
         else:
             raise LocalProtocolError("cancel() is for calls of ours; use reject() or bye()")
 
     # -- within a dialog ------------------------------------------------------------------------
 
     def dialog_parts(
-        self, dialog: Dialog, method: str, cseq: int, branch: str
+        self, dialog: Dialog, method: str, cseq: int, branch: str = ""
     ) -> tuple[RequestParts, Flow]:
+        """Return a request within ``dialog``; one without ``branch`` has no Via yet."""
         config = self.agent.config
         uri, routes, flow = dialog.request_path(config.symmetric_signalling)
-        via = via_value(config, flow, branch)
+        via = via_value(config, flow, branch) if branch else ""
         parts = RequestParts(
             method=method,
             uri=uri,
@@ -118,11 +149,14 @@ class Uac:
     def _begin_reinvite(
         self, leg: Leg, dialog: Dialog, sdp: bytes | None, tries: int, now: float
     ) -> None:
-        branch = self.agent.new_branch()
-        parts, flow = self.dialog_parts(dialog, "INVITE", dialog.next_cseq(), branch)
-        leg.outgoing = attempt = InviteAttempt(self, leg, parts, flow, sdp)
+        parts, flow = self.dialog_parts(dialog, "INVITE", dialog.next_cseq())
+        request = self._invite_request(parts, flow, sdp, ())
+        request.secure = dialog.secure
+        request.authentication = dialog.authentication
+        request.next_cseq = dialog.next_cseq
+        leg.outgoing = attempt = InviteAttempt(self, leg, request, sdp)
         attempt.tries = tries
-        attempt.begin(branch, self._write_invite(parts, flow, sdp, (), dialog.secure), now)
+        attempt.begin(now)
 
     def retry_later(self, attempt: InviteAttempt, now: float) -> bool:
         """Schedule a re-INVITE again after a collision (section 14.1); False: often enough.
@@ -161,7 +195,7 @@ class Uac:
             raise LocalProtocolError(f"request() does not send {method}")
         check_headers((*headers, ("Content-Type", content_type)))
         finished = partial(self._request_finished, leg, method)
-        self._send_in_dialog(dialog, method, headers, finished, now, content_type, body)
+        self.send_in_dialog(dialog, method, headers, finished, now, content_type, body)
 
     def _request_finished(
         self, leg: Leg, method: str, status: int, reason: str, now: float
@@ -171,7 +205,7 @@ class Uac:
             self.agent.events.append(event)
             self.dialog_refused(leg, status, now)
 
-    def _send_in_dialog(
+    def send_in_dialog(
         self,
         dialog: Dialog,
         method: str,
@@ -180,33 +214,47 @@ class Uac:
         now: float,
         content_type: str = "",
         body: bytes = b"",
+        *,
+        received: ResponseCallback | None = None,
+        contact: bool = False,
     ) -> None:
-        branch = self.agent.new_branch()
-        parts, flow = self.dialog_parts(dialog, method, dialog.next_cseq(), branch)
-        data = write_request(parts, headers, content_type, body)
-        self._send(method, branch, data, flow, finished, now)
+        """Send a request that is not an INVITE, and answer the challenges to it.
 
-    def send_cancel(self, parts: RequestParts, branch: str, flow: Flow, now: float) -> None:
-        """Send a CANCEL whose outcome shows in the INVITE it cancels."""
-        self._send("CANCEL", branch, write_request(parts), flow, lambda *_: None, now)
+        ``contact`` is for target refresh requests (RFC 3311 section 5.1).
+        """
+        parts, flow = self.dialog_parts(dialog, method, dialog.next_cseq())
+        request = OutgoingRequest(
+            agent=self.agent,
+            parts=parts,
+            flow=flow,
+            next_cseq=dialog.next_cseq,
+            headers=headers,
+            content_type=content_type,
+            body=body,
+            contact=contact,
+            secure=dialog.secure,
+            authentication=dialog.authentication,
+        )
+        RequestAttempt(request, finished, received).begin(now)
 
-    def _send(
-        self,
-        method: str,
-        branch: str,
-        data: bytes,
-        flow: Flow,
-        finished: FinalCallback,
-        now: float,
+    _send_in_dialog = send_in_dialog
+
+    def send_cancel(
+        self, parts: RequestParts, branch: str, flow: Flow, headers: HeaderLines, now: float
     ) -> None:
-        user = RequestAttempt(finished)
-        self.agent.transactions.create_client(method, branch, flow, user).begin(data, now)
+        """Send a CANCEL over the way of its INVITE, where the outcome shows (section 9.1).
+
+        It carries no credentials: it can't be challenged (section 22.1).
+        """
+        transactions = self.agent.transactions
+        cancel = transactions.create_client("CANCEL", branch, flow, _Ignored())
+        cancel.begin(write_request(parts, headers), now)
 
     # -- the end --------------------------------------------------------------------------------
 
     def bye(self, leg: Leg, now: float, headers: HeaderLines = ()) -> None:
         if leg.state is LegState.CALLING:
-            self.cancel(leg, now)
+            self.cancel(leg, now, headers)
             return
         _up(leg)
         check_headers(headers)
@@ -235,7 +283,7 @@ class Uac:
 
     def send_bye(self, dialog: Dialog, leg: Leg | None, headers: HeaderLines, now: float) -> None:
         """Send BYE; the dialog of ``leg`` is forgotten when its transaction has an outcome."""
-        self._send_in_dialog(dialog, "BYE", headers, partial(self._bye_finished, leg), now)
+        self.send_in_dialog(dialog, "BYE", headers, partial(self._bye_finished, leg), now)
 
     def _bye_finished(self, leg: Leg | None, _status: int, _reason: str, _now: float) -> None:
         if leg is not None:
@@ -253,15 +301,16 @@ def _up(leg: Leg) -> Dialog:
     return leg.dialog
 
 
-def _name_addr(address: str) -> str:
-    return address if "<" in address else f"<{address}>"
+class _Ignored:
+    """The user of a transaction whose outcome does not matter."""
+
+    __slots__ = ()
+
+    def response_received(self, response: IncomingResponse, now: float) -> None: ...
+
+    def request_failed(self, status: int, now: float) -> None: ...
 
 
-def _check_addresses(request_uri: str, *addresses: str) -> None:
-    """Raise LocalProtocolError for addresses that would not make a valid INVITE."""
-    if read_uri(request_uri) is None:
-        raise LocalProtocolError(f"not a SIP URI: {request_uri!r}")
-    for text in addresses:
-        address = read_address(text)
-        if address is None or read_uri(address.uri) is None or "\r" in text or "\n" in text:
-            raise LocalProtocolError(f"not a SIP address: {text!r}")
+def _supported(reliable: bool) -> tuple[str, str]:
+    tags = [tag for tag in _CALLING_EXTENSIONS if reliable or tag != _RELIABLE]
+    return "Supported", ", ".join(tags)

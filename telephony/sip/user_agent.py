@@ -11,18 +11,23 @@ addresses, or to where the peer was last heard (see ``routing.next_hop_flow``).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from telephony.base.ids import Ids
 from telephony.sip.agent import Agent
 from telephony.sip.answers import Answers
+from telephony.sip.authentication import Authentication
 from telephony.sip.config import UserAgentConfig
+from telephony.sip.credentials import Credentials
 from telephony.sip.events import Event
 from telephony.sip.flow import Flow, Outgoing
 from telephony.sip.framing import RawRequest, SipParseError, is_keepalive, parse_message
 from telephony.sip.leg import Leg
 from telephony.sip.message import DialogKey, read_request, read_response
+from telephony.sip.out_of_dialog import OutOfDialog, OutsideRequest
 from telephony.sip.refer import Refers
+from telephony.sip.routing import contact_value
 from telephony.sip.stats import UserAgentStats
 from telephony.sip.uac import Uac
 from telephony.sip.uas import Uas
@@ -32,10 +37,11 @@ from telephony.sip.writer import HeaderLines, check_headers
 class UserAgent:
     """Both sides of every call of one SIP endpoint, over any number of flows."""
 
-    __slots__ = ("_agent", "_answers", "_refers", "_uac", "_uas")
+    __slots__ = ("_agent", "_answers", "_out_of_dialog", "_refers", "_uac", "_uas")
 
     def __init__(self, config: UserAgentConfig, ids: Ids) -> None:
         self._agent = Agent(config, ids)
+        self._out_of_dialog = OutOfDialog(self._agent)
         self._uac = Uac(self._agent)
         self._answers = Answers(self._agent, self._uac)
         self._uas = Uas(self._agent, self._answers)
@@ -76,9 +82,10 @@ class UserAgent:
         """The connection of ``flow`` is gone, or a datagram to it was refused."""
         self._agent.stats.transports_failed += 1
         if flow.reliable:
-            for leg in self._agent.dialogs.values():
-                if leg.dialog is not None and leg.dialog.flow == flow:
-                    leg.dialog.connected = False
+            for (_, _, remote_tag), leg in self._agent.dialogs.items():
+                dialog = leg.find_dialog(remote_tag)
+                if dialog is not None and dialog.flow == flow:
+                    dialog.connected = False
         self._agent.transactions.transport_failed(flow, now)
 
     def next_timer(self) -> float | None:
@@ -160,20 +167,95 @@ class UserAgent:
         now: float,
         headers: HeaderLines = (),
         to: str | None = None,
+        *,
+        routes: Sequence[str] = (),
+        credentials: Credentials | None = None,
     ) -> str:
         """Call ``request_uri`` over ``flow`` and return the leg id.
 
         ``from_uri`` and ``to`` (by default the Request-URI) are URIs, or name-addrs such as
-        ``"Bot" <sip:bot@example.com>``. ``sdp`` None asks the callee for its offer.
+        ``"Bot" <sip:bot@example.com>``. ``sdp`` None asks the callee for its offer. ``routes`` are
+        Route values such as ``<sip:proxy.example.com;lr>``, nearest first. ``credentials`` answer
+        challenges (401, 407) to the INVITE and to every later request of the leg.
         """
-        return self._uac.invite(request_uri, from_uri, sdp, flow, now, headers, to)
+        return self._uac.invite(
+            request_uri,
+            from_uri,
+            sdp,
+            flow,
+            now,
+            headers,
+            to,
+            routes=routes,
+            credentials=credentials,
+        )
 
-    def cancel(self, leg_id: str, now: float) -> bool:
-        """Give up a call of ours; CallFailed (487) follows, LegEnded if it was just answered."""
+    def cancel(self, leg_id: str, now: float, headers: HeaderLines = ()) -> bool:
+        """Give up a call of ours; CallFailed (487) follows, LegEnded if it was just answered.
+
+        ``headers``, such as Reason (RFC 3326), go into the CANCEL, or the BYE in its place.
+        """
         leg = self._agent.find_leg(leg_id)
         if leg is not None:
-            self._uac.cancel(leg, now)
+            self._uac.cancel(leg, now, headers)
         return leg is not None
+
+    def use_credentials(self, leg_id: str, credentials: Credentials) -> bool:
+        """Answer challenges to our requests in an incoming call: a peer's proxy may ask for it."""
+        leg = self._agent.find_leg(leg_id)
+        if leg is not None and leg.dialog is not None:
+            leg.dialog.authentication = Authentication(credentials, self._agent.ids)
+        return leg is not None
+
+    # -- outside of calls -------------------------------------------------------------------------
+
+    def send_request(
+        self,
+        method: str,
+        uri: str,
+        from_uri: str,
+        to_uri: str,
+        flow: Flow,
+        now: float,
+        headers: HeaderLines = (),
+        *,
+        routes: Sequence[str] = (),
+        credentials: Credentials | None = None,
+        call_id: str = "",
+        cseq: int = 0,
+        body: bytes = b"",
+        content_type: str = "",
+    ) -> str:
+        """Send REGISTER, OPTIONS or MESSAGE; RequestFinished follows, under the id returned.
+
+        Requests with the same ``call_id`` (registrations) follow each other: the CSeq is ``cseq``
+        or, if that was used up by a challenge, the next one. There is no Contact but that in
+        ``headers``: see contact_for().
+        """
+        return self._out_of_dialog.send(
+            OutsideRequest(
+                method=method,
+                uri=uri,
+                from_uri=from_uri,
+                to_uri=to_uri,
+                flow=flow,
+                headers=headers,
+                routes=routes,
+                credentials=credentials,
+                call_id=call_id,
+                cseq=cseq,
+                body=body,
+                content_type=content_type,
+            ),
+            now,
+        )
+
+    def contact_for(self, flow: Flow, user: str = "") -> str:
+        """Return our Contact value on ``flow``, with ``user`` in it if it is not empty."""
+        config = self._agent.config
+        if user:
+            config = replace(config, contact_user=user)
+        return contact_value(config, flow, False)
 
     # -- both -------------------------------------------------------------------------------------
 

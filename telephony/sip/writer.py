@@ -15,7 +15,7 @@ import sipmessage
 from telephony.base.errors import LocalProtocolError
 from telephony.sip.flow import Address
 from telephony.sip.status import reason_phrase
-from telephony.sip.values import ViaValue, stamp_via
+from telephony.sip.values import ViaValue, read_address, read_uri, stamp_via
 
 HeaderLines = Sequence[tuple[str, str]]
 SDP_TYPE = "application/sdp"
@@ -87,6 +87,29 @@ def check_headers(headers: HeaderLines, reason: str = "") -> None:
     for name, value in headers:
         if not _TOKEN.fullmatch(name) or _LINE_BREAKS.search(value):
             raise LocalProtocolError(f"not a header: {name!r}: {value!r}")
+
+
+def check_addresses(request_uri: str, *addresses: str) -> None:
+    """Raise LocalProtocolError for addresses that would not make a valid request."""
+    if read_uri(request_uri) is None:
+        raise LocalProtocolError(f"not a SIP URI: {request_uri!r}")
+    for text in addresses:
+        address = read_address(text)
+        if address is None or read_uri(address.uri) is None or _LINE_BREAKS.search(text):
+            raise LocalProtocolError(f"not a SIP address: {text!r}")
+
+
+def check_routes(routes: Sequence[str]) -> None:
+    """Raise LocalProtocolError unless each of ``routes`` is one Route value (section 20.34)."""
+    for route in routes:
+        check_addresses("sip:route", route)
+        if "<" not in route:
+            raise LocalProtocolError(f"not a name-addr: {route!r}")
+
+
+def name_addr(address: str) -> str:
+    """Return a URI in angle brackets, a name-addr as it is."""
+    return address if "<" in address else f"<{address}>"
 
 
 def _lines(name: str, values: Iterable[str]) -> str:

@@ -46,8 +46,8 @@ def test_a_call_answered() -> None:
     assert header(ack, "Via") != header(invite, "Via")
     assert header(ack, "To").endswith(";tag=far")
     assert peer.events() == [
-        CallProgressed(leg_id, 180, None),
-        CallProgressed(leg_id, 183, OTHER_SDP),
+        CallProgressed(leg_id, 180, None, "far"),
+        CallProgressed(leg_id, 183, OTHER_SDP, "far"),
         CallAnswered(leg_id, OTHER_SDP),
     ]
     assert peer.send(ok) == [ack]
@@ -235,5 +235,5 @@ def test_early_media_of_an_unknown_kind_is_no_sdp() -> None:
     leg_id, invite = peer.calling()
     progress = peer.response(invite, 183, sdp=b"<x/>").replace(b"application/sdp", b"text/xml")
     peer.send(progress)
-    assert peer.events() == [CallProgressed(leg_id, 183, None)]
+    assert peer.events() == [CallProgressed(leg_id, 183, None, "far")]
     assert tag(header(progress, "To")) == "far"
