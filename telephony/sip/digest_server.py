@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from hmac import compare_digest
@@ -101,7 +102,7 @@ class DigestServer:
         self._secret = ids.token(16).encode()
         self._decoy = ids.token(16)
         self._opaque = ids.token(8)
-        self._uses: dict[str, _Use] = {}
+        self._uses: OrderedDict[str, _Use] = OrderedDict()
         self._floor_ms = -1
 
     def challenges(self, source: str, now: float, *, stale: bool = False) -> list[str]:
@@ -207,7 +208,7 @@ class DigestServer:
 
     def _forget_oldest(self) -> None:
         """Forget one nonce; all that were issued up to then are stale, or it could be replayed."""
-        oldest = self._uses.pop(next(iter(self._uses)))
+        _, oldest = self._uses.popitem(last=False)
         self._floor_ms = max(self._floor_ms, oldest.issued_ms)
 
 
