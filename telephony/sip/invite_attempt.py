@@ -39,18 +39,22 @@ _CANCELLED_AS = frozenset((401, 407, 408, 487))
 class InviteAttempt:
     """The user of one INVITE's client transactions: one, and one more for every further try.
 
-    ``target`` is the Request-URI without what a strict router makes of it. ``_acks`` holds the ACK by To tag, to be sent again with every repeated 2xx; None marks a 2xx
-    whose ACK waits for our answer to the offer in it. ``tries`` counts collisions, ``session`` is
-    the leg's ``offers_answered`` at the time of our offer. ``_limit`` runs until a final response.
+    ``target`` is the Request-URI without what a strict router makes of it. ``_acks`` holds the ACK
+    by To tag, to be sent again with every repeated 2xx; None marks a 2xx whose ACK waits for our
+    answer to the offer in it. ``tries`` counts collisions, ``session`` is the leg's
+    ``offers_answered`` at the time of our offer. ``_limit`` runs until a final response.
+    ``_dialog`` is that of a re-INVITE; ``_over`` is set by a refusal that stands.
     """
 
     __slots__ = (
         "_acks",
         "_cancel_headers",
         "_cancel_sent",
+        "_dialog",
         "_early",
         "_limit",
         "_offered",
+        "_over",
         "_provisional",
         "cancel_status",
         "cancelled",
@@ -71,7 +75,7 @@ class InviteAttempt:
         self.leg = leg
         self.request = request
         self.sdp = sdp
-        self.target = target
+        self.target = target or request.parts.uri
         self.tries = 1
         self.session = leg.offers_answered
         self.cancelled = False
@@ -80,9 +84,11 @@ class InviteAttempt:
         self._acks: dict[str, Outgoing | None] = {}
         self._cancel_headers: HeaderLines = ()
         self._cancel_sent = False
+        self._dialog = leg.dialog
         self._early = EarlyDialogs(uac.agent, leg)
         self._limit: TimerHandle | None = None
         self._offered = False
+        self._over = False
         self._provisional = False
 
     @property
@@ -159,12 +165,11 @@ class InviteAttempt:
             self._refused(response.status, printable(response.reason), response, now)
 
     def request_failed(self, status: int, now: float) -> None:
-        if status == 503 and self._wanted and not self._provisional:
-            # Nobody has heard of the INVITE if the stream could not be opened for it.
-            if self.request.return_to_datagrams(now):
-                self.begin(now)
-                return
-        self._refused(status, reason_phrase(status), None, now)
+        unheard = status == 503 and self._wanted and not self._provisional
+        if unheard and self.request.return_to_datagrams(now):
+            self.begin(now)
+        else:
+            self._refused(status, reason_phrase(status), None, now)
 
     @property
     def _wanted(self) -> bool:
@@ -182,7 +187,8 @@ class InviteAttempt:
         if self.cancelled:
             self.cancel(now)
         elif self.first and response.status > 100:
-            event = CallProgressed(self.leg.leg_id, response.status, sdp, printable(response.to_tag))
+            fork = printable(response.to_tag)
+            event = CallProgressed(self.leg.leg_id, response.status, sdp, fork)
             self.uac.agent.events.append(event)
 
     def _acknowledge_provisional(
@@ -208,18 +214,19 @@ class InviteAttempt:
             self.uac.agent.stats.pracks_refused += 1
 
     def _accepted(self, response: IncomingResponse, now: float) -> None:
-        self._lift_limit()
-        tag = response.to_tag
-        if tag in self._acks:
-            ack = self._acks[tag]
+        expected = not self._over and response.cseq == self.request.parts.cseq
+        if expected:
+            self._lift_limit()
+        if response.to_tag in self._acks:
+            ack = self._acks[response.to_tag]
             if ack is not None:
                 self.uac.agent.transactions.send(ack.data, ack.flow)
-        elif self.first and response.cseq == self.request.parts.cseq:
+        elif self.first and expected:
             self._answered(response, now)
-        elif self._acks or self.leg.dialog is None or tag != self.leg.dialog.remote_tag:
+        elif self._dialog is None or response.to_tag != self._dialog.remote_tag:
             self._end_extra_fork(response, now)
-        else:
-            self._reinvite_answered(response, self.leg.dialog, now)
+        elif expected:
+            self._reinvite_answered(response, self._dialog, now)
 
     def _dialog_of(self, response: IncomingResponse) -> Dialog:
         """Return the dialog that a response makes, or makes final."""
@@ -293,9 +300,10 @@ class InviteAttempt:
         return Outgoing(data, flow)
 
     def _end_extra_fork(self, response: IncomingResponse, now: float) -> None:
-        """A second callee answered too: its dialog is acknowledged and closed."""
+        """A callee answered too many, or too late: its dialog is acknowledged and closed."""
         self.uac.agent.stats.extra_forks_ended += 1
         dialog = self._dialog_of(response)
+        dialog.local_cseq = max(dialog.local_cseq, self.request.parts.cseq)
         self._acks[response.to_tag] = self._send_ack_in(dialog, response.cseq, None)
         self.uac.send_bye(dialog, None, (), now)
 
@@ -307,6 +315,7 @@ class InviteAttempt:
         if response is not None and self._wanted and self.request.answer_challenge(response):
             self.try_again(now)
             return
+        self._over = True
         self._early.leave()
         if leg.outgoing is self:
             leg.outgoing = None

@@ -1,4 +1,4 @@
-"""Requests of ours that belong to no call: REGISTER, OPTIONS, MESSAGE (RFC 3261 sections 10, 11)."""
+"""Requests of ours that belong to no call: REGISTER, OPTIONS, MESSAGE (RFC 3261 section 10, 11)."""
 
 from __future__ import annotations
 

@@ -25,8 +25,8 @@ class OutgoingRequest:
     A try follows a challenge, or a stream that the size of the request asked for and that could
     not be had; it is a transaction of its own. ``parts``, ``branch``, ``flow`` and
     ``credentials`` are those of the last try, ``headers`` come without Contact: with
-    ``contact`` it is written for the flow. ``next_cseq`` draws the CSeq of the next try; without it that
-    is the next number.
+    ``contact`` it is written for the flow. ``next_cseq`` draws the CSeq of the next try; without
+    it that is the next number.
     """
 
     agent: Agent

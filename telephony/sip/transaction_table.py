@@ -5,9 +5,10 @@
    timers start.
 3. A timer whose duration is zero (reliable transport) fires at once; one without a duration (A, E
    and G on a reliable transport) does not start.
-4. Two arcs go beyond the figures: a client whose transport fails after a provisional response
-   reports it, for its only flow is gone; and a client INVITE is abandoned 64*T1 after its CANCEL
-   (section 9.1).
+4. Three arcs go beyond the figures: a client whose transport fails after a provisional response
+   reports it, for its only flow is gone; a client INVITE is abandoned 64*T1 after its CANCEL
+   (section 9.1); and a 2xx after a refusal is delivered: proxies pass on every 2xx (section 16.7),
+   and the callee who answered too late is to be told.
 """
 
 from __future__ import annotations
@@ -106,6 +107,7 @@ INVITE_CLIENT: Table = {
         State.COMPLETED, (Action.SEND_ACK, Action.DELIVER), (Signal.TIMER_D,)
     ),
     (State.COMPLETED, Signal.RECEIVE_REFUSAL): Rule(State.COMPLETED, (Action.SEND_ACK,)),
+    (State.COMPLETED, Signal.RECEIVE_2XX): Rule(State.COMPLETED, _DELIVER),
     (State.COMPLETED, Signal.TRANSPORT_ERROR): _END,
     (State.COMPLETED, Signal.TIMER_D): _END,
     (State.ACCEPTED, Signal.RECEIVE_2XX): Rule(State.ACCEPTED, _DELIVER),
