@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
+from collections.abc import Iterable
 
 from telephony.base.errors import TelephonyError
 
@@ -49,10 +50,34 @@ def bind_tcp(local: Address) -> socket.socket:
 
 def local_address_towards(remote: Address) -> str:
     """Return the address of ours that packets to ``remote`` leave from; sends nothing."""
-    family = socket.AF_INET6 if ":" in remote[0] else socket.AF_INET
+    family = socket.AF_INET6 if is_ipv6(remote[0]) else socket.AF_INET
     with socket.socket(family, socket.SOCK_DGRAM) as probe:
         probe.connect(remote)
         return str(probe.getsockname()[0])
+
+
+def choose_local(bound: Iterable[Address], remote: Address) -> Address:
+    """Return which of our bound addresses packets to ``remote`` leave from.
+
+    A wildcard becomes the address of the route. Without any of the right family the port is 0.
+    Raises OSError when there is no route.
+    """
+    fitting = [local for local in bound if is_ipv6(local[0]) == is_ipv6(remote[0])]
+    if len(fitting) == 1 and not is_wildcard(fitting[0][0]):
+        return fitting[0]
+    source = local_address_towards(remote)
+    for host, port in fitting:
+        if host == source:
+            return host, port
+    for host, port in fitting:
+        if is_wildcard(host):
+            return source, port
+    return fitting[0] if fitting else (source, 0)
+
+
+def is_ipv6(host: str) -> bool:
+    """Tell the family of a numeric address."""
+    return ":" in host
 
 
 def is_wildcard(host: str) -> bool:
@@ -60,8 +85,12 @@ def is_wildcard(host: str) -> bool:
 
 
 def _open(local: Address, kind: socket.SocketKind) -> socket.socket:
-    opened = socket.socket(socket.AF_INET6 if ":" in local[0] else socket.AF_INET, kind)
+    ipv6 = is_ipv6(local[0])
+    opened = socket.socket(socket.AF_INET6 if ipv6 else socket.AF_INET, kind)
     opened.setblocking(False)
+    if ipv6:
+        # "::" and "0.0.0.0" are two sockets, and no peer has an address like ::ffff:192.0.2.1.
+        opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
     return opened
 
 

@@ -8,13 +8,17 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Literal, Protocol
 
+from telephony.base.ids import Ids
 from telephony.net.clock import monotonic
-from telephony.net.listen import Address, PortInUse, is_wildcard, local_address_towards
+from telephony.net.listen import Address, PortInUse, choose_local
 from telephony.net.sip_stream import SipStreams, StreamLimits
 from telephony.net.sip_udp import SipUdp
+from telephony.net.sip_udp_sockets import SipUdpSockets
+from telephony.net.sources import SourceGuard
+from telephony.net.tls import TlsContexts
 from telephony.sip.config import MessageLimits
 from telephony.sip.events import Event
-from telephony.sip.flow import Flow, Outgoing
+from telephony.sip.flow import Flow, Outgoing, Transport
 
 ANY_PORT_TRIED = 20
 
@@ -38,11 +42,13 @@ class UserAgentCore(Protocol):
 
 
 class SipEndpoint:
-    """Runs a user agent on UDP and TCP.
+    """Runs a user agent on UDP, TCP and TLS, on any number of addresses of both IP versions.
 
     ``on_event`` gets every event in order, within the turn of the loop in which it happened. After
     a command to the user agent call :meth:`flush`; within ``on_event`` that is not needed.
-    ``trace`` sees every message in both directions.
+    ``trace`` sees every message in both directions. ``guard`` is asked about every datagram,
+    connection and message before it is parsed. ``tls`` is what connections of ours over TLS use;
+    the first :meth:`listen_tls` sets it, if nothing did before.
     """
 
     def __init__(
@@ -55,14 +61,25 @@ class SipEndpoint:
         stream_limits: StreamLimits | None = None,
         message_limits: MessageLimits | None = None,
         trace: Trace | None = None,
+        guard: SourceGuard | None = None,
+        tls: TlsContexts | None = None,
+        ids: Ids | None = None,
     ) -> None:
         self.user_agent = user_agent
         self.clock = clock
         self.trace = trace
-        self.udp: SipUdp | None = None
+        self.udp_sockets = SipUdpSockets(loop, self._received, clock, guard)
         self.streams = SipStreams(
-            loop, self._received, self._failed, clock, stream_limits, message_limits
+            loop,
+            self._received,
+            self._failed,
+            clock,
+            stream_limits,
+            message_limits,
+            guard=guard,
+            ids=ids,
         )
+        self.streams.tls = tls
         self._loop = loop
         self._on_event = on_event
         self._events: deque[Event] = deque()
@@ -71,8 +88,15 @@ class SipEndpoint:
         self._timer_deadline: float | None = None
         self._closed = False
 
+    @property
+    def udp(self) -> SipUdp | None:
+        """The first UDP socket; all of them count in its ``stats``."""
+        return self.udp_sockets.first
+
     async def listen(self, host: str, port: int, *, tcp: bool = True) -> int:
         """Open UDP and (on the same port) TCP; returns the port. Port 0 is one that both have free.
+
+        Called again it opens another address, such as that of the other IP version.
 
         Raises:
             PortInUse: a process holds one of the two; nothing is left open.
@@ -87,31 +111,36 @@ class SipEndpoint:
         return await self._listen(host, port, tcp)
 
     async def _listen(self, host: str, port: int, tcp: bool) -> int:
-        self.udp = SipUdp(self._loop, (host, port), self._received)
-        bound = self.udp.local[1]
+        opened = self.udp_sockets.open((host, port))
+        bound = opened.local[1]
         if tcp:
             try:
                 await self.streams.listen((host, bound))
             except BaseException:
-                self.udp.close()
-                self.udp = None
+                self.udp_sockets.close(opened)
                 raise
         return bound
 
-    def flow_to(self, remote: Address, transport: Literal["udp", "tcp"] = "udp") -> Flow:
+    async def listen_tls(self, host: str, port: int, tls: TlsContexts) -> int:
+        """Accept TLS connections; returns the port.
+
+        Raises CertificateProblem, PortInUse, or OSError when the address is not ours.
+        """
+        return (await self.streams.listen_tls((host, port), tls))[1]
+
+    def flow_to(self, remote: Address, transport: Transport = "udp", server_name: str = "") -> Flow:
         """Return the flow for a new request to a numeric address.
 
-        An open connection is used again. Raises OSError when there is no route.
+        An open connection is used again. ``server_name`` is what the certificate of a TLS peer
+        must be for. Raises OSError when there is no route, or no UDP socket of that IP version.
         """
-        if transport == "tcp":
-            existing = self.streams.flow_to(remote)
-            if existing is not None:
-                return existing
-        bound = self.streams.local if transport == "tcp" else self.udp and self.udp.local
-        host, port = bound or ("", 0)
-        if is_wildcard(host):
-            host = local_address_towards(remote)
-        return Flow(transport, remote, (host, port))
+        if transport == "udp":
+            return Flow(transport, remote, self.udp_sockets.local_towards(remote))
+        existing = self.streams.flow_to(remote, transport, server_name)
+        if existing is not None:
+            return existing
+        local = choose_local(self.streams.bound[transport], remote)
+        return Flow(transport, remote, local, server_name=server_name)
 
     def flush(self) -> None:
         """Send what the user agent wants sent, tell what happened, set the timer."""
@@ -135,8 +164,7 @@ class SipEndpoint:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self.udp is not None:
-            self.udp.close()
+        self.udp_sockets.close_all()
         await self.streams.close()
 
     def _received(self, data: bytes, flow: Flow) -> None:
@@ -163,7 +191,7 @@ class SipEndpoint:
     def _send(self, data: bytes, flow: Flow) -> None:
         if flow.reliable:
             self.streams.send(data, flow)
-        elif self.udp is None or not self.udp.send(data, flow):
+        elif not self.udp_sockets.send(data, flow):
             self.user_agent.transport_failed(flow, self.clock())
 
     def _tell_next(self) -> bool:

@@ -1,19 +1,23 @@
-"""SIP over TCP: a listening socket, connections both ways, and the limits that keep them honest."""
+"""SIP over TCP and TLS: listening sockets, connections both ways, limits that keep them honest."""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import cast
 
+from telephony.base.ids import Ids
 from telephony.net.clock import monotonic
-from telephony.net.listen import Address, bind_tcp
+from telephony.net.listen import Address, bind_tcp, is_wildcard
+from telephony.net.sip_connection import SipConnection
+from telephony.net.sources import SourceGuard
+from telephony.net.tls import CertificateProblem, TlsContexts
 from telephony.sip.config import MessageLimits
-from telephony.sip.flow import Flow
-from telephony.sip.framing import StreamFramer, is_keepalive
+from telephony.sip.flow import Flow, Transport
 
 _SWEEP_INTERVAL_S = 1.0
 _CLOSE_TIMEOUT_S = 1.0
@@ -24,18 +28,28 @@ Failed = Callable[[Flow], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamLimits:
-    """What a peer may take of us.
+    """What a peer may take of us, and how we keep a path to it open.
 
     ``message_timeout_s`` is the longest time between the first octet of a message (or the opening
     of the connection) and its last; ``idle_timeout_s`` outlasts the longest call, because a dialog
     needs its connection; ``max_unsent_bytes`` ends a connection whose peer does not read.
+
+    ``keepalive_s`` is the longest time between two pings on a connection we opened (RFC 5626
+    section 4.4.1), 0 for none. A peer that has answered one and then leaves one unanswered for
+    ``pong_timeout_s`` is gone; with ``require_pong`` so is a peer that never answers, as many do
+    that know nothing of RFC 5626.
     """
 
     max_connections: int = 2000
+    max_connections_per_source: int = 100
     message_timeout_s: float = 20.0
     idle_timeout_s: float = 7200.0
     connect_timeout_s: float = 5.0
+    handshake_timeout_s: float = 10.0
     max_unsent_bytes: int = 1024 * 1024
+    keepalive_s: float = 110.0
+    pong_timeout_s: float = 10.0
+    require_pong: bool = False
 
 
 @dataclass(slots=True)
@@ -48,16 +62,24 @@ class SipStreamStats:
     refused: int = 0
     timed_out: int = 0
     broken: int = 0
+    junk: int = 0
     overflowed: int = 0
+    handshakes: int = 0
+    handshakes_failed: int = 0
+    names_mismatched: int = 0
+    not_admitted: int = 0
+    pings: int = 0
+    pongs_missing: int = 0
     received: int = 0
     sent: int = 0
 
 
 class SipStreams:
-    """All TCP connections of the process.
+    """All TCP and TLS connections of the process.
 
     ``receive(data, flow)`` gets whole messages; ``failed(flow)`` hears once of each connection
-    that is gone or could not be made.
+    that is gone or could not be made. ``guard`` is asked about every connection and every message
+    of a peer. ``tls`` is what connections of ours use; without it there are none over TLS.
     """
 
     def __init__(
@@ -68,61 +90,102 @@ class SipStreams:
         clock: Callable[[], float] = monotonic,
         limits: StreamLimits | None = None,
         message_limits: MessageLimits | None = None,
+        *,
+        guard: SourceGuard | None = None,
+        ids: Ids | None = None,
     ) -> None:
         self.stats = SipStreamStats()
         self.limits = limits or StreamLimits()
         self.message_limits = message_limits or MessageLimits()
         self.receive = receive
         self.clock = clock
-        self.local: Address | None = None
+        self.guard = guard
+        self.tls: TlsContexts | None = None
+        self.bound: dict[Transport, list[Address]] = {"tcp": [], "tls": []}
         self._loop = loop
         self._failed = failed
-        self._server: asyncio.Server | None = None
+        self._ids = ids or Ids(os.urandom)
+        self._servers: list[asyncio.Server] = []
         self._connections: dict[Flow, SipConnection] = {}
+        self._by_remote: dict[tuple[Transport, Address], Flow] = {}
+        self._accepted_from: Counter[str] = Counter()
         self._opening: dict[Flow, tuple[asyncio.Task[None], list[bytes]]] = {}
         self._sweep_timer: asyncio.TimerHandle | None = None
         self._last_lost: asyncio.Event | None = None
 
-    async def listen(self, local: Address) -> Address:
-        """Accept connections; returns the address bound. Raises PortInUse or OSError."""
-        listening = bind_tcp(local)
-        self._server = await self._loop.create_server(lambda: SipConnection(self), sock=listening)
-        bound: Address = listening.getsockname()[:2]
-        self.local = bound
-        return bound
+    @property
+    def local(self) -> Address | None:
+        """The first address that takes TCP connections."""
+        return self.bound["tcp"][0] if self.bound["tcp"] else None
 
     @property
     def connections(self) -> int:
         return len(self._connections)
 
-    def flow_to(self, remote: Address) -> Flow | None:
-        """Return the flow of an open connection to ``remote`` (RFC 3261 section 18.1.1)."""
-        for flow in (*self._connections, *self._opening):
-            if flow.remote == remote:
-                return flow
+    async def listen(self, local: Address) -> Address:
+        """Accept connections; returns the address bound. Raises PortInUse or OSError."""
+        return await self._listen("tcp", local, lambda: SipConnection(self))
+
+    async def listen_tls(self, local: Address, tls: TlsContexts) -> Address:
+        """Accept TLS connections, each with the certificate that ``tls`` has by then.
+
+        Raises CertificateProblem without one, PortInUse or OSError as ``listen``.
+        """
+        if tls.server is None:
+            raise CertificateProblem("", "a TLS listener needs a certificate")
+        self.tls = self.tls or tls
+        return await self._listen(
+            "tls", local, lambda: SipConnection(self, tls=tls.server_session())
+        )
+
+    async def _listen(
+        self, transport: Transport, local: Address, factory: Callable[[], SipConnection]
+    ) -> Address:
+        listening = bind_tcp(local)
+        self._servers.append(await self._loop.create_server(factory, sock=listening))
+        bound: Address = listening.getsockname()[:2]
+        self.bound[transport].append(bound)
+        return bound
+
+    def flow_to(
+        self, remote: Address, transport: Transport = "tcp", server_name: str = ""
+    ) -> Flow | None:
+        """Return the flow of an open connection to ``remote`` (RFC 3261 section 18.1.1).
+
+        None when there is none, or when its peer did not prove to be ``server_name``.
+        """
+        flow = self._by_remote.get((transport, remote))
+        connection = self._connections.get(flow) if flow is not None else None
+        if connection is None or connection.serves(server_name):
+            return flow
         return None
 
     def send(self, data: bytes, flow: Flow) -> None:
         """Write to the connection of ``flow``, or open it first. Failures go to ``failed``."""
         connection = self._connections.get(flow)
         if connection is not None:
-            connection.send(data)
+            if connection.serves(flow.server_name):
+                connection.send(data)
+            else:
+                self.stats.names_mismatched += 1
+                self._failed(flow)
         elif flow in self._opening:
             waiting = self._opening[flow][1]
             if sum(map(len, waiting)) + len(data) <= self.limits.max_unsent_bytes:
                 waiting.append(data)
-        elif len(self._connections) + len(self._opening) >= self.limits.max_connections:
+        elif self._is_full() or (flow.transport == "tls" and self.tls is None):
             self.stats.refused += 1
             self._failed(flow)
         else:
             task = self._loop.create_task(self._open(flow))
             self._opening[flow] = (task, [data])
+            self._by_remote[flow.transport, flow.remote] = flow
 
     async def close(self) -> None:
         """Stop listening and close every connection, after what is written has left."""
-        if self._server is not None:
-            self._server.close()
-            self._server = None
+        for server in self._servers:
+            server.close()
+        self._servers.clear()
         if self._sweep_timer is not None:
             self._sweep_timer.cancel()
         opening = [task for task, _ in self._opening.values()]
@@ -138,48 +201,94 @@ class SipStreams:
             for connection in list(self._connections.values()):
                 connection.abort()
 
+    # What connections report.
+
     def opened(self, connection: SipConnection, flow: Flow) -> bool:
-        """Take a connection into the table; False when there are too many."""
-        if len(self._connections) >= self.limits.max_connections:
+        """Take a connection into the table; False when there are too many, or it is banned."""
+        if not self._may_open(connection, flow):
             self.stats.refused += 1
             return False
         self._connections[flow] = connection
+        self._by_remote[flow.transport, flow.remote] = flow
+        if connection.opened_by_us:
+            self.stats.connected += 1
+        else:
+            self.stats.accepted += 1
+            self._accepted_from[flow.remote[0]] += 1
         if self._sweep_timer is None:
             self._sweep_timer = self._loop.call_later(_SWEEP_INTERVAL_S, self._sweep)
         return True
 
     def lost(self, connection: SipConnection, flow: Flow) -> None:
         """Forget a connection and tell the user agent."""
-        if self._connections.get(flow) is connection:
-            del self._connections[flow]
+        if self._connections.get(flow) is not connection:
+            return
+        del self._connections[flow]
+        if not connection.opened_by_us:
+            self._accepted_from[flow.remote[0]] -= 1
+            if not self._accepted_from[flow.remote[0]]:
+                del self._accepted_from[flow.remote[0]]
+        if flow not in self._opening:
+            # Else whoever opens it finds it gone, and says so.
+            self._forget_remote(flow)
             self._failed(flow)
-            if self._last_lost is not None and not self._connections:
-                self._last_lost.set()
+        if self._last_lost is not None and not self._connections:
+            self._last_lost.set()
+
+    def next_ping_at(self, now: float) -> float:
+        """Return a time between 80 and 100 % of the interval ahead (RFC 5626 section 4.4.1)."""
+        return now + self.limits.keepalive_s * (0.8 + 0.2 * self._ids.uint16() / 65535)
+
+    def _is_full(self) -> bool:
+        return len(self._connections) + len(self._opening) >= self.limits.max_connections
+
+    def _may_open(self, connection: SipConnection, flow: Flow) -> bool:
+        if connection.opened_by_us:
+            return flow not in self._connections
+        if len(self._connections) >= self.limits.max_connections:
+            return False
+        source = flow.remote[0]
+        if self._accepted_from[source] >= self.limits.max_connections_per_source:
+            return False
+        return self.guard is None or self.guard.admits(source, 0, self.clock())
+
+    def _forget_remote(self, flow: Flow) -> None:
+        key = (flow.transport, flow.remote)
+        if self._by_remote.get(key) == flow:
+            del self._by_remote[key]
 
     async def _open(self, flow: Flow) -> None:
+        local = flow.local[0]
         try:
+            tls = self.tls.client_session(flow) if flow.transport == "tls" and self.tls else None
             async with asyncio.timeout(self.limits.connect_timeout_s):
                 await self._loop.create_connection(
-                    lambda: SipConnection(self, flow),
+                    lambda: SipConnection(self, flow, tls),
                     *flow.remote,
                     family=socket.AF_INET6 if ":" in flow.remote[0] else socket.AF_INET,
                     flags=socket.AI_NUMERICHOST,
+                    # Peers that know us by our address must see the one we are bound to.
+                    local_addr=None if is_wildcard(local) else (local, 0),
                 )
         except (OSError, ValueError, OverflowError):
             self.stats.connect_failures += 1
-            del self._opening[flow]
-            self._failed(flow)
+            self._opening_failed(flow)
         except asyncio.CancelledError:
             del self._opening[flow]
             raise
         else:
-            _task, waiting = self._opening.pop(flow)
             connection = self._connections.get(flow)
             if connection is None:
-                self._failed(flow)
+                self._opening_failed(flow)
                 return
+            _task, waiting = self._opening.pop(flow)
             for data in waiting:
                 connection.send(data)
+
+    def _opening_failed(self, flow: Flow) -> None:
+        del self._opening[flow]
+        self._forget_remote(flow)
+        self._failed(flow)
 
     def _sweep(self) -> None:
         now = self.clock()
@@ -188,106 +297,3 @@ class SipStreams:
         self._sweep_timer = None
         if self._connections:
             self._sweep_timer = self._loop.call_later(_SWEEP_INTERVAL_S, self._sweep)
-
-
-class SipConnection(asyncio.Protocol):
-    """One connection: octets to messages, messages to octets, clocks on both.
-
-    A connection we opened keeps the flow it was opened for; one that a peer opened has the flow
-    of its two ends.
-    """
-
-    def __init__(self, streams: SipStreams, flow: Flow | None = None) -> None:
-        self._streams = streams
-        self._flow = flow
-        self._framer = StreamFramer(streams.message_limits)
-        self._transport: asyncio.Transport | None = None
-        self._active_at = streams.clock()
-        self._message_began_at: float | None = None if flow else self._active_at
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
-        _keep_alive(transport.get_extra_info("socket"))
-        if self._flow is None:
-            local = transport.get_extra_info("sockname")
-            remote = transport.get_extra_info("peername")
-            if not (local and remote):
-                self._transport.abort()
-                return
-            self._flow = Flow("tcp", remote[:2], local[:2])
-            self._streams.stats.accepted += 1
-        else:
-            self._streams.stats.connected += 1
-        if not self._streams.opened(self, self._flow):
-            self._transport.abort()
-
-    def data_received(self, data: bytes) -> None:
-        flow, transport = self._flow, self._transport
-        if flow is None or transport is None or transport.is_closing():
-            return
-        self._active_at = self._streams.clock()
-        messages = self._framer.receive(data)
-        self._time_message(bool(messages), data)
-        if pong := self._framer.bytes_to_send():
-            self._write(transport, pong)
-        for message in messages:
-            self._streams.stats.received += 1
-            self._streams.receive(message, flow)
-        if self._framer.broken is not None:
-            self._streams.stats.broken += 1
-            transport.close()
-
-    def send(self, data: bytes) -> None:
-        transport = self._transport
-        if transport is None or transport.is_closing():
-            return
-        self._active_at = self._streams.clock()
-        self._streams.stats.sent += 1
-        self._write(transport, data)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        if self._flow is not None:
-            self._streams.lost(self, self._flow)
-
-    def close(self) -> None:
-        """Close once everything written has left."""
-        if self._transport is not None:
-            self._transport.close()
-
-    def abort(self) -> None:
-        """Close at once; what is not written yet is lost."""
-        if self._transport is not None:
-            self._transport.abort()
-
-    def check_time(self, now: float) -> None:
-        """Drop a peer that says nothing, or says one message too slowly."""
-        limits = self._streams.limits
-        began_at = self._message_began_at
-        slow = began_at is not None and now - began_at > limits.message_timeout_s
-        if slow or now - self._active_at > limits.idle_timeout_s:
-            self._streams.stats.timed_out += 1
-            self.abort()
-
-    def _time_message(self, complete: bool, data: bytes) -> None:
-        if complete:
-            self._message_began_at = None
-        elif self._message_began_at is None and not is_keepalive(data):
-            self._message_began_at = self._active_at
-
-    def _write(self, transport: asyncio.Transport, data: bytes) -> None:
-        transport.write(data)
-        if transport.get_write_buffer_size() > self._streams.limits.max_unsent_bytes:
-            self._streams.stats.overflowed += 1
-            transport.abort()
-
-
-def _keep_alive(connected: socket.socket | None) -> None:
-    """Let the kernel find out about peers that vanished: within two minutes."""
-    if connected is None:
-        return
-    with suppress(OSError):
-        connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 60)
-        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 15)
-        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 4)
-        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

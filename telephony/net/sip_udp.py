@@ -8,7 +8,10 @@ from asyncio import AbstractEventLoop
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from telephony.net.listen import Address, bind_udp, is_wildcard
+from telephony.net.clock import monotonic
+from telephony.net.listen import Address, bind_udp, is_ipv6, is_wildcard
+from telephony.net.sources import SourceGuard
+from telephony.net.stun_message import is_stun
 from telephony.sip.flow import Flow
 
 _DATAGRAM_BYTES = 65536
@@ -23,6 +26,7 @@ _IPV6_INFO = struct.Struct("=16sI")
 _ANCILLARY_BYTES = 64
 
 Receive = Callable[[bytes, Flow], None]
+ReceiveStun = Callable[[bytes, Address], None]
 
 
 @dataclass(slots=True)
@@ -30,6 +34,8 @@ class SipUdpStats:
     """Datagrams in and out, and those the kernel did not take."""
 
     received: int = 0
+    not_admitted: int = 0
+    stun: int = 0
     sent: int = 0
     send_blocked: int = 0
     send_errors: int = 0
@@ -37,23 +43,37 @@ class SipUdpStats:
 
 
 class SipUdp:
-    """A bound socket; ``receive(data, flow)`` gets each datagram.
+    """A bound socket; ``receive(data, flow)`` gets each datagram that ``guard`` admits.
 
-    On a wildcard address the flow still names the address of ours that the peer wrote to, and
-    answers leave from it: a machine with several addresses must not answer from another one.
+    STUN messages, which share the socket, go to ``on_stun`` (RFC 5626 section 8.1). Several
+    sockets may count in the same ``stats``. On a wildcard address the flow still names the address
+    of ours that the peer wrote to, and answers leave from it: a machine with several addresses must
+    not answer from another one.
 
     Raises:
         PortInUse: another process holds the port.
         OSError: the address is not ours.
     """
 
-    def __init__(self, loop: AbstractEventLoop, local: Address, receive: Receive) -> None:
-        self.stats = SipUdpStats()
+    def __init__(
+        self,
+        loop: AbstractEventLoop,
+        local: Address,
+        receive: Receive,
+        *,
+        clock: Callable[[], float] = monotonic,
+        guard: SourceGuard | None = None,
+        stats: SipUdpStats | None = None,
+    ) -> None:
+        self.stats = stats or SipUdpStats()
+        self.on_stun: ReceiveStun | None = None
         self._loop = loop
+        self._clock = clock
+        self._guard = guard
         self._receive = receive
         self._socket = bind_udp(local, _RECEIVE_BUFFER_BYTES)
         self.local: Address = self._socket.getsockname()[:2]
-        self._ipv6 = self._socket.family == socket.AF_INET6
+        self._ipv6 = is_ipv6(self.local[0])
         self._wildcard = is_wildcard(self.local[0])
         if self._wildcard:
             self._ask_for_destination()
@@ -90,6 +110,8 @@ class SipUdp:
             self._socket.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
 
     def _readable(self) -> None:
+        """Take a bounded number of datagrams: a flood must leave time for the calls there are."""
+        guard, stats, now = self._guard, self.stats, self._clock()
         for _ in range(_MESSAGES_PER_WAKE_UP):
             if self._socket.fileno() < 0:
                 return
@@ -100,11 +122,21 @@ class SipUdp:
             except BlockingIOError:
                 return
             except OSError:
-                self.stats.receive_errors += 1
+                stats.receive_errors += 1
                 return
-            self.stats.received += 1
-            local = self._destination(ancillary) if ancillary else self.local
-            self._receive(data, Flow("udp", source[:2], local))
+            stats.received += 1
+            if guard is not None and not guard.admits(source[0], len(data), now):
+                stats.not_admitted += 1
+            elif is_stun(data):
+                self._receive_stun(data, source[:2])
+            else:
+                local = self._destination(ancillary) if ancillary else self.local
+                self._receive(data, Flow("udp", source[:2], local))
+
+    def _receive_stun(self, data: bytes, remote: Address) -> None:
+        self.stats.stun += 1
+        if self.on_stun is not None:
+            self.on_stun(data, remote)
 
     def _destination(self, ancillary: list[tuple[int, int, bytes]]) -> Address:
         for level, kind, value in ancillary:

@@ -188,7 +188,15 @@ class StreamFramer:
     message whose length is refused is returned as its headers alone, to be answered.
     """
 
-    __slots__ = ("_buffer", "_limits", "_message_bytes", "_pongs", "_scanned", "broken")
+    __slots__ = (
+        "_buffer",
+        "_limits",
+        "_message_bytes",
+        "_pong_expected",
+        "_pongs",
+        "_scanned",
+        "broken",
+    )
 
     def __init__(self, limits: MessageLimits = _DEFAULT_LIMITS) -> None:
         self._limits = limits
@@ -196,7 +204,15 @@ class StreamFramer:
         self._scanned = 0
         self._message_bytes = 0
         self._pongs = 0
+        self._pong_expected = False
         self.broken: str | None = None
+
+    def expect_pong(self) -> None:
+        """Take the next lone CRLF between messages for the answer to a ping of ours.
+
+        Two pongs would otherwise pass for a ping of the peer.
+        """
+        self._pong_expected = True
 
     def receive(self, data: bytes) -> list[bytes]:
         """Take the next octets; return the messages that are now whole."""
@@ -246,6 +262,9 @@ class StreamFramer:
         while buffer.startswith(b"\r\n\r\n"):
             del buffer[:4]
             self._pongs += 1
+        if self._pong_expected and buffer.startswith(b"\r\n"):
+            self._pong_expected = False
+            del buffer[:2]
         # A lone CRLF is either a pong, half a ping, or noise before a start line (section 7.5).
         if buffer.startswith(b"\r\n") and len(buffer) > 3:
             del buffer[:2]

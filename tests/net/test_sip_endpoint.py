@@ -24,6 +24,8 @@ from telephony.sip.user_agent import UserAgent
 from tests.support.eventually import eventually
 from tests.support.fake_user_agent import FakeUserAgent
 
+MESSAGE = b"OPTIONS sip:a SIP/2.0\r\nContent-Length: 0\r\n\r\n"
+
 
 class Peer:
     """A fake user agent on an endpoint of its own."""
@@ -68,7 +70,7 @@ async def test_a_message_is_answered_over_udp(peers: tuple[Peer, Peer]) -> None:
 
 async def test_a_message_is_answered_over_tcp(peers: tuple[Peer, Peer]) -> None:
     a, b = peers
-    message = b"X\r\nContent-Length: 0\r\n\r\n"
+    message = MESSAGE
     b.core.react = lambda data, flow: b.core.outbox.append(Outgoing(message, flow))
     flow = a.endpoint.flow_to(b.address, "tcp")
     assert flow == Flow("tcp", b.address, a.address)
@@ -148,7 +150,7 @@ async def test_a_flow_that_can_not_be_sent_on_fails() -> None:
 async def test_a_lost_connection_fails_its_flow(peers: tuple[Peer, Peer]) -> None:
     a, b = peers
     flow = a.endpoint.flow_to(b.address, "tcp")
-    a.core.outbox.append(Outgoing(b"X\r\nContent-Length: 0\r\n\r\n", flow))
+    a.core.outbox.append(Outgoing(MESSAGE, flow))
     a.endpoint.flush()
     await b.core.until(lambda: b.core.received)
     await b.endpoint.close()
