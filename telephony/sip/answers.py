@@ -12,6 +12,7 @@ from telephony.sip.events import AckTimedOut, AnswerReceived, LegConfirmed, LegE
 from telephony.sip.flow import Outgoing
 from telephony.sip.leg import Leg, LegState, Unacked
 from telephony.sip.message import IncomingRequest, contact_uri
+from telephony.sip.offers import Offers
 from telephony.sip.status import SUPPORTED
 from telephony.sip.transaction import ServerTransaction
 from telephony.sip.uac import Uac
@@ -19,30 +20,48 @@ from telephony.sip.writer import HeaderLines, check_headers
 
 
 class Answers:
-    """Final and provisional responses to the INVITEs of peers, and the ACKs they get."""
+    """Final responses to the INVITEs of peers and the ACKs they get, and answers to offers."""
 
-    __slots__ = ("_agent", "_uac")
+    __slots__ = ("_agent", "_uac", "offers", "sessions")
 
     def __init__(self, agent: Agent, uac: Uac) -> None:
         self._agent = agent
         self._uac = uac
-
-    def ring(self, leg: Leg, now: float) -> None:
-        transaction, dialog = _incoming(leg, LegState.INCOMING)
-        headers = self._agent.dialog_headers(transaction, dialog)
-        leg.last_provisional = self._agent.write(transaction, 180, headers)
-        transaction.respond(180, leg.last_provisional, now)
+        self.sessions = uac.sessions
+        self.offers = Offers(agent, uac.sessions, self.release)
 
     def answer(self, leg: Leg, sdp: bytes, now: float) -> None:
-        """Send 200 and repeat it until the ACK comes (section 13.3.1.4)."""
-        transaction, dialog = _incoming(leg, LegState.INCOMING)
-        leg.state = LegState.UP
-        self._accept(leg, transaction, dialog, sdp, now)
+        """Send 200 and repeat it until the ACK comes (section 13.3.1.4).
+
+        It waits for what is not settled before it: the PRACK of a response with a description
+        (RFC 3262 section 3), an offer in a PRACK or UPDATE that is not answered yet.
+        """
+        _incoming(leg, LegState.INCOMING)
+        if leg.held_answer is not None:
+            raise LocalProtocolError("the call is answered already")
+        leg.held_answer = sdp
+        self.release(leg, now)
+
+    def release(self, leg: Leg, now: float) -> None:
+        """Send a 200 that was held back, if nothing keeps it any more."""
+        sdp = leg.held_answer
+        described = leg.reliable is not None and leg.reliable.described
+        if sdp is None or described or leg.offered is not None:
+            return
+        if leg.state is LegState.INCOMING and leg.incoming is not None and leg.dialog is not None:
+            leg.held_answer = None
+            leg.state = LegState.UP
+            # What was agreed in a reliable response is not said again.
+            self._accept(leg, leg.incoming, leg.dialog, b"" if leg.agreed else sdp, now)
 
     def answer_offer(self, leg: Leg, sdp: bytes, now: float) -> bool:
         """Answer a re-INVITE, or the offer in a 2xx; False when the peer withdrew it."""
         if leg.outgoing is not None and leg.outgoing.awaits_our_answer:
             leg.outgoing.send_ack(sdp, now)
+            leg.agree(local=sdp)
+            return True
+        if leg.offered is not None:
+            self.offers.answer(leg, leg.offered, sdp, now)
             return True
         if leg.state is not LegState.UP:
             raise LocalProtocolError("the call is not answered yet")
@@ -58,9 +77,11 @@ class Answers:
     ) -> None:
         agent, request = self._agent, transaction.request
         product = ("Server", agent.config.product)
-        headers = (*agent.dialog_headers(transaction, dialog), SUPPORTED, product)
+        session = self.sessions.answered(leg, request.headers, now)
+        headers = (*agent.dialog_headers(transaction, dialog), SUPPORTED, product, *session)
         data = agent.write(transaction, 200, headers, sdp)
         transaction.respond(200, data, now)
+        offer = find_sdp(request.headers, request.body)
         leg.incoming = None
         leg.stop_timers()
         timers = agent.config.timers
@@ -68,8 +89,10 @@ class Answers:
             outgoing=Outgoing(data, transaction.flow),
             interval_s=timers.t1_s,
             give_up_at=now + timers.give_up_s,
-            offered=find_sdp(request.headers, request.body) is None,
+            offered=offer is None and bool(sdp),
         )
+        if sdp:
+            leg.agree(local=sdp, remote=offer)
         leg.unacked[request.cseq] = unacked
         self._schedule_repeat(leg, unacked, now)
 
@@ -102,16 +125,19 @@ class Answers:
     ) -> None:
         transaction, _ = _incoming(leg, LegState.INCOMING)
         _check_refusal(status, reason, headers)
-        leg.incoming = None
+        leg.incoming = leg.held_answer = None
         self._agent.respond(transaction, status, now, headers, reason)
         self._agent.end_leg(leg, LegEnded(leg.leg_id, "local", status=status))
-        self._agent.forget(leg)
+        self._agent.forget_early(leg, now)
 
     def refuse_offer(self, leg: Leg, status: int, now: float, headers: HeaderLines = ()) -> bool:
         """Refuse a re-INVITE, or the offer in a 2xx: that one is acknowledged, then BYE."""
         _check_refusal(status, "", headers)
         if leg.outgoing is not None and leg.outgoing.awaits_our_answer:
             self._uac.bye(leg, now)
+            return True
+        if leg.offered is not None:
+            self.offers.refuse(leg, leg.offered, status, now, headers)
             return True
         if leg.state is not LegState.UP:
             raise LocalProtocolError("the call is not answered yet; use reject()")
@@ -132,6 +158,8 @@ class Answers:
             sdp = find_sdp(request.headers, request.body)
         except UnsupportedBodyError:
             sdp = None
+        if unacked.offered:
+            leg.agree(remote=sdp)
         if not leg.confirmed:
             leg.confirmed = True
             self._agent.events.append(LegConfirmed(leg.leg_id, sdp))

@@ -38,6 +38,18 @@ def find_sdp(headers: sipmessage.Headers, body: bytes) -> bytes | None:
     raise UnsupportedBodyError(kind)
 
 
+def same_session(first: bytes | None, second: bytes | None) -> bool:
+    """Whether two descriptions differ in their o= line at most.
+
+    Many user agents count its version up with every description, changed or not.
+    """
+    return _without_origin(first) == _without_origin(second)
+
+
+def _without_origin(sdp: bytes | None) -> list[bytes]:
+    return [line for line in (sdp or b"").splitlines() if not line.startswith(b"o=")]
+
+
 def _find_part(content_type: str, body: bytes) -> bytes:
     match = _BOUNDARY.search(content_type)
     if match is None:

@@ -6,7 +6,9 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from telephony.sip.body import UnsupportedBodyError, find_sdp
+import sipmessage
+
+from telephony.sip.body import UnsupportedBodyError, find_sdp, same_session
 from telephony.sip.dialog import Dialog
 from telephony.sip.early_dialog import EarlyDialog, EarlyDialogs, reliable_rseq
 from telephony.sip.events import (
@@ -59,6 +61,7 @@ class InviteAttempt:
         "cancel_status",
         "cancelled",
         "leg",
+        "refresh",
         "request",
         "sdp",
         "session",
@@ -77,6 +80,7 @@ class InviteAttempt:
         self.sdp = sdp
         self.target = target or request.parts.uri
         self.tries = 1
+        self.refresh = False
         self.session = leg.offers_answered
         self.cancelled = False
         self.cancel_status = 487
@@ -177,6 +181,7 @@ class InviteAttempt:
 
     def _progressed(self, response: IncomingResponse, now: float) -> None:
         self._provisional = True
+        self.leg.learn(response.headers)
         sdp = _sdp_or_none(response)
         if self.first and response.status > 100:
             early = self._early.progressed(response, partial(self._dialog_of, response))
@@ -207,6 +212,7 @@ class InviteAttempt:
             return False
         rack = (("RAck", f"{rseq} {response.cseq} INVITE"),)
         self.uac.send_in_dialog(early.dialog, "PRACK", rack, self._prack_finished, now)
+        self.leg.agreed = self.leg.agreed or _sdp_or_none(response) is not None
         return True
 
     def _prack_finished(self, status: int, _reason: str, _now: float) -> None:
@@ -260,13 +266,26 @@ class InviteAttempt:
             self.uac.end(leg, now, self._call_failed(487, "", None), self._cancel_headers)
             return
         self._acknowledge(response, sdp, now)
+        self._settle(response, sdp, now)
         agent.events.append(CallAnswered(leg.leg_id, sdp))
+
+    def _settle(self, response: IncomingResponse, sdp: bytes | None, now: float) -> None:
+        """Note what the 2xx says of the session and of its timer."""
+        self.leg.learn(response.headers)
+        self.leg.agree(local=self.sdp, remote=sdp)
+        self.uac.sessions.accepted(self.leg, response.headers, now)
 
     def _reinvite_answered(self, response: IncomingResponse, dialog: Dialog, now: float) -> None:
         dialog.refresh_target(contact_uri(response.headers))
         sdp = _sdp_or_none(response)
         self._acknowledge(response, sdp, now)
-        if self.leg.state is LegState.UP:
+        if self.leg.state is not LegState.UP:
+            return
+        changed = not same_session(sdp, self.leg.remote_sdp)
+        self._settle(response, sdp, now)
+        if self.refresh:
+            self.uac.sessions.refreshed()
+        if changed or not self.refresh:
             event = OfferReceived if self.sdp is None else AnswerReceived
             self.uac.agent.events.append(event(self.leg.leg_id, sdp))
 
@@ -315,17 +334,33 @@ class InviteAttempt:
         if response is not None and self._wanted and self.request.answer_challenge(response):
             self.try_again(now)
             return
+        headers = response.headers if response is not None else None
+        if self._wanted and self._ask_for_more(status, headers):
+            self.try_again(now)
+            return
         self._over = True
         self._early.leave()
         if leg.outgoing is self:
             leg.outgoing = None
         if leg.state is LegState.CALLING:
             agent.end_leg(leg, self._call_failed(status, reason, response))
+        elif leg.state is LegState.UP and self.refresh:
+            self.uac.sessions.refused(leg, status, headers, now)
         elif leg.state is LegState.UP:
             if status == 491 and self.uac.retry_later(self, now):
                 return
             agent.events.append(ReinviteFailed(leg.leg_id, status, reason))
             self.uac.dialog_refused(leg, status, now)
+
+    def _ask_for_more(self, status: int, headers: sipmessage.Headers | None) -> bool:
+        """Take over the longer session that a 422 wants (RFC 4028 section 7.3)."""
+        request, sessions = self.request, self.uac.sessions
+        if request.tries > self.uac.agent.config.reinvite_attempts:
+            return False
+        if not sessions.raised(self.leg, status, headers):
+            return False
+        request.headers = sessions.renewed(self.leg, request.headers)
+        return True
 
     def _call_failed(
         self, status: int, reason: str, response: IncomingResponse | None

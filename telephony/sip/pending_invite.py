@@ -23,18 +23,18 @@ class PendingInvite:
         if self._leg.incoming is not self._transaction:
             return
         self._agent.respond(self._transaction, 487, now)
-        self._give_up(InviteCancelled(self._leg.leg_id, reason))
+        self._give_up(InviteCancelled(self._leg.leg_id, reason), now)
 
     def transaction_failed(self, status: int, now: float) -> None:
         if self._leg.incoming is self._transaction:
-            self._give_up(LegEnded(self._leg.leg_id, "error", status=status))
+            self._give_up(LegEnded(self._leg.leg_id, "error", status=status), now)
 
-    def _give_up(self, event: InviteCancelled | LegEnded) -> None:
+    def _give_up(self, event: InviteCancelled | LegEnded, now: float) -> None:
         agent, leg = self._agent, self._leg
         leg.incoming = None
         if leg.state is LegState.INCOMING:
             agent.end_leg(leg, event)
-            agent.forget(leg)
+            agent.forget_early(leg, now)
         else:
             leg.stop_timers()
             agent.events.append(OfferWithdrawn(leg.leg_id))
@@ -45,5 +45,7 @@ class PendingInvite:
             return
         if leg.last_provisional:
             self._transaction.respond(180, leg.last_provisional, now)
+        elif leg.reliable is not None:
+            leg.reliable.send_again(now)
         due = now + agent.config.provisional_refresh_s
         leg.handles.append(agent.timers.schedule(due, self.repeat_provisional))

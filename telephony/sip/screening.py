@@ -10,6 +10,7 @@ from telephony.sip.status import ALLOW, ALLOWED_METHODS, EXTENSIONS, KNOWN_METHO
 from telephony.sip.values import uri_scheme
 from telephony.sip.writer import SDP_TYPE, HeaderLines
 
+_DESCRIBED_BY_SDP = frozenset(("INVITE", "PRACK", "UPDATE"))
 _SCHEMES = frozenset(("sip", "sips", "tel"))
 
 
@@ -35,7 +36,7 @@ def screen(request: IncomingRequest) -> Refusal | None:
     required = [tag for tag in request.values("Require") if tag.lower() not in EXTENSIONS]
     if required:
         return Refusal(420, (("Unsupported", ", ".join(required)),))
-    if request.method == "INVITE":
+    if request.method in _DESCRIBED_BY_SDP:
         return _screen_body(request)
     return None
 

@@ -80,13 +80,15 @@ ALLOWED_METHODS: Final = (
     "BYE",
     "OPTIONS",
     "INFO",
+    "PRACK",
+    "UPDATE",
     "REFER",
     "NOTIFY",
 )
 
 ALLOW: Final[tuple[str, str]] = ("Allow", ", ".join(ALLOWED_METHODS))
 
-EXTENSIONS: Final = ("replaces",)
+EXTENSIONS: Final = ("100rel", "timer", "replaces",)
 """Option tags of what we understand, and so may be required of us."""
 
 SUPPORTED: Final[tuple[str, str]] = ("Supported", ", ".join(EXTENSIONS))

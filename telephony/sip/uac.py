@@ -8,6 +8,7 @@ from functools import partial
 from telephony.base.errors import LocalProtocolError
 from telephony.sip.agent import Agent
 from telephony.sip.authentication import Authentication
+from telephony.sip.collision import collision_delay_s
 from telephony.sip.credentials import Credentials
 from telephony.sip.dialog import Dialog, request_route
 from telephony.sip.events import CallFailed, LegEnded, ReinviteFailed, RequestAnswered
@@ -18,7 +19,9 @@ from telephony.sip.message import IncomingResponse
 from telephony.sip.outgoing_request import OutgoingRequest
 from telephony.sip.request_attempt import FinalCallback, RequestAttempt, ResponseCallback
 from telephony.sip.routing import local_host_port, via_value
+from telephony.sip.session_refresh import SessionRefresher
 from telephony.sip.status import ALLOW, EXTENSIONS, reason_phrase
+from telephony.sip.update import Updates
 from telephony.sip.values import read_tag, uri_scheme
 from telephony.sip.writer import (
     SDP_TYPE,
@@ -36,6 +39,7 @@ _ACCEPT = ("Accept", SDP_TYPE)
 # it: then we do without (RFC 3262 section 5).
 _RELIABLE = "100rel"
 _CALLING_EXTENSIONS = tuple(dict.fromkeys((_RELIABLE, "199", *EXTENSIONS)))
+_REFRESH_WAIT_S = 0.1
 # A dialog whose peer answers so no longer exists (section 12.2.1.2).
 _DIALOG_IS_GONE = frozenset((408, 481))
 
@@ -43,10 +47,12 @@ _DIALOG_IS_GONE = frozenset((408, 481))
 class Uac:
     """Requests of ours. Methods taking a Leg are called with one that is not over."""
 
-    __slots__ = ("agent",)
+    __slots__ = ("agent", "sessions", "updates")
 
     def __init__(self, agent: Agent) -> None:
         self.agent = agent
+        self.sessions = SessionRefresher(self)
+        self.updates = Updates(self)
 
     # -- the first INVITE -----------------------------------------------------------------------
 
@@ -82,6 +88,7 @@ class Uac:
         )
         leg = Leg(leg_id, LegState.CALLING, caller=True)
         request = self._invite_request(parts, flow, sdp, headers)
+        request.headers = self.sessions.renewed(leg, request.headers)
         request.secure = uri_scheme(request_uri) == "sips"
         if credentials is not None:
             request.authentication = Authentication(credentials, agent.ids)
@@ -138,36 +145,56 @@ class Uac:
         return parts, flow
 
     def reinvite(self, leg: Leg, sdp: bytes | None, now: float) -> None:
-        """Offer a changed session. A collision already known is reported like one on the wire."""
+        """Offer a changed session. A collision already known is reported like one on the wire.
+
+        A refresh of ours under way is none: the offer waits for its end.
+        """
         dialog = _up(leg)
-        if leg.invite_in_progress:
+        if leg.outgoing is not None and leg.outgoing.refresh and leg.retry is None:
+            again = partial(self._reinvite_after_refresh, leg, sdp)
+            leg.retry = self.agent.timers.schedule(now + _REFRESH_WAIT_S, again)
+            return
+        if leg.invite_in_progress or leg.awaits_our_answer or leg.awaits_their_answer:
             event = ReinviteFailed(leg.leg_id, 491, reason_phrase(491))
             self.agent.events.append(event)
             return
         self._begin_reinvite(leg, dialog, sdp, 1, now)
 
+    def _reinvite_after_refresh(self, leg: Leg, sdp: bytes | None, now: float) -> None:
+        leg.retry = None
+        self.reinvite(leg, sdp, now)
+
+    def refresh(self, leg: Leg, now: float) -> None:
+        """Send a re-INVITE that changes nothing (RFC 4028 section 7.4)."""
+        self._begin_reinvite(leg, _up(leg), leg.local_sdp, 1, now, refresh=True)
+
     def _begin_reinvite(
-        self, leg: Leg, dialog: Dialog, sdp: bytes | None, tries: int, now: float
+        self,
+        leg: Leg,
+        dialog: Dialog,
+        sdp: bytes | None,
+        tries: int,
+        now: float,
+        *,
+        refresh: bool = False,
     ) -> None:
         parts, flow = self.dialog_parts(dialog, "INVITE", dialog.next_cseq())
         request = self._invite_request(parts, flow, sdp, ())
+        request.headers = self.sessions.renewed(leg, request.headers)
         request.secure = dialog.secure
         request.authentication = dialog.authentication
         request.next_cseq = dialog.next_cseq
         leg.outgoing = attempt = InviteAttempt(self, leg, request, sdp)
         attempt.tries = tries
+        attempt.refresh = refresh
         attempt.begin(now)
 
     def retry_later(self, attempt: InviteAttempt, now: float) -> bool:
-        """Schedule a re-INVITE again after a collision (section 14.1); False: often enough.
-
-        The owner of the Call-ID waits 2.1 to 4 s, the other side up to 2 s, in steps of 10 ms.
-        """
+        """Schedule a re-INVITE again after a collision (section 14.1); False: often enough."""
         leg, agent = attempt.leg, self.agent
         if attempt.tries >= agent.config.reinvite_attempts:
             return False
-        draw = agent.ids.uint16()
-        delay_s = (210 + draw % 191 if leg.caller else draw % 201) / 100
+        delay_s = collision_delay_s(leg.caller, agent.ids)
         leg.stop_retrying()
         leg.retry = agent.timers.schedule(now + delay_s, partial(self._retry, attempt))
         return True

@@ -39,6 +39,11 @@ _MAX_EXPIRES_S = 2**32 - 1
 _OVERLOAD_RETRY_S = 10
 
 
+# BYEs cross, and a PRACK may come after the final response (RFC 3262 section 3).
+_TAKEN_WHEN_ENDING = frozenset(("BYE", "PRACK"))
+# Who has not answered our INVITE has to refuse it instead (section 15).
+_REFUSED_WHEN_CALLING = frozenset(("BYE", "INVITE"))
+
 ReceiveInDialog = Callable[[Leg, ServerTransaction, float], None]
 ReceiveNew = Callable[[ServerTransaction, float], None]
 
@@ -47,7 +52,7 @@ class Uas:
     """Requests of peers. ``options_status`` and ``options_headers`` are what OPTIONS gets.
 
     ``in_dialog`` and ``outside`` map a method to what takes its requests; others get the answer
-    of OPTIONS in a dialog and 481 outside. Only BYE is taken while the leg is ENDING.
+    of OPTIONS in a dialog and 481 outside.
     """
 
     __slots__ = ("_agent", "_answers", "in_dialog", "options_headers", "options_status", "outside")
@@ -150,9 +155,13 @@ class Uas:
         if isinstance(replaced, Refusal):
             agent.refuse(transaction, replaced.status, now)
             return
+        if self._interval_refused(transaction, now):
+            return
         sdp = find_sdp(request.headers, request.body)
         transaction.local_tag = agent.ids.token()
         leg = Leg(transaction.local_tag, LegState.INCOMING, caller=False)
+        leg.learn(request.headers)
+        leg.remote_sdp = sdp or b""
         agent.legs[leg.leg_id] = leg
         agent.enter_dialog(leg, Dialog.for_uas(request, transaction.local_tag, target))
         self._begin_answering(leg, transaction, now)
@@ -170,6 +179,13 @@ class Uas:
             replaces_leg_id=replaced.leg_id if replaced is not None else "",
         )
         agent.events.append(event)
+
+    def _interval_refused(self, transaction: ServerTransaction, now: float) -> bool:
+        """Answer 422 when the session would be too short (RFC 4028 section 9)."""
+        refusal = self._answers.sessions.refusal(transaction.request.headers)
+        if refusal is not None:
+            self._agent.refuse(transaction, refusal.status, now, refusal.headers)
+        return refusal is not None
 
     def _begin_answering(self, leg: Leg, transaction: ServerTransaction, now: float) -> None:
         """Send 100 at once; give the INVITE up when its Expires passes (section 13.3.1)."""
@@ -189,14 +205,15 @@ class Uas:
     def _receive_in_dialog(self, transaction: ServerTransaction, now: float) -> None:
         agent, request = self._agent, transaction.request
         leg = agent.dialogs.get(request.dialog_key)
-        if leg is None or leg.dialog is None:
+        dialog = leg.find_dialog(request.from_tag) if leg is not None else None
+        if leg is None or dialog is None:
             agent.refuse(transaction, 481, now)
             return
-        if not leg.dialog.accept_cseq(request.cseq):
+        if not dialog.accept_cseq(request.cseq):
             agent.refuse(transaction, 500, now)
             return
-        leg.dialog.heard_over(request.flow)
-        if leg.state is LegState.ENDING and request.method != "BYE":
+        dialog.heard_over(request.flow)
+        if not _takes(leg, request.method):
             agent.refuse(transaction, 481, now)
         elif (receive := self.in_dialog.get(request.method)) is not None:
             receive(leg, transaction, now)
@@ -232,12 +249,20 @@ class Uas:
     def _receive_reinvite(self, leg: Leg, transaction: ServerTransaction, now: float) -> None:
         """Section 14.2; an offer of ours without its answer counts as a request of ours."""
         agent, request = self._agent, transaction.request
-        if leg.incoming is not None:
-            wait = (("Retry-After", str(agent.ids.uint16() % 11)),)
-            agent.refuse(transaction, 500, now, wait)
-        elif leg.outgoing is not None or any(u.offered for u in leg.unacked.values()):
-            agent.refuse(transaction, 491, now)
-        else:
+        offers = self._answers.offers
+        refusal = offers.refusal(leg) if leg.incoming is None else offers.too_early()
+        if refusal is not None or leg.outgoing is not None:
+            refusal = refusal or Refusal(491)
+            agent.refuse(transaction, refusal.status, now, refusal.headers)
+        elif not self._interval_refused(transaction, now):
+            leg.learn(request.headers)
             sdp = find_sdp(request.headers, request.body)
             self._begin_answering(leg, transaction, now)
             agent.events.append(OfferReceived(leg.leg_id, sdp))
+
+
+def _takes(leg: Leg, method: str) -> bool:
+    """Whether a request is of any use in the present state of its leg."""
+    if leg.state is LegState.ENDING:
+        return method in _TAKEN_WHEN_ENDING
+    return leg.state is not LegState.CALLING or method not in _REFUSED_WHEN_CALLING

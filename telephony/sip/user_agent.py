@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from telephony.base.ids import Ids
 from telephony.sip.agent import Agent
@@ -27,6 +28,7 @@ from telephony.sip.leg import Leg
 from telephony.sip.message import DialogKey, read_request, read_response
 from telephony.sip.out_of_dialog import OutOfDialog, OutsideRequest
 from telephony.sip.refer import Refers
+from telephony.sip.ringing import Ringing
 from telephony.sip.routing import contact_value
 from telephony.sip.stats import UserAgentStats
 from telephony.sip.uac import Uac
@@ -37,7 +39,7 @@ from telephony.sip.writer import HeaderLines, check_headers
 class UserAgent:
     """Both sides of every call of one SIP endpoint, over any number of flows."""
 
-    __slots__ = ("_agent", "_answers", "_out_of_dialog", "_refers", "_uac", "_uas")
+    __slots__ = ("_agent", "_answers", "_out_of_dialog", "_refers", "_ringing", "_uac", "_uas")
 
     def __init__(self, config: UserAgentConfig, ids: Ids) -> None:
         self._agent = Agent(config, ids)
@@ -46,7 +48,10 @@ class UserAgent:
         self._answers = Answers(self._agent, self._uac)
         self._uas = Uas(self._agent, self._answers)
         self._refers = Refers(self._agent, self._uac)
+        self._ringing = Ringing(self._agent, self._answers)
         self._uas.in_dialog |= {
+            "PRACK": self._ringing.receive_prack,
+            "UPDATE": partial(self._uac.updates.receive, self._answers.offers),
             "REFER": self._refers.receive_refer,
             "NOTIFY": self._refers.receive_notify,
         }
@@ -131,11 +136,27 @@ class UserAgent:
         """Send 180 Ringing."""
         leg = self._agent.find_leg(leg_id)
         if leg is not None:
-            self._answers.ring(leg, now)
+            self._ringing.ring(leg, now)
+        return leg is not None
+
+    def progress(self, leg_id: str, sdp: bytes, now: float, status: int = 183) -> bool:
+        """Send a provisional response with ``sdp`` for media before the answer.
+
+        A caller that knows 100rel acknowledges it (RFC 3262); if it never does, LegEnded (504)
+        follows. An answer to its offer is then not repeated by answer(). To an INVITE without an
+        offer ``sdp`` is ours, and AnswerReceived brings the answer to it; a caller that does not
+        know 100rel gets the response without it.
+        """
+        leg = self._agent.find_leg(leg_id)
+        if leg is not None:
+            self._ringing.progress(leg, sdp, status, now)
         return leg is not None
 
     def answer(self, leg_id: str, sdp: bytes, now: float) -> bool:
-        """Send 200 OK with ``sdp``; LegConfirmed or AckTimedOut follows."""
+        """Send 200 OK with ``sdp``; LegConfirmed or AckTimedOut follows.
+
+        While a reliable response with a description waits for its PRACK, so does the 200.
+        """
         leg = self._agent.find_leg(leg_id)
         if leg is not None:
             self._answers.answer(leg, sdp, now)
@@ -262,7 +283,10 @@ class UserAgent:
     def bye(self, leg_id: str, now: float, headers: HeaderLines = ()) -> bool:
         """End an answered call; LegEnded follows at once. A call of ours still ringing: cancel."""
         leg = self._agent.find_leg(leg_id)
-        if leg is not None:
+        if leg is not None and leg.held_answer is not None:
+            # Nothing but a refusal ends a call whose 200 was not sent (RFC 3261 section 15).
+            self._answers.reject(leg, 480, now, "", headers)
+        elif leg is not None:
             self._uac.bye(leg, now, headers)
         return leg is not None
 
@@ -285,6 +309,18 @@ class UserAgent:
         leg = self._agent.find_leg(leg_id)
         if leg is not None:
             self._uac.reinvite(leg, sdp, now)
+        return leg is not None
+
+    def update(self, leg_id: str, sdp: bytes | None, now: float) -> bool:
+        """Offer a changed session by UPDATE (RFC 3311); AnswerReceived or ReinviteFailed follows.
+
+        Before the answer to the call too, once a first offer was answered reliably. With ``sdp``
+        None it only refreshes the session and our address, and AnswerReceived has no description.
+        A peer that does not allow UPDATE is not sent one: ReinviteFailed (405).
+        """
+        leg = self._agent.find_leg(leg_id)
+        if leg is not None:
+            self._uac.updates.update(leg, sdp, now)
         return leg is not None
 
     def request(

@@ -139,9 +139,9 @@ def test_options_can_say_that_we_drain() -> None:
 
 def test_required_extensions_are_refused_by_name() -> None:
     peer = HandPeer()
-    (answer,) = peer.send(peer.request(extra="Require: 100rel, timer\r\n"))
+    (answer,) = peer.send(peer.request(extra="Require: sec-agree, timer, precondition\r\n"))
     assert lines([answer]) == ["420 INVITE"]
-    assert header(answer, "Unsupported") == "100rel, timer"
+    assert header(answer, "Unsupported") == "sec-agree, precondition"
     assert peer.events() == []
 
 
