@@ -11,7 +11,7 @@ import hashlib
 import re
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hmac import compare_digest
 from typing import Final
 from urllib.parse import unquote_to_bytes
@@ -43,6 +43,14 @@ class DigestServerConfig:
     algorithms: tuple[str, ...] = ("SHA-256", "MD5")
     nonce_lifetime_s: float = 300.0
     max_nonces: int = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An Authorization value that answers a challenge of ours, not checked yet."""
+
+    username: str
+    fields: dict[str, str] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,18 +124,15 @@ class DigestServer:
         ]
 
     def verify(
-        self, value: str, method: str, uri: str, source: str, lookup: PasswordOf, now: float
+        self, answer: Answer, method: str, uri: str, source: str, lookup: PasswordOf, now: float
     ) -> Verdict:
-        """Check an Authorization value of a request for ``uri`` (its Request-URI)."""
-        fields = self._read(value)
-        if isinstance(fields, Failed):
-            return fields
-        username = fields["username"]
+        """Check an answer that came with a request for ``uri`` (its Request-URI)."""
+        fields, username = answer.fields, answer.username
         if not same_uri(fields["uri"], uri):
             return Failed("uri-mismatch", username)
         password = lookup(username)
         # A name that does not exist takes as long as a wrong password.
-        expected = digest_response(self._hashed(fields, method, password or self._decoy))
+        expected = digest_response(self._hashed(answer, method, password or self._decoy))
         given = fields["response"].lower().encode("utf-8", "surrogateescape")
         if not compare_digest(expected.encode(), given) or password is None:
             return Failed("wrong-password" if password is not None else "unknown-user", username)
@@ -140,32 +145,37 @@ class DigestServer:
 
     # -- what the header says -------------------------------------------------------------------
 
-    def _read(self, value: str) -> dict[str, str] | Failed:
-        """Return the parameters when all that we need is there and of our making."""
+    def read_answer(self, value: str) -> Answer | Failed | None:
+        """Read an Authorization value; None when it is not for us: of another scheme or realm."""
         parsed = parse_auth(value)
-        if parsed is None or parsed[0] != "digest":
+        if parsed is None:
+            return Failed("malformed") if value[:7].lower() == "digest " else None
+        scheme, fields = parsed
+        if scheme != "digest" or fields.get("realm", self._config.realm) != self._config.realm:
+            return None
+        username = _read_username(fields)
+        if not username:
             return Failed("malformed")
-        fields = parsed[1]
-        if not _read_username(fields):
-            return Failed("malformed")
-        if any(not fields.get(name) for name in ("nonce", "uri", "response", "realm")):
-            return Failed("malformed")
-        if fields["realm"] != self._config.realm:
-            return Failed("realm-mismatch", fields["username"])
+        reason = self._mistake(fields)
+        return Failed(reason, username) if reason else Answer(username, fields)
+
+    def _mistake(self, fields: dict[str, str]) -> str:
+        """Return what is missing or not of our making, "" when nothing is."""
+        if any(not fields.get(name) for name in ("realm", "nonce", "uri", "response")):
+            return "malformed"
         offered = (algorithm.upper() for algorithm in self._config.algorithms)
         if fields.get("algorithm", "MD5").upper() not in offered:
-            return Failed("algorithm-not-offered", fields["username"])
+            return "algorithm-not-offered"
         if fields.get("qop", "").lower() != "auth" or not fields.get("cnonce"):
-            return Failed("qop-not-offered", fields["username"])
+            return "qop-not-offered"
         nc = fields.get("nc", "")
-        if not _NC.fullmatch(nc) or not int(nc, 16):
-            return Failed("malformed", fields["username"])
-        return fields
+        return "" if _NC.fullmatch(nc) and int(nc, 16) else "malformed"
 
-    def _hashed(self, fields: dict[str, str], method: str, password: str) -> DigestInput:
+    def _hashed(self, answer: Answer, method: str, password: str) -> DigestInput:
+        fields = answer.fields
         return DigestInput(
             algorithm=fields.get("algorithm", ""),
-            username=fields["username"],
+            username=answer.username,
             realm=self._config.realm,
             password=password,
             method=method,
@@ -228,24 +238,21 @@ def same_uri(one: str, other: str) -> bool:
     )
 
 
-def _read_username(fields: dict[str, str]) -> bool:
-    """Put ``username*`` (RFC 7616 section 3.4, RFC 8187) in the place of ``username``.
+def _read_username(fields: dict[str, str]) -> str:
+    """Return ``username``, or ``username*`` (RFC 7616 section 3.4, RFC 8187) in its place.
 
-    A hashed name is refused: we never offer ``userhash``.
+    "" when neither can be used. A hashed name can't: we never offer ``userhash``.
     """
-    extended = fields.pop("username*", None)
-    if fields.get("userhash", "").lower() == "true":
-        return False
+    plain, extended = fields.get("username", ""), fields.get("username*")
+    if fields.get("userhash", "").lower() == "true" or (plain and extended is not None):
+        return ""
     if extended is None:
-        return bool(fields.get("username"))
-    if "username" in fields:
-        return False
-    charset, first, rest = extended.partition("'")
-    _language, second, text = rest.partition("'")
-    if charset.upper() != "UTF-8" or not first or not second or not text:
-        return False
-    fields["username"] = unquote_to_bytes(text).decode("utf-8", "surrogateescape")
-    return True
+        return plain
+    charset, _, rest = extended.partition("'")
+    _language, _, text = rest.partition("'")
+    if charset.upper() != "UTF-8":
+        return ""
+    return unquote_to_bytes(text).decode("utf-8", "surrogateescape")
 
 
 def _milliseconds(now: float) -> int:

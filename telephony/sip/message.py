@@ -67,7 +67,10 @@ class HeaderView(Mapping[str, str]):
 
 @dataclass(slots=True)
 class IncomingRequest:
-    """A request with its mandatory headers. ``via_lines`` are all Via values, topmost first."""
+    """A request with its mandatory headers. ``via_lines`` are all Via values, topmost first.
+
+    ``peer`` is the name under which admission knows the sender, "" for a stranger.
+    """
 
     method: str
     uri: str
@@ -82,6 +85,7 @@ class IncomingRequest:
     headers: sipmessage.Headers
     body: bytes
     flow: Flow
+    peer: str = ""
 
     @property
     def dialog_key(self) -> DialogKey:

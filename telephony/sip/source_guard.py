@@ -194,6 +194,13 @@ class SourceGuard:
         if offender.points >= self._config.ban_points:
             self._ban(key, offender, offence, now)
 
+    def pardon(self, offence: Offence, source_ip: str, now: float) -> None:
+        """Take back one ``note``: it was no offence after all."""
+        key = self._key(source_ip)
+        if key in self._offenders:
+            offender = self._offender(key, now)
+            offender.points = max(0.0, offender.points - self._config.points.get(offence, 0))
+
     def trust(self, networks: Iterable[Network]) -> None:
         """Trust ``networks`` from now on, beside the configured ones, instead of those before.
 

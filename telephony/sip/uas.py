@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from telephony.sip.admission import Admitted
 from telephony.sip.agent import Agent
 from telephony.sip.answers import Answers
 from telephony.sip.body import find_sdp, media_type
@@ -15,6 +16,7 @@ from telephony.sip.events import (
     LegEnded,
     OfferReceived,
 )
+from telephony.sip.gate import Gate
 from telephony.sip.leg import Leg, LegState
 from telephony.sip.message import HeaderView, IncomingRequest, contact_uri
 from telephony.sip.pending_invite import PendingInvite
@@ -55,11 +57,20 @@ class Uas:
     of OPTIONS in a dialog and 481 outside.
     """
 
-    __slots__ = ("_agent", "_answers", "in_dialog", "options_headers", "options_status", "outside")
+    __slots__ = (
+        "_agent",
+        "_answers",
+        "_gate",
+        "in_dialog",
+        "options_headers",
+        "options_status",
+        "outside",
+    )
 
-    def __init__(self, agent: Agent, answers: Answers) -> None:
+    def __init__(self, agent: Agent, answers: Answers, gate: Gate) -> None:
         self._agent = agent
         self._answers = answers
+        self._gate = gate
         self.options_status = 200
         self.options_headers: HeaderLines = ()
         self.in_dialog: dict[str, ReceiveInDialog] = {
@@ -90,11 +101,13 @@ class Uas:
         agent = self._agent
         transactions = agent.transactions
         initial = not request.to_tag and request.method != "CANCEL"
+        merged = initial and transactions.find_merged(request) is not None
+        if not self._passes_gate(request, merged, now):
+            return
         if initial and len(transactions.server) >= agent.config.max_server_transactions:
             wait = (("Retry-After", str(_OVERLOAD_RETRY_S)),)
             agent.refuse_statelessly(503, request.method, request.headers, request.flow, wait)
             return
-        merged = initial and transactions.find_merged(request) is not None
         flow = response_flow(request.via, request.flow, agent.config.symmetric_signalling)
         transaction = transactions.create_server(request, flow)
         refusal = Refusal(482) if merged else screen(request)
@@ -106,6 +119,22 @@ class Uas:
             receive(transaction, now)
         else:
             agent.refuse(transaction, 481, now)
+
+    def _passes_gate(self, request: IncomingRequest, merged: bool, now: float) -> bool:
+        """Whether the sender may ask; a refusal gets no transaction (section 8.2.7)."""
+        agent = self._agent
+        if request.method == "CANCEL":
+            known = agent.transactions.find_server(request, "INVITE") is not None
+        else:
+            known = merged or request.dialog_key in agent.dialogs
+        ruling = self._gate.screen(request, known, now)
+        if isinstance(ruling, Admitted):
+            request.peer = ruling.peer_name
+            return True
+        if isinstance(ruling, Refusal):
+            status, headers = ruling.status, ruling.headers
+            agent.refuse_statelessly(status, request.method, request.headers, request.flow, headers)
+        return False
 
     def _receive_ack(self, request: IncomingRequest, now: float) -> None:
         agent = self._agent
@@ -176,6 +205,7 @@ class Uas:
             headers=HeaderView(request.headers),
             sdp=sdp,
             flow=request.flow,
+            peer=request.peer,
             replaces_leg_id=replaced.leg_id if replaced is not None else "",
         )
         agent.events.append(event)

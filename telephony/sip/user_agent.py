@@ -16,6 +16,7 @@ from dataclasses import replace
 from functools import partial
 
 from telephony.base.ids import Ids
+from telephony.sip.admission import Admission
 from telephony.sip.agent import Agent
 from telephony.sip.answers import Answers
 from telephony.sip.authentication import Authentication
@@ -24,12 +25,14 @@ from telephony.sip.credentials import Credentials
 from telephony.sip.events import Event
 from telephony.sip.flow import Flow, Outgoing
 from telephony.sip.framing import RawRequest, SipParseError, is_keepalive, parse_message
+from telephony.sip.gate import Gate
 from telephony.sip.leg import Leg
 from telephony.sip.message import DialogKey, read_request, read_response
 from telephony.sip.out_of_dialog import OutOfDialog, OutsideRequest
 from telephony.sip.refer import Refers
 from telephony.sip.ringing import Ringing
 from telephony.sip.routing import contact_value
+from telephony.sip.source_guard import SourceGuard
 from telephony.sip.stats import UserAgentStats
 from telephony.sip.uac import Uac
 from telephony.sip.uas import Uas
@@ -39,14 +42,30 @@ from telephony.sip.writer import HeaderLines, check_headers
 class UserAgent:
     """Both sides of every call of one SIP endpoint, over any number of flows."""
 
-    __slots__ = ("_agent", "_answers", "_out_of_dialog", "_refers", "_ringing", "_uac", "_uas")
+    __slots__ = (
+        "_agent",
+        "_answers",
+        "_gate",
+        "_out_of_dialog",
+        "_refers",
+        "_ringing",
+        "_uac",
+        "_uas",
+    )
 
-    def __init__(self, config: UserAgentConfig, ids: Ids) -> None:
+    def __init__(
+        self,
+        config: UserAgentConfig,
+        ids: Ids,
+        admission: Admission | None = None,
+        guard: SourceGuard | None = None,
+    ) -> None:
         self._agent = Agent(config, ids)
+        self._gate = Gate(admission, guard)
         self._out_of_dialog = OutOfDialog(self._agent)
         self._uac = Uac(self._agent)
         self._answers = Answers(self._agent, self._uac)
-        self._uas = Uas(self._agent, self._answers)
+        self._uas = Uas(self._agent, self._answers, self._gate)
         self._refers = Refers(self._agent, self._uac)
         self._ringing = Ringing(self._agent, self._answers)
         self._uas.in_dialog |= {
@@ -79,7 +98,8 @@ class UserAgent:
                     stats.responses_unmatched += 1
         except SipParseError as error:
             stats.malformed[error.reason] += 1
-            if error.headers is not None:
+            answered = self._gate.answers_malformed(flow, now)
+            if error.headers is not None and answered:
                 why = (("Warning", f'399 telephony "{error.reason}"'),)
                 self._agent.refuse_statelessly(error.status, error.method, error.headers, flow, why)
 
@@ -168,7 +188,10 @@ class UserAgent:
         """Refuse an unanswered call with a status of 300 to 699; LegEnded follows at once."""
         leg = self._agent.find_leg(leg_id)
         if leg is not None:
+            incoming = leg.incoming
             self._answers.reject(leg, status, now, reason, headers)
+            if incoming is not None:
+                self._gate.invite_refused(incoming.request, status, now)
         return leg is not None
 
     def answer_options_with(self, status: int, headers: HeaderLines = ()) -> None:

@@ -9,6 +9,7 @@ from telephony.sip.credentials import Credentials
 from telephony.sip.digest import DigestInput, digest_response, parse_auth, parse_challenge
 from telephony.sip.digest_client import DigestClient
 from telephony.sip.digest_server import (
+    Answer,
     DigestServer,
     DigestServerConfig,
     Failed,
@@ -37,7 +38,10 @@ def _verify(
     uri: str = _URI,
     source: str = _SOURCE,
 ) -> Verdict:
-    return server.verify(value, method, uri, source, _PASSWORDS.get, now)
+    answer = server.read_answer(value)
+    if not isinstance(answer, Answer):
+        return answer or Failed("not-ours")
+    return server.verify(answer, method, uri, source, _PASSWORDS.get, now)
 
 
 def _client(username: str = "bot", password: str = "secret") -> DigestClient:
@@ -181,7 +185,8 @@ def test_nobody_without_a_password_fills_the_table() -> None:
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"realm": "other"}, "realm-mismatch"),
+        ({"realm": "other"}, "not-ours"),
+        ({"realm": ""}, "not-ours"),
         ({"algorithm": "SHA-512-256"}, "algorithm-not-offered"),
         ({"qop": "auth-int"}, "qop-not-offered"),
         ({"qop": ""}, "qop-not-offered"),
@@ -199,9 +204,19 @@ def test_answers_that_do_not_fit_the_challenge(changes: dict[str, str], reason: 
     assert verdict.reason == reason
 
 
-@pytest.mark.parametrize("value", ["", "Basic abc=", "Digest", "Digest username=bot", "\udcff"])
-def test_garbage(value: str) -> None:
-    assert _verify(_server(), value) == Failed("malformed")
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ("", "not-ours"),
+        ("Basic abc=", "not-ours"),
+        ("\udcff", "not-ours"),
+        ("Digest", "not-ours"),
+        ("Digest \udcff", "malformed"),
+        ("Digest username=bot", "malformed"),
+    ],
+)
+def test_garbage(value: str, reason: str) -> None:
+    assert _verify(_server(), value) == Failed(reason, "bot" if "bot" in value else "")
 
 
 def test_extended_and_hashed_names() -> None:
