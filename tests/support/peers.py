@@ -11,7 +11,13 @@ from pathlib import Path
 
 import pytest
 
-DEBIAN_PACKAGES = {"sipp": "sip-tester", "baresip": "baresip-core"}
+DEBIAN_PACKAGES = {
+    "sipp": "sip-tester",
+    "baresip": "baresip-core",
+    "kamailio": "kamailio kamailio-tls-modules",
+    "sipsak": "sipsak",
+    "svmap": "sipvicious",
+}
 SOUNDS_PACKAGE = "asterisk-core-sounds-en-wav"
 SOUNDS_DIRECTORIES = (
     Path("/usr/share/asterisk/sounds/en"),
@@ -23,7 +29,8 @@ _PORTS_TRIED = 200
 
 def require_program(name: str) -> str:
     """Return the path of a peer; without it the test fails when ``CI=true``, else is skipped."""
-    path = shutil.which(name)
+    # Debian has daemons where only root's search path looks.
+    path = shutil.which(name, path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin")
     if path is None:
         missing(f"{name} is not installed", DEBIAN_PACKAGES[name])
     return str(path)
