@@ -10,7 +10,11 @@ import sipmessage
 
 from telephony.base.interfaces import CannotAnswer, LegFacts, LegListener
 from telephony.net.sip_endpoint import SipEndpoint, Trace
+from telephony.net.sip_stream import StreamLimits
+from telephony.net.sources import SourceGuard
+from telephony.net.tls import TlsContexts
 from telephony.sip import events as sip
+from telephony.sip.config import MessageLimits
 from telephony.sip.credentials import Credentials
 from telephony.sip.flow import Flow
 from telephony.sip.user_agent import UserAgent
@@ -38,9 +42,24 @@ class NativeStack:
         trace: Trace | None = None,
         *,
         policy: PeerPolicy | None = None,
+        guard: SourceGuard | None = None,
+        tls: TlsContexts | None = None,
+        stream_limits: StreamLimits | None = None,
+        message_limits: MessageLimits | None = None,
     ) -> None:
         self.user_agent = user_agent
-        self.endpoint = SipEndpoint(user_agent, plane.loop, self._event, plane.clock, trace=trace)
+        self.endpoint = SipEndpoint(
+            user_agent,
+            plane.loop,
+            self._event,
+            plane.clock,
+            stream_limits=stream_limits,
+            message_limits=message_limits,
+            trace=trace,
+            guard=guard,
+            tls=tls,
+            ids=plane.ids,
+        )
         self.plane = plane
         self.policy = policy or PeerPolicy()
         self._on_incoming = on_incoming
@@ -129,7 +148,8 @@ class NativeStack:
                 self.plane.clock(),
                 headers=tuple(plan.headers),
                 to=plan.to_value,
-                **_options(plan),
+                routes=plan.routes,
+                credentials=plan.credentials,
             )
         except BaseException:
             leg.close()
@@ -262,8 +282,3 @@ def _transport(uri: sipmessage.URI) -> Literal["udp", "tcp", "tls"]:
     if name not in ("udp", "tcp"):
         raise ValueError(f"transport {name} is not supported")
     return "tcp" if name == "tcp" else "udp"
-
-
-def _options(plan: CallPlan) -> dict[str, Any]:
-    options: dict[str, Any] = {"routes": plan.routes, "credentials": plan.credentials}
-    return {name: value for name, value in options.items() if value}
