@@ -120,17 +120,20 @@ _STATUS_TO_Q850: Final[dict[int, int]] = (
 _WORD_TO_Q850: Final[dict[str, int]] = {
     "caller_hung_up": 16,
     "caller_cancelled": 16,
+    "callee_hung_up": 16,
     "bot_hung_up": 16,
     "dialplan_hung_up": 16,
-    "callee_hung_up": 16,
+    "operator_hung_up": 16,
     "transferred": 16,
     "replaced": 16,
-    "busy": 17,
-    "not_found": 1,
-    "unreachable": 3,
+    "dial_cancelled": 16,
+    "callee_busy": 17,
+    "callee_rejected": 21,
+    "callee_not_found": 1,
     "no_answer": 19,
-    "rejected": 21,
-    "failed": 41,
+    "unreachable": 3,
+    "dial_failed": 41,
+    "transfer_failed": 41,
     "dialplan_rejected": 21,
     "no_route": 3,
     "no_capacity": 34,
@@ -147,6 +150,11 @@ _WORD_TO_Q850: Final[dict[str, int]] = {
     "no_ack": 102,
     "signalling_failed": 41,
     "internal_error": 41,
+    # Outcomes of dialling, when a leg is told them as they are.
+    "busy": 17,
+    "rejected": 21,
+    "not_found": 1,
+    "failed": 41,
 }
 
 

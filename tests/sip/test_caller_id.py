@@ -50,8 +50,18 @@ def test_a_local_number_comes_before_a_name() -> None:
 
 @pytest.mark.parametrize(
     ("privacy", "withheld"),
-    [("id", True), ("ID;critical", True), ("header", True), ("user", True), ("none", False)]
-    + [("session", False), ("critical", False), ("none, id", True), ("", False), ("idle", False)],
+    [
+        ("id", True),
+        ("ID;critical", True),
+        ("header", True),
+        ("user", True),
+        ("none", False),
+        ("session", False),
+        ("critical", False),
+        ("none, id", True),
+        ("", False),
+        ("idle", False),
+    ],
 )
 def test_privacy(privacy: str, withheld: bool) -> None:
     caller = asserted_identity(view(ANONYMOUS if withheld else FROM, PAI, ("Privacy", privacy)))
@@ -72,8 +82,15 @@ def test_an_unknown_number_is_not_withheld() -> None:
 
 @pytest.mark.parametrize(
     ("parameters", "withheld"),
-    [("", False), (";privacy=off", False), (";privacy=full", True), (";privacy=name", True)]
-    + [(";PRIVACY=uri", True), (';privacy="full"', True), (";privacy=none", False)],
+    [
+        ("", False),
+        (";privacy=off", False),
+        (";privacy=full", True),
+        (";privacy=name", True),
+        (";PRIVACY=uri", True),
+        (';privacy="full"', True),
+        (";privacy=none", False),
+    ],
 )
 def test_remote_party_privacy(parameters: str, withheld: bool) -> None:
     headers = view(FROM, ("Remote-Party-ID", f"<sip:+15550111@h>{parameters}"))
