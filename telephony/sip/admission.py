@@ -223,7 +223,7 @@ class Admission:
             if not self._throttle.allows(answer.username, source, now):
                 return self._throttled(request)
             lookup = self._lookup(peer)
-            verdict = self._digest.verify(answer, request.method, request.uri, source, lookup, now)
+            verdict = self._digest.check(answer, request.method, request.uri, source, lookup, now)
             if not isinstance(verdict, Failed):
                 return self._recognise(verdict, peer, source, now)
             answer = verdict

@@ -124,9 +124,18 @@ class DigestServer:
         ]
 
     def verify(
+        self, value: str, method: str, uri: str, source: str, lookup: PasswordOf, now: float
+    ) -> Verdict:
+        """Read and check the Authorization value of a request for ``uri`` (its Request-URI)."""
+        answer = self.read_answer(value)
+        if not isinstance(answer, Answer):
+            return answer or Failed("not-ours")
+        return self.check(answer, method, uri, source, lookup, now)
+
+    def check(
         self, answer: Answer, method: str, uri: str, source: str, lookup: PasswordOf, now: float
     ) -> Verdict:
-        """Check an answer that came with a request for ``uri`` (its Request-URI)."""
+        """Check an answer that was read before."""
         fields, username = answer.fields, answer.username
         if not same_uri(fields["uri"], uri):
             return Failed("uri-mismatch", username)
