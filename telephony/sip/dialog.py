@@ -28,7 +28,7 @@ class Dialog:
     ``route_set`` are the Record-Route values as received, nearest hop first. ``flow`` is where the
     peer was last heard; ``connected`` is False once that was a connection which is gone.
     ``remote_cseq`` is None until the peer sent a request. ``authentication`` answers the challenges
-    to our requests.
+    to our requests. ``remote_sdp`` is what an early dialog agreed on, None when nothing was said.
     """
 
     call_id: str
@@ -44,6 +44,7 @@ class Dialog:
     secure: bool
     connected: bool = True
     authentication: Authentication | None = None
+    remote_sdp: bytes | None = None
 
     @classmethod
     def for_uas(cls, request: IncomingRequest, local_tag: str, target: str) -> Dialog:

@@ -26,12 +26,12 @@ _MAX_RSEQ: Final = 2**32 - 1
 class EarlyDialog:
     """A callee that was heard of. ``rseq`` is that of its last reliable response, 0 before.
 
-    ``sdp`` is what it last answered to our offer.
+    ``agreed`` says that our offer was answered reliably, which makes the answer final.
     """
 
     dialog: Dialog
     rseq: int = 0
-    sdp: bytes | None = None
+    agreed: bool = False
 
     def accept_rseq(self, rseq: int) -> bool:
         """Return True for the next reliable response; others get no PRACK.
@@ -43,6 +43,12 @@ class EarlyDialog:
             return False
         self.rseq = rseq
         return True
+
+    def described(self, sdp: bytes | None, *, reliably: bool) -> None:
+        """Take the description in a response; after a reliable answer others say nothing new."""
+        if sdp is not None and not self.agreed:
+            self.dialog.remote_sdp = sdp
+            self.agreed = reliably
 
 
 class EarlyDialogs:

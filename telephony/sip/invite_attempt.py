@@ -119,6 +119,7 @@ class InviteAttempt:
         """Send the INVITE as a new request of the same call, after a refusal (section 8.1.3.5)."""
         cseq = max(self.request.parts.cseq, self._early.last_cseq)
         self._early.forget()
+        self.leg.agreed = False
         self.request.renew(cseq)
         self.begin(now)
 
@@ -188,7 +189,7 @@ class InviteAttempt:
             if early is not None:
                 if not self._acknowledge_provisional(early, response, now):
                     return
-                early.sdp = sdp or early.sdp
+                early.described(sdp, reliably=bool(early.rseq))
         if self.cancelled:
             self.cancel(now)
         elif self.first and response.status > 100:
@@ -252,27 +253,29 @@ class InviteAttempt:
         It needs no answer to our offer when a provisional response brought it (section 13.2.1).
         """
         agent, leg = self.uac.agent, self.leg
-        early = self._early.find(response.to_tag)
         self._early.leave()
-        agent.enter_dialog(leg, self._dialog_of(response))
+        dialog = self._dialog_of(response)
+        agent.enter_dialog(leg, dialog)
         leg.state = LegState.UP
         leg.confirmed = True
         sdp = _sdp_or_none(response)
-        if sdp is None and early is not None and self.sdp is not None:
-            sdp = early.sdp
+        if sdp is None and self.sdp is not None:
+            sdp = dialog.remote_sdp
         if self.cancelled:
             self.send_ack(None, now, response.to_tag)
             leg.outgoing = None
             self.uac.end(leg, now, self._call_failed(487, "", None), self._cancel_headers)
             return
         self._acknowledge(response, sdp, now)
-        self._settle(response, sdp, now)
+        self._settle(response, leg.local_sdp or self.sdp, sdp, now)
         agent.events.append(CallAnswered(leg.leg_id, sdp))
 
-    def _settle(self, response: IncomingResponse, sdp: bytes | None, now: float) -> None:
+    def _settle(
+        self, response: IncomingResponse, local: bytes | None, sdp: bytes | None, now: float
+    ) -> None:
         """Note what the 2xx says of the session and of its timer."""
         self.leg.learn(response.headers)
-        self.leg.agree(local=self.sdp, remote=sdp)
+        self.leg.agree(local=local, remote=sdp)
         self.uac.sessions.accepted(self.leg, response.headers, now)
 
     def _reinvite_answered(self, response: IncomingResponse, dialog: Dialog, now: float) -> None:
@@ -282,7 +285,7 @@ class InviteAttempt:
         if self.leg.state is not LegState.UP:
             return
         changed = not same_session(sdp, self.leg.remote_sdp)
-        self._settle(response, sdp, now)
+        self._settle(response, self.sdp, sdp, now)
         if self.refresh:
             self.uac.sessions.refreshed()
         if changed or not self.refresh:

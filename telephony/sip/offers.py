@@ -66,6 +66,8 @@ class Offers:
         agent, transaction = self._agent, offer.transaction
         leg.offers_answered += 1
         leg.agree(local=sdp, remote=offer.sdp)
+        if dialog := leg.find_dialog(transaction.request.from_tag):
+            dialog.remote_sdp = offer.sdp
         headers: HeaderLines = ()
         if transaction.request.method == "UPDATE":
             headers = self.update_headers(leg, transaction, now)

@@ -121,6 +121,7 @@ class Updates:
         if attempt.sdp is not None:
             sdp = _sdp_or_none(response)
             leg.agree(local=attempt.sdp, remote=sdp)
+            dialog.remote_sdp = sdp or dialog.remote_sdp
         self._agent.events.append(AnswerReceived(leg.leg_id, sdp))
 
     def _refused(

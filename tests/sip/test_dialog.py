@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from telephony.sip.dialog import Dialog
+from telephony.sip.dialog import Dialog, request_route
 from telephony.sip.flow import Flow
 from telephony.sip.framing import RawRequest, parse_message
 from telephony.sip.message import IncomingRequest, IncomingResponse, read_request, read_response
@@ -84,3 +84,19 @@ def test_strict_routing_swaps_the_target_in() -> None:
     assert uri == "sip:192.0.2.77:5065"
     assert routes == ("<sip:p2.example;LR>", "<sip:peer@192.0.2.20:5060>")
     assert flow.remote == ("192.0.2.77", 5065)
+
+
+def test_a_2xx_says_the_route_of_an_early_dialog_anew() -> None:
+    early = _answer(f"Contact: <sip:one@192.0.2.20>\r\n{_ROUTES}")
+    dialog = Dialog.for_uac(early, "<sip:bot@192.0.2.10>", "sip:far@192.0.2.20", _FLOW)
+    dialog.next_cseq()
+    dialog.confirm(_answer("Contact: <sip:two@192.0.2.20>\r\n"))
+    assert (dialog.remote_target, dialog.route_set) == ("sip:two@192.0.2.20", ())
+    assert dialog.local_cseq == 2
+
+
+def test_request_route_of_loose_and_strict_routers() -> None:
+    loose, strict = ("<sip:p;lr>", "<sip:q>"), ("<sip:q>", "<sip:p;lr>")
+    assert request_route("sip:a@b", ()) == ("sip:a@b", ())
+    assert request_route("sip:a@b", loose) == ("sip:a@b", loose)
+    assert request_route("sip:a@b", strict) == ("sip:q", ("<sip:p;lr>", "<sip:a@b>"))

@@ -6,7 +6,15 @@ import pytest
 
 from telephony.base.errors import LocalProtocolError
 from telephony.sip.framing import RawRequest, parse_message
-from telephony.sip.writer import RequestParts, check_headers, write_request, write_response
+from telephony.sip.writer import (
+    RequestParts,
+    check_addresses,
+    check_headers,
+    check_routes,
+    name_addr,
+    write_request,
+    write_response,
+)
 
 _PARTS = RequestParts(
     method="BYE",
@@ -52,3 +60,24 @@ def test_values_that_would_break_the_message_raise(value: str) -> None:
         check_headers((("X", value),))
     with pytest.raises(LocalProtocolError):
         check_headers((), value)
+
+
+@pytest.mark.parametrize(
+    ("uri", "address"),
+    [("nothing", "sip:a@b"), ("sip:a@b", "nothing"), ("sip:a@b", '"x\r\nVia: y" <sip:a@b>')],
+)
+def test_addresses_that_would_break_a_request_raise(uri: str, address: str) -> None:
+    with pytest.raises(LocalProtocolError):
+        check_addresses(uri, address)
+
+
+@pytest.mark.parametrize("route", ["sip:a.example", "<nothing>", "<sip:a>\r\nX: y"])
+def test_routes_that_are_none_raise(route: str) -> None:
+    check_routes(("<sip:a.example;lr>",))
+    with pytest.raises(LocalProtocolError):
+        check_routes(("<sip:a.example;lr>", route))
+
+
+def test_a_uri_is_put_in_brackets() -> None:
+    assert name_addr("sip:a@b") == "<sip:a@b>"
+    assert name_addr('"A" <sip:a@b>') == '"A" <sip:a@b>'

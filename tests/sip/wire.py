@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from telephony.base.ids import Ids
 from telephony.sip.config import UserAgentConfig
@@ -134,6 +135,12 @@ class Network:
             heapq.heappush(self._queue, entry)
 
 
+def with_sdp(data: bytes, sdp: bytes) -> bytes:
+    """Give a message without a body a session description."""
+    kind = f"Content-Type: application/sdp\r\nContent-Length: {len(sdp)}\r\n\r\n".encode()
+    return data.replace(b"Content-Length: 0\r\n\r\n", kind) + sdp
+
+
 class HandPeer:
     """One user agent under test and a peer whose every message the test writes."""
 
@@ -240,10 +247,10 @@ class HandPeer:
         self.events()
         return leg_id, ours
 
-    def calling(self, sdp: bytes | None = SDP) -> tuple[str, bytes]:
+    def calling(self, sdp: bytes | None = SDP, **options: Any) -> tuple[str, bytes]:
         """Send an INVITE; return the leg id and the INVITE."""
         leg_id = self.agent.invite(
-            "sip:far@192.0.2.20", "sip:bot@192.0.2.10", sdp, self.flow, self.now
+            "sip:far@192.0.2.20", "sip:bot@192.0.2.10", sdp, self.flow, self.now, **options
         )
         (invite,) = self.sent()
         return leg_id, invite
