@@ -63,6 +63,7 @@ class MediaStats:
     packets_discarded: int = 0
     packets_refused: int = 0
     packets_malformed: int = 0
+    packets_unauthenticated: int = 0
     send_errors: int = 0
     concealed_ms: int = 0
     gap_ms: int = 0

@@ -21,6 +21,10 @@ _COUNTERS = {
     "packets_discarded": ("rtp_packets_discarded", "Frames dropped to shorten the delay."),
     "packets_refused": ("rtp_packets_refused", "RTP packets from a source not of the call."),
     "packets_malformed": ("rtp_packets_malformed", "Datagrams that are no RTP of the call."),
+    "packets_unauthenticated": (
+        "rtp_packets_unauthenticated",
+        "SRTP packets that the caller did not protect, or with a key past its life.",
+    ),
     "send_errors": ("rtp_send_errors", "RTP packets the network did not take."),
     "concealed_ms": ("rtp_concealed_seconds", "Audio made up for lost packets."),
     "gap_ms": ("rtp_gap_seconds", "Silence filled in where the caller sent none."),

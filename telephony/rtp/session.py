@@ -15,15 +15,18 @@ from telephony.rtp.packetizer import Packetizer
 from telephony.rtp.quiet import is_quiet
 from telephony.rtp.source import (
     Address,
+    LatchPolicy,
     SourceChangeRefused,
     SourceLatched,
     SourcePolicy,
 )
+from telephony.rtp.srtp import SrtpSession
 from telephony.rtp.stats import RtpStats
 
 COMFORT_NOISE_PAYLOAD_TYPE = 13
 _TELEPHONE_EVENTS_MAX = 64
 _EVENTS_MAX = 64
+_SSRC_SILENCE_S = 0.06
 
 _AUDIO = 1
 _TELEPHONE_EVENT = 2
@@ -53,7 +56,8 @@ RtpEvent = SourceLatched | SourceChangeRefused | SsrcChanged
 class RtpSessionConfig:
     """``audio_payload_types`` maps what we accept to its encoding, ``{0: "pcmu", 8: "pcma"}``.
 
-    ``latch`` allows one source other than ``remote`` (symmetric RTP, RFC 4961).
+    ``latch`` says which sources other than ``remote`` may be taken (symmetric RTP, RFC 4961);
+    ``signalling_host`` is from where the peer's signalling comes.
     """
 
     audio_payload_types: dict[int, str]
@@ -62,7 +66,8 @@ class RtpSessionConfig:
     clock_rate_hz: int = 8000
     ptime_ms: int = 20
     remote: Address | None = None
-    latch: bool = True
+    latch: LatchPolicy = "any"
+    signalling_host: str | None = None
     jitter: JitterConfig = field(default_factory=JitterConfig)
 
 
@@ -76,6 +81,7 @@ class SessionStats:
     rtcp: int = 0
     stun: int = 0
     refused_source: int = 0
+    on_probation: int = 0
     unknown_payload_type: int = 0
     foreign_ssrc: int = 0
     telephone_events: int = 0
@@ -91,16 +97,22 @@ class RtpSession:
 
     After :meth:`receive_datagram` drain ``telephone_events`` and ``events`` (both usually empty
     lists). Nothing a peer sends raises.
+
+    With SRTP (:meth:`use_srtp`) packets are authenticated before anything else is done with
+    them, and sent encrypted.
     """
 
-    def __init__(self, config: RtpSessionConfig, ids: Ids) -> None:
+    def __init__(self, config: RtpSessionConfig, ids: Ids, now: float) -> None:
         self.stats = SessionStats()
         self.events: list[RtpEvent] = []
         self.telephone_events: list[RtpPacket] = []
         self.last_received_at: float | None = None
         self._clock_rate_hz = config.clock_rate_hz
         self._frame_samples = config.clock_rate_hz * config.ptime_ms // 1000
-        self._source = SourcePolicy(config.remote, config.latch)
+        self._source = SourcePolicy(
+            config.remote, config.latch, now, signalling_host=config.signalling_host
+        )
+        self._srtp: SrtpSession | None = None
         jitter = replace(config.jitter, ptime_ms=config.ptime_ms)
         self.jitter = JitterBuffer(jitter, config.clock_rate_hz, self._is_quiet)
         self._framer = Framer(self.jitter, self._frame_samples)
@@ -111,8 +123,10 @@ class RtpSession:
         self._event_timestamp: int | None = None
         self._event_samples = 0
         self._ended_event_timestamp: int | None = None
+        # RFC 3711 section 3.3.1: a sequence that begins in the lower half does not wrap before
+        # a receiver that missed its beginning has counted along.
         self._packetizer = Packetizer(
-            config.send_payload_type, ids.uint32(), ids.uint16(), ids.uint32()
+            config.send_payload_type, ids.uint32(), ids.uint16() & 0x7FFF, ids.uint32()
         )
         self._talkspurt_starts = True
         self._sent_event_timestamp = 0
@@ -148,6 +162,10 @@ class RtpSession:
         """
         self._source.change_remote(address, now)
 
+    def use_srtp(self, srtp: SrtpSession | None) -> None:
+        """Protect both directions from now on; ``None``: plain RTP."""
+        self._srtp = srtp
+
     @property
     def remote(self) -> Address | None:
         """Where to send: the latched source, else the signalled address."""
@@ -160,21 +178,41 @@ class RtpSession:
         if len(data) < 12 or data[0] & 0xC0 != 0x80 or 192 <= data[1] <= 223:
             self._receive_other(data)
             return
-        if not self._source.may_send(source, now):
+        accepted = source == self._source.current
+        if not accepted and not self._source.may_send(source, now):
             self._refuse(source)
             return
         kind = self._kinds[data[1] & 0x7F]
         if not kind:
             self.stats.unknown_payload_type += 1
             return
+        if self._srtp is not None:
+            plain = self._srtp.unprotect(data, now)
+            if plain is None:
+                return
+            data = plain
         try:
             packet = parse_packet(data)
         except RtpParseError:
             self.stats.malformed += 1
             return
-        if source != self._source.current and self._source.accept(source):
+        if accepted or self._accept(source, packet, kind, now):
+            self._receive_packet(packet, kind, now)
+
+    def _accept(self, source: Address, packet: RtpPacket, kind: int, now: float) -> bool:
+        """Take a source that may be the peer's, and what it sent before ``packet``, if it is."""
+        held = [] if self._srtp is not None else self._source.prove(source, packet, kind, now)
+        if held is None:
+            self.stats.on_probation += 1
+            return False
+        if self._source.accept(source):
             self._report(SourceLatched(source))
-        self._receive_packet(packet, kind, now)
+        if packet.ssrc != self._ssrc and self._ssrc is not None:
+            self._follow_ssrc(packet.ssrc)
+        for earlier in held[:-1]:
+            self.stats.on_probation -= 1
+            self._receive_packet(*earlier)
+        return True
 
     def _receive_packet(self, packet: RtpPacket, kind: int, now: float) -> None:
         if packet.ssrc != self._ssrc and not self._admit_ssrc(packet, kind, now):
@@ -253,13 +291,17 @@ class RtpSession:
             self.events.append(event)
 
     def _admit_ssrc(self, packet: RtpPacket, kind: int, now: float) -> bool:
-        """Follow a new SSRC at its second packet in a row, so that two do not alternate."""
+        """Follow a new SSRC at its second packet in a row, once the one before fell silent.
+
+        So two do not alternate, and a stream injected into a living one is not heard.
+        """
         if self._ssrc is None:
             self._ssrc = packet.ssrc
             return True
         candidate = self._candidate
         self._candidate = (packet, kind)
-        if candidate is None or candidate[0].ssrc != packet.ssrc:
+        silent_s = now - (self.last_received_at or 0.0)
+        if candidate is None or candidate[0].ssrc != packet.ssrc or silent_s < _SSRC_SILENCE_S:
             self.stats.foreign_ssrc += 1
             return False
         self._follow_ssrc(packet.ssrc)
@@ -317,7 +359,8 @@ class RtpSession:
         if self._talkspurt_starts:
             self._talkspurt_starts = False
             marker = True
-        return self._packetizer.packetize(payload, self._frame_samples, marker)
+        data = self._packetizer.packetize(payload, self._frame_samples, marker)
+        return data if self._srtp is None else self._srtp.protect(data)
 
     def packetize_telephone_event(self, payload: bytes, start: bool = False) -> bytes:
         """Return the datagram for a telephone-event, sent once per ptime instead of audio."""
@@ -329,7 +372,8 @@ class RtpSession:
             raise LocalProtocolError("telephone-event was not negotiated")
         packetizer.advance(self._frame_samples)
         self._talkspurt_starts = True
-        return packetizer.packetize_event(payload, payload_type, self._sent_event_timestamp, start)
+        data = packetizer.packetize_event(payload, payload_type, self._sent_event_timestamp, start)
+        return data if self._srtp is None else self._srtp.protect(data)
 
     def skip_frame(self) -> None:
         """Let one ptime pass in which nothing is sent."""

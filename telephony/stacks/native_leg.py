@@ -5,14 +5,17 @@ from __future__ import annotations
 from telephony.base.errors import LocalProtocolError
 from telephony.base.interfaces import CannotAnswer, Encoding, Leg, LegFacts, LegListener
 from telephony.dtmf.sip_info import parse_info_digit
-from telephony.net.listen import local_address_towards
 from telephony.net.port_pool import PortPoolExhausted
 from telephony.net.sip_endpoint import SipEndpoint
+from telephony.rtp.srtp import available_suites
 from telephony.sdp.description import Direction
 from telephony.sdp.offer_answer import LocalMedia, NotAcceptable, OfferAnswer
+from telephony.sdp.remote import offered_host
 from telephony.sip import events as sip
+from telephony.sip.reason import reason_for
 from telephony.sip.user_agent import UserAgent
 from telephony.stacks.call_plan import MediaPolicy
+from telephony.stacks.media_config import ip_version
 from telephony.stacks.peer_policy import ReferUri, at_the_peers_host
 from telephony.stacks.rtp_media import MediaPlane, RtpMedia
 
@@ -94,10 +97,18 @@ class NativeLeg:
     def _open_media(self) -> OfferAnswer:
         config = self._plane.config
         try:
-            self._media = RtpMedia(self._plane, self._rtp_digit, self._media_failed)
-            address = config.advertised_host or local_address_towards(
-                (self.facts.source_ip, self._media.port)
+            signalling_host = self.facts.source_ip
+            media_host = offered_host(self._offer or b"") or signalling_host
+            self._media = RtpMedia(
+                self._plane,
+                self._rtp_digit,
+                self._media_failed,
+                media_host=media_host,
+                signalling_host=signalling_host,
             )
+            # The peer's own idea of its address may be that behind its NAT.
+            same_version = ip_version(media_host) == ip_version(signalling_host)
+            address = self._media.address_towards(signalling_host if same_version else media_host)
         except (PortPoolExhausted, OSError) as error:
             self.close()
             raise CannotAnswer(503, "No media port") from error
@@ -110,6 +121,8 @@ class NativeLeg:
                 codecs=self._policy.codecs or config.codecs,
                 ptime_ms=config.ptime_ms,
                 telephone_event=config.telephone_event,
+                srtp=self._policy.srtp,
+                srtp_suites=available_suites(),
             ),
             self._plane.ids,
         )
@@ -147,11 +160,12 @@ class NativeLeg:
             self.reject(480)
             return
         self._final_sent = True
+        headers = (("Reason", reason_for(cause)),) if cause else ()
         user_agent = self._user_agent
         if self._answered:
-            user_agent.bye(self.leg_id, self._now())
+            user_agent.bye(self.leg_id, self._now(), headers)
         else:
-            user_agent.cancel(self.leg_id, self._now())
+            user_agent.cancel(self.leg_id, self._now(), headers)
         self._endpoint.flush()
 
     def hold(self) -> None:

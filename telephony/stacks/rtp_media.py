@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass
 
 from telephony.audio import g711
 from telephony.audio.conceal import Concealer
@@ -17,9 +16,13 @@ from telephony.dtmf.telephone_event import DigitReceiver, DigitSender
 from telephony.net.pacer import Pacer, Slot
 from telephony.net.port_pool import PortPool
 from telephony.net.rtp_endpoint import open_endpoint
-from telephony.rtp.frames import JitterConfig
 from telephony.rtp.session import GAP, RtpSession, RtpSessionConfig
+from telephony.rtp.srtp import SrtpKey, SrtpSession, SrtpStats
+from telephony.sdp.keying import SrtpKeys
 from telephony.sdp.offer_answer import NegotiatedMedia
+from telephony.stacks.media_config import MediaConfig, MediaHost, advertised_address
+
+__all__ = ["MediaConfig", "MediaHost", "MediaPlane", "RtpMedia"]
 
 CONCEALED_FRAMES_MAX = 5
 """Consecutive frames after which nothing more is concealed: the concealer has faded out."""
@@ -28,25 +31,6 @@ MAX_CATCH_UP_FRAMES = 50
 """How much of the caller's time is made up for after a stall; the rest is gone."""
 
 FORMATS: dict[str, AudioFormat] = {"pcmu": PCMU, "pcma": PCMA}
-
-
-@dataclass(frozen=True, slots=True)
-class MediaConfig:
-    """How every leg's media behaves.
-
-    ``host`` is what sockets bind, ``advertised_host`` what SDP says; None says the address that
-    faces the peer. ``send_silence`` keeps RTP
-    flowing while the bot is silent: NAT bindings and media timeouts of peers live on it.
-    """
-
-    host: str
-    advertised_host: str | None = None
-    codecs: tuple[Literal["pcmu", "pcma"], ...] = ("pcmu", "pcma")
-    ptime_ms: int = 20
-    telephone_event: bool = True
-    send_silence: bool = True
-    latch: bool = True
-    jitter: JitterConfig = field(default_factory=JitterConfig)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +52,10 @@ class RtpMedia:
     the peer changes the codec on the wire, frames are translated here.
 
     A fault while a packet or a frame is handled closes the media and goes to ``on_error``.
+
+    ``media_host`` is where the peer's media is expected, as far as known when the port is opened;
+    it decides on the IP version. ``signalling_host`` is where its SIP messages come from, and may
+    send media too (see :data:`telephony.rtp.source.LatchPolicy`).
     """
 
     def __init__(
@@ -75,14 +63,21 @@ class RtpMedia:
         plane: MediaPlane,
         on_digit: Callable[[str], None],
         on_error: Callable[[Exception], None],
+        *,
+        media_host: str = "",
+        signalling_host: str = "",
     ) -> None:
         self._plane = plane
         self._on_digit = on_digit
         self._on_error = on_error
+        self._signalling_host = signalling_host
+        self._place = plane.config.host_towards(media_host or signalling_host)
         self._endpoint = open_endpoint(
-            plane.loop, plane.ports, plane.config.host, self._received, plane.clock
+            plane.loop, plane.ports, self._place.host, self._received, plane.clock
         )
         self._session: RtpSession | None = None
+        self._srtp: SrtpSession | None = None
+        self._srtp_stats = SrtpStats()
         self._negotiated: NegotiatedMedia | None = None
         self._wire = self._face = FORMATS[plane.config.codecs[0]]
         self._face_kept = False
@@ -106,6 +101,10 @@ class RtpMedia:
     @property
     def port(self) -> int:
         return self._endpoint.local[1]
+
+    def address_towards(self, peer_host: str) -> str:
+        """Return the address that SDP tells the peer; raises OSError without a route to it."""
+        return advertised_address(self._place, peer_host, self.port)
 
     @property
     def encoding(self) -> Encoding:
@@ -134,17 +133,36 @@ class RtpMedia:
         """Let the sink see the encoding shown now, whatever is negotiated later."""
         self._face_kept = True
 
+    def adopt_encoding(self, encoding: Encoding, sample_rate_hz: int) -> None:
+        """Show the sink this encoding, whatever is negotiated; raises LocalProtocolError.
+
+        Only before :meth:`start`, and only an encoding of the telephone line.
+        """
+        face = FORMATS.get(encoding)
+        if face is None or face.sample_rate_hz != sample_rate_hz:
+            raise LocalProtocolError(f"no leg can show {encoding} at {sample_rate_hz} Hz")
+        if self._sink is not None and face is not self._face:
+            raise LocalProtocolError("the sink already gets another encoding")
+        self._show(face)
+        self._face_kept = True
+
+    def _show(self, face: AudioFormat) -> None:
+        self._face = face
+        self._silence = face.silence(len(self._silence))
+
     def negotiated(self, media: NegotiatedMedia) -> None:
-        """Take the outcome of an offer/answer, the first one or a later one."""
+        """Take the outcome of an offer/answer, the first one or a later one.
+
+        Also before the answer: that of an 18x, of another fork, or of the 200 that follows.
+        """
         now = self._plane.clock()
         self._wire = FORMATS[media.encoding]
         remote = None if media.hold else media.remote
         session = self._session
         if session is None:
             if not self._face_kept:
-                self._face = self._wire
-                self._silence = self._face.silence(len(self._silence))
-            self._session = self._open_session(media)
+                self._show(self._wire)
+            self._session = session = self._open_session(media, now)
         else:
             session.change_payload_types(
                 media.receive_payload_types,
@@ -152,12 +170,30 @@ class RtpMedia:
                 media.telephone_event_payload_type,
             )
             session.change_remote(remote, now)
+        self._use_keys(session, media.srtp, now)
         self._negotiated = media
         self._held = media.hold
         self._caller_away = media.hold or media.direction in ("sendonly", "inactive")
         self._may_send = not media.hold and media.direction in ("sendrecv", "sendonly")
 
-    def _open_session(self, media: NegotiatedMedia) -> RtpSession:
+    def _use_keys(self, session: RtpSession, keys: SrtpKeys | None, now: float) -> None:
+        """Protect the session with ``keys``; contexts whose keys are still in use go on."""
+        if keys is not None:
+            send = SrtpKey(keys.suite, keys.send_key)
+            receive = SrtpKey(
+                keys.suite,
+                keys.receive_key,
+                keys.receive_mki,
+                keys.receive_lifetime_packets,
+                keys.replay_window_packets,
+            )
+            if self._srtp is None:
+                self._srtp = SrtpSession(send, receive, self._srtp_stats)
+            else:
+                self._srtp.change_keys(send, receive, now)
+        session.use_srtp(None if keys is None else self._srtp)
+
+    def _open_session(self, media: NegotiatedMedia, now: float) -> RtpSession:
         config = self._plane.config
         return RtpSession(
             RtpSessionConfig(
@@ -166,10 +202,12 @@ class RtpMedia:
                 telephone_event_payload_type=media.telephone_event_payload_type,
                 ptime_ms=config.ptime_ms,
                 remote=None if media.hold else media.remote,
-                latch=config.latch,
+                latch=config.latch_policy,
+                signalling_host=self._signalling_host or None,
                 jitter=config.jitter,
             ),
             self._plane.ids,
+            now,
         )
 
     # Life
@@ -331,10 +369,11 @@ class RtpMedia:
             packets_sent=self._endpoint.stats.sent,
             packets_lost=session.lost,
             packets_late=jitter.late,
-            packets_duplicate=jitter.duplicate,
+            packets_duplicate=jitter.duplicate + self._srtp_stats.replayed,
             packets_reordered=jitter.reordered,
             packets_discarded=jitter.discarded,
-            packets_refused=received.refused_source,
+            packets_refused=received.refused_source + received.on_probation,
+            packets_unauthenticated=self._srtp_stats.unauthenticated + self._srtp_stats.expired,
             packets_malformed=received.malformed + received.unknown_payload_type,
             send_errors=self._endpoint.stats.send_errors + self._endpoint.stats.send_blocked,
             concealed_ms=self._concealed_frames * self.ptime_ms,
