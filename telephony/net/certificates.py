@@ -7,6 +7,7 @@ the caller cannot, to fill our memory, or to keep us waiting.
 from __future__ import annotations
 
 import asyncio
+import errno
 import re
 import socket
 import ssl
@@ -99,8 +100,12 @@ class CertificateFetcher:
         clock: Clock = monotonic,
         resolver: AbstractResolver | None = None,
     ) -> None:
-        """``resolver`` finds addresses (the system's without one); only allowed ones are used."""
+        """``resolver`` finds addresses (the system's without one); only allowed ones are used.
+
+        Raises OSError when ``ca_file`` cannot be read.
+        """
         self._config = config
+        self._tls = ssl.create_default_context(cafile=config.ca_file or None)
         self._clock = clock
         self._resolver = resolver
         self._cache: OrderedDict[str, _Outcome] = OrderedDict()
@@ -118,7 +123,7 @@ class CertificateFetcher:
         outcome = self._remembered(url)
         if outcome is None:
             task = self._running.get(url) or self._start(url)
-            outcome = await asyncio.shield(task)
+            outcome = await self._wait(task)
         if outcome.reason:
             raise CertificateUnavailable(outcome.reason)
         return outcome.body
@@ -132,6 +137,15 @@ class CertificateFetcher:
         session, self._session = self._session, None
         if session is not None:
             await session.close()
+
+    async def _wait(self, task: asyncio.Task[_Outcome]) -> _Outcome:
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            waiting = asyncio.current_task()
+            if task.cancelled() and not (waiting and waiting.cancelling()):
+                raise CertificateUnavailable("shutting down") from None
+            raise
 
     def _remembered(self, url: str) -> _Outcome | None:
         outcome = self._cache.get(url)
@@ -262,7 +276,7 @@ class CertificateFetcher:
     def _open_session(self) -> aiohttp.ClientSession:
         if self._session is None:
             connector = aiohttp.TCPConnector(
-                ssl=ssl.create_default_context(cafile=self._config.ca_file or None),
+                ssl=self._tls,
                 resolver=_AllowedResolver(
                     self._resolver or ThreadedResolver(), self._reachable_text
                 ),
@@ -299,7 +313,7 @@ class _AllowedResolver(AbstractResolver):
         found = await self._inner.resolve(host, port, family)
         allowed = [result for result in found if self._is_allowed(result["host"])]
         if not allowed:
-            raise OSError(f"{host} has no public address")
+            raise OSError(errno.EHOSTUNREACH, f"{host} has no public address")
         return allowed
 
     async def close(self) -> None:
