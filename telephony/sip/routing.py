@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from telephony.sip.config import UserAgentConfig
 from telephony.sip.flow import Flow
+from telephony.sip.location import DEFAULT_PORTS
 from telephony.sip.values import (
     ViaValue,
     bare_host,
@@ -12,8 +15,6 @@ from telephony.sip.values import (
     is_private,
     read_uri,
 )
-
-_DEFAULT_PORT = 5060
 
 
 def response_flow(via: ViaValue, flow: Flow, symmetric: bool) -> Flow:
@@ -29,7 +30,7 @@ def response_flow(via: ViaValue, flow: Flow, symmetric: bool) -> Flow:
     host = bare_host(via.host)
     if symmetric and host != flow.remote[0] and is_numeric(host):
         return flow
-    return Flow(flow.transport, (flow.remote[0], via.port or _DEFAULT_PORT), flow.local)
+    return Flow(flow.transport, (flow.remote[0], via.port or DEFAULT_PORTS["udp"]), flow.local)
 
 
 def next_hop_flow(
@@ -38,30 +39,43 @@ def next_hop_flow(
     """Return the flow for a request whose next hop is ``hop_uri``.
 
     ``flow`` is where the peer was last heard. It is used when the hop is a host name (the cores do
-    not resolve), when it asks for another transport, and on streams, whose connection is reused
-    while it is ``connected``; after that a new one is opened to the hop (section 18.1.1).
+    not resolve), when it asks for another transport or IP version, and on streams, whose connection is reused
+    while it is ``connected``; after that a new one is opened to the hop (section 18.1.1), over TLS
+    to a peer that proves to be the one it was. What came over TLS never leaves without it.
     With ``symmetric`` it also replaces a Contact that names another address, and a Route that
     names a private address while the peer is heard from a public one.
     """
     uri = read_uri(hop_uri)
-    if (flow.reliable and connected) or uri is None or uri.scheme != "sip":
+    if (flow.reliable and connected) or uri is None or uri.scheme not in ("sip", "sips"):
         return flow
     host, source = bare_host(uri.host), flow.remote[0]
     # Who called over a stream and names no transport can be called back over one.
-    transport = uri.parameters.get("transport") or flow.transport
-    if not is_numeric(host) or transport.lower() != flow.transport:
+    transport = (uri.parameters.get("transport") or flow.transport).lower()
+    if uri.scheme == "sips" and transport == "tcp":
+        transport = "tls"
+    if not is_numeric(host) or transport != flow.transport or is_ipv6(host) != is_ipv6(source):
+        return flow
+    if uri.scheme == "sips" and transport != "tls":
         return flow
     if symmetric and host != source:
         unreachable = is_private(host) and not is_private(source)
         if unreachable or not is_route:
             return flow
-    return Flow(flow.transport, (host, uri.port or _DEFAULT_PORT), flow.local)
+    return replace(flow, remote=(host, uri.port or DEFAULT_PORTS[flow.transport]))
 
 
 def local_host_port(config: UserAgentConfig, flow: Flow) -> str:
-    """Return what peers should call us on the transport of ``flow``, as ``host:port``."""
+    """Return what peers should call us on the transport of ``flow``, as ``host:port``.
+
+    What is advertised for one IP version is of no use to peers of the other. A connection of ours
+    where we take none of its kind has the default port, which is as good as none.
+    """
     host, port = config.advertised.get(flow.transport, flow.local)
-    return f"{bracketed_host(host)}:{port}"
+    if is_numeric(host) and is_ipv6(host) != is_ipv6(flow.local[0]):
+        host, port = flow.local
+    # The interface of a link-local address means nothing to anyone else (RFC 4007 section 11.2).
+    shown = bracketed_host(host.partition("%")[0])
+    return f"{shown}:{port or DEFAULT_PORTS[flow.transport]}"
 
 
 def contact_value(config: UserAgentConfig, flow: Flow, secure: bool) -> str:
@@ -76,3 +90,8 @@ def contact_value(config: UserAgentConfig, flow: Flow, secure: bool) -> str:
 def via_value(config: UserAgentConfig, flow: Flow, branch: str) -> str:
     sent_by = local_host_port(config, flow)
     return f"SIP/2.0/{flow.transport.upper()} {sent_by};branch={branch};rport"
+
+
+def is_ipv6(host: str) -> bool:
+    """Tell the family of a numeric address."""
+    return ":" in host

@@ -56,7 +56,8 @@ def test_response_over_a_stream() -> None:
         ("sip:8.8.8.8;transport=tcp;lr", True, True, _UDP.remote),
         ("sips:8.8.8.8", True, True, _UDP.remote),
         ("nonsense", True, True, _UDP.remote),
-        ("sip:[2001:db8::1]", False, False, ("2001:db8::1", 5060)),
+        # Our address in the Via would be of the other IP version.
+        ("sip:[2001:db8::1]", False, False, _UDP.remote),
     ],
 )
 def test_next_hop_over_udp(
@@ -89,6 +90,53 @@ def test_next_hop_over_a_stream_reuses_it() -> None:
 def test_next_hop_once_the_stream_is_gone(hop: str, remote: tuple[str, int]) -> None:
     flow = next_hop_flow(hop, _TCP, is_route=False, symmetric=True, connected=False)
     assert flow == Flow("tcp", remote, _US)
+
+
+def test_next_hop_over_ipv6() -> None:
+    six = Flow("udp", ("2001:db8::9", 40_000), ("2001:db8::1", 5060))
+    flow = next_hop_flow("sip:[2001:db8::2]", six, is_route=False, symmetric=False)
+    assert flow == Flow("udp", ("2001:db8::2", 5060), six.local)
+
+
+@pytest.mark.parametrize(
+    ("hop", "port"),
+    [
+        ("sips:a@198.51.100.1", 5061),
+        ("sips:a@198.51.100.1:5071;transport=tcp", 5071),
+        ("sip:a@198.51.100.1;transport=TLS", 5061),
+        ("sip:a@198.51.100.1", 5061),
+        # Never without TLS, once it came over TLS.
+        ("sip:a@198.51.100.1;transport=tcp", 40_000),
+        ("sip:a@198.51.100.1;transport=udp", 40_000),
+    ],
+)
+def test_next_hop_once_the_tls_connection_is_gone(hop: str, port: int) -> None:
+    tls = Flow("tls", _TCP.remote, _US, peer_names=("a.example",), server_name="b.example")
+    flow = next_hop_flow(hop, tls, is_route=False, symmetric=True, connected=False)
+    assert flow == Flow("tls", ("198.51.100.1", port), _US)
+    # Whoever answers there must prove to be the same peer.
+    assert (flow.peer_names, flow.server_name) == (("a.example",), "b.example")
+
+
+def test_a_sips_hop_is_not_reached_without_tls() -> None:
+    flow = next_hop_flow(
+        "sips:a@198.51.100.1", _TCP, is_route=False, symmetric=True, connected=False
+    )
+    assert flow is _TCP
+
+
+def test_contact_and_via_are_of_the_version_of_the_flow() -> None:
+    config = UserAgentConfig(advertised={"udp": ("203.0.113.5", 5070)})
+    six = Flow("udp", ("fe80::2%eth0", 5060), ("fe80::1%eth0", 5060))
+    assert contact_value(config, six, False) == "<sip:[fe80::1]:5060>"
+    named = UserAgentConfig(advertised={"udp": ("bot.example.com", 5070)})
+    assert contact_value(named, six, False) == "<sip:bot.example.com:5070>"
+
+
+def test_without_a_port_of_ours_it_is_the_default() -> None:
+    config = UserAgentConfig()
+    tls = Flow("tls", ("198.51.100.1", 5061), ("192.0.2.10", 0))
+    assert via_value(config, tls, "b") == "SIP/2.0/TLS 192.0.2.10:5061;branch=b;rport"
 
 
 def test_contact_and_via_advertise_what_the_config_says() -> None:
