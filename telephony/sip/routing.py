@@ -39,9 +39,9 @@ def next_hop_flow(
     """Return the flow for a request whose next hop is ``hop_uri``.
 
     ``flow`` is where the peer was last heard. It is used when the hop is a host name (the cores do
-    not resolve), when it asks for another transport or IP version, and on streams, whose connection is reused
-    while it is ``connected``; after that a new one is opened to the hop (section 18.1.1), over TLS
-    to a peer that proves to be the one it was. What came over TLS never leaves without it.
+    not resolve), when it asks for another transport or IP version, and on streams, whose connection
+    is reused while it is ``connected``; after that a new one is opened to the hop (section 18.1.1),
+    over TLS to a peer that proves to be the one it was. What came over TLS never leaves without it.
     With ``symmetric`` it also replaces a Contact that names another address, and a Route that
     names a private address while the peer is heard from a public one.
     """
