@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from telephony.sip.flow import Address, Transport
 
@@ -50,6 +51,8 @@ class UserAgentConfig:
 
     ``session_expires_s`` is the session interval that we ask for (RFC 4028), 0 not to ask; one that
     the peer asks for is kept in any case, and answered 422 below ``min_session_expires_s``.
+    ``session_refresher`` refreshes incoming calls when the caller leaves it to us; ``peer`` counts
+    only for callers that know session timers.
     ``reliable_provisional`` sends early media's description reliably to every caller that knows
     how to acknowledge it (RFC 3262), otherwise only to those that require it.
     """
@@ -65,6 +68,7 @@ class UserAgentConfig:
     refer_timeout_s: float = 60.0
     session_expires_s: int = 1800
     min_session_expires_s: int = 90
+    session_refresher: Literal["us", "peer"] = "us"
     reliable_provisional: bool = True
     reinvite_attempts: int = 4
     stream_for_large: bool = True

@@ -64,7 +64,11 @@ class SessionRefresher:
         config, session = self._agent.config, leg.session
         session.min_se_s = max(session.min_se_s, read_min_se(headers))
         terms = answer_terms(
-            headers, session, config.session_expires_s, config.min_session_expires_s
+            headers,
+            session,
+            config.session_expires_s,
+            config.min_session_expires_s,
+            config.session_refresher,
         )
         self._settle(leg, terms, now)
         return response_headers(terms)

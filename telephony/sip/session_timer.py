@@ -111,13 +111,17 @@ def too_small(headers: sipmessage.Headers, min_se_s: int) -> bool:
 
 
 def answer_terms(
-    headers: sipmessage.Headers, running: SessionTimer, session_expires_s: int, min_se_s: int
+    headers: sipmessage.Headers,
+    running: SessionTimer,
+    session_expires_s: int,
+    min_se_s: int,
+    refresher: Refresher = "us",
 ) -> Terms | None:
     """Return the terms of our 2xx to a request (section 9, table 2); None: no timer.
 
     The interval asked for may be shortened, never lengthened. A peer that leaves the choice of
-    the refresher to us keeps its role; at first it is ours, as a peer that promises refreshes and
-    does not send them would lose its call.
+    the refresher to us keeps its role, at first it is ``refresher``: by default us, as a peer that
+    promises refreshes and does not send them would lose its call.
     """
     asked, supported = read_session_expires(headers), supports_timer(headers)
     if asked is not None and asked.interval_s < min(min_se_s, _SHORTEST_S):
@@ -136,7 +140,7 @@ def answer_terms(
         return Terms(interval_s, "us", peer_supports=False)
     if asked is not None and asked.refresher:
         return Terms(interval_s, "peer" if asked.refresher == "uac" else "us")
-    return Terms(interval_s, running.refresher if running.interval_s else "us")
+    return Terms(interval_s, running.refresher if running.interval_s else refresher)
 
 
 def accepted_terms(headers: sipmessage.Headers, min_se_s: int) -> Terms | None:

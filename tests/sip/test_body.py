@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import sipmessage
 
-from telephony.sip.body import UnsupportedBodyError, find_sdp, media_type
+from telephony.sip.body import UnsupportedBodyError, find_sdp, media_type, same_session
 
 
 def _headers(**values: str) -> sipmessage.Headers:
@@ -55,3 +55,12 @@ def test_media_type() -> None:
         "application/dtmf-relay"
     )
     assert media_type(_headers()) == ""
+
+
+def test_the_same_session_with_another_version() -> None:
+    one = b"v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nm=audio 4000 RTP/AVP 0\r\n"
+    assert same_session(one, one.replace(b"- 1 1 ", b"- 1 2 "))
+    assert same_session(one, one.replace(b"\r\n", b"\n"))
+    assert not same_session(one, one.replace(b"4000", b"4002"))
+    assert not same_session(one, None)
+    assert same_session(None, b"")
