@@ -10,7 +10,7 @@ from telephony.sip.values import printable, read_uri, uri_scheme
 
 _TELEPHONE = re.compile(r"\+?\(?[0-9*#][0-9*#\-.() ]*")
 _GLOBAL_PREFIX = re.compile(r"\+[0-9]{1,15}")
-_GLOBAL = re.compile(r"\+[0-9]{5,15}")
+_GLOBAL = re.compile(r"\+[1-9][0-9]{4,14}")
 _IPV4 = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}")
 _SEPARATORS: Final = str.maketrans("", "", "-.() ")
 # What a user part may hold unescaped besides letters and digits (RFC 3261 section 25.1).
@@ -28,7 +28,7 @@ def bare_number(text: str) -> str:
 
 
 def is_global(text: str) -> bool:
-    """True for a number with its country code: ``+`` and 5 to 15 digits, nothing else."""
+    """True for a number with its country code: ``+`` and 5 to 15 digits, no zero first."""
     return _GLOBAL.fullmatch(text) is not None
 
 
