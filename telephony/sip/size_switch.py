@@ -38,7 +38,7 @@ class SizeSwitch:
 
     def stream_failed(self, flow: Flow, now: float) -> None:
         """Take note that ``flow``, which came from ``stream_for``, could not be used."""
-        self._stats.streams_refused += 1
+        self._stats.switches_refused += 1
         self._refused_until.pop(flow.remote, None)
         if len(self._refused_until) >= _MAX_REMEMBERED:
             del self._refused_until[next(iter(self._refused_until))]

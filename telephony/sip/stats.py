@@ -13,7 +13,7 @@ class UserAgentStats:
     ``malformed`` counts by reason (the reasons are constants, so the set is bounded), ``refused``
     by the status the user agent answered on its own. ``challenges_refused`` are those that ended a
     request; ``provisionals_ignored`` are reliable ones repeated or out of order;
-    ``streams_refused`` counts large requests that went by datagram in the end.
+    ``switches_refused`` counts large requests that went by datagram in the end.
     """
 
     messages_received: int = 0
@@ -39,5 +39,5 @@ class UserAgentStats:
     challenges_refused: int = 0
     provisionals_ignored: int = 0
     pracks_refused: int = 0
-    streams_refused: int = 0
+    switches_refused: int = 0
     commands_too_late: int = 0

@@ -61,7 +61,7 @@ class TestLargeInvite:
         )
         peer.send(peer.response(again.data, 200, sdp=OTHER_SDP))
         assert peer.events() == [CallAnswered(leg_id, OTHER_SDP)]
-        assert peer.agent.stats.streams_refused == 1
+        assert peer.agent.stats.switches_refused == 1
         # The next one does not try again.
         assert _large(peer)[1].flow == peer.flow
 

@@ -38,7 +38,7 @@ def test_who_takes_no_streams_is_left_alone_for_a_while() -> None:
     assert switch.stream_for(2000, _UDP, 399.0) is None
     assert switch.stream_for(2000, Flow("udp", ("192.0.2.21", 5060), US), 399.0) is not None
     assert switch.stream_for(2000, _UDP, 400.0) == _TCP
-    assert stats.streams_refused == 1
+    assert stats.switches_refused == 1
 
 
 def test_the_memory_is_bounded_and_forgets_the_oldest() -> None:
