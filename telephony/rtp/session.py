@@ -12,6 +12,7 @@ from telephony.rtp.frames import JitterConfig
 from telephony.rtp.jitter import JitterBuffer
 from telephony.rtp.packet import RtpPacket, RtpParseError, parse_packet
 from telephony.rtp.packetizer import Packetizer
+from telephony.rtp.probation import HeldPacket
 from telephony.rtp.quiet import is_quiet
 from telephony.rtp.source import (
     Address,
@@ -27,6 +28,7 @@ COMFORT_NOISE_PAYLOAD_TYPE = 13
 _TELEPHONE_EVENTS_MAX = 64
 _EVENTS_MAX = 64
 _SSRC_SILENCE_S = 0.06
+_CANDIDATES_MAX = 8
 
 _AUDIO = 1
 _TELEPHONE_EVENT = 2
@@ -119,7 +121,7 @@ class RtpSession:
         self.reception = RtpStats(config.clock_rate_hz)
         self._lost_before = 0
         self._ssrc: int | None = None
-        self._candidate: tuple[RtpPacket, int] | None = None
+        self._candidates: list[HeldPacket] = []
         self._event_timestamp: int | None = None
         self._event_samples = 0
         self._ended_event_timestamp: int | None = None
@@ -217,7 +219,8 @@ class RtpSession:
     def _receive_packet(self, packet: RtpPacket, kind: int, now: float) -> None:
         if packet.ssrc != self._ssrc and not self._admit_ssrc(packet, kind, now):
             return
-        self._candidate = None
+        if self._candidates:
+            self._candidates.clear()
         self.last_received_at = now
         stats = self.stats
         stats.received += 1
@@ -293,20 +296,27 @@ class RtpSession:
     def _admit_ssrc(self, packet: RtpPacket, kind: int, now: float) -> bool:
         """Follow a new SSRC at its second packet in a row, once the one before fell silent.
 
-        So two do not alternate, and a stream injected into a living one is not heard.
+        So two do not alternate, and a stream injected into a living one is not heard. What came
+        of the new one meanwhile is held.
         """
         if self._ssrc is None:
             self._ssrc = packet.ssrc
             return True
-        candidate = self._candidate
-        self._candidate = (packet, kind)
-        silent_s = now - (self.last_received_at or 0.0)
-        if candidate is None or candidate[0].ssrc != packet.ssrc or silent_s < _SSRC_SILENCE_S:
-            self.stats.foreign_ssrc += 1
+        candidates = self._candidates
+        if candidates and candidates[0][0].ssrc != packet.ssrc:
+            candidates.clear()
+        candidates.append((packet, kind, now))
+        self.stats.foreign_ssrc += 1
+        heard_at = self.last_received_at
+        lives = heard_at is not None and now - heard_at < _SSRC_SILENCE_S
+        if lives or len(candidates) < 2:
+            del candidates[:-_CANDIDATES_MAX]
             return False
         self._follow_ssrc(packet.ssrc)
-        self.stats.foreign_ssrc -= 1
-        self._receive_packet(*candidate, now)
+        earlier = candidates[:-1]
+        self.stats.foreign_ssrc -= len(candidates)
+        for held in earlier:
+            self._receive_packet(*held)
         return True
 
     def _follow_ssrc(self, ssrc: int) -> None:

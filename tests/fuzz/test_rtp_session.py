@@ -21,7 +21,7 @@ SEED = (
 
 def session() -> RtpSession:
     config = RtpSessionConfig({0: "pcmu", 8: "pcma"}, 0, 101, remote=PEER)
-    return RtpSession(config, Ids.seeded(1))
+    return RtpSession(config, Ids.seeded(1), 0.0)
 
 
 @given(st.binary(max_size=300))

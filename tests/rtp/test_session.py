@@ -9,6 +9,7 @@ from telephony.rtp.packet import RtpPacket, parse_packet
 from telephony.rtp.packetizer import Packetizer
 from telephony.rtp.session import RtpSession, RtpSessionConfig, SsrcChanged
 from telephony.rtp.source import SourceChangeRefused, SourceLatched
+from telephony.rtp.srtp import SrtpKey, SrtpSession
 
 PEER = ("192.0.2.1", 4000)
 NAT = ("203.0.113.9", 61_000)
@@ -23,13 +24,19 @@ def session(**options: object) -> RtpSession:
         "remote": PEER,
         **options,
     }
-    return RtpSession(RtpSessionConfig(**config), Ids.seeded(1))  # type: ignore[arg-type]
+    return RtpSession(RtpSessionConfig(**config), Ids.seeded(1), 0.0)  # type: ignore[arg-type]
 
 
 def data(
     index: int, *, payload_type: int = 0, ssrc: int = 9, payload: bytes = b"\x80" * 160
 ) -> bytes:
     return RtpPacket(payload_type, False, index & 0xFFFF, index * 160, ssrc, payload).serialize()
+
+
+def stream(rtp: RtpSession, source: tuple[str, int], first: int = 0, **options: object) -> None:
+    """Receive as much from ``source`` as proves a stream."""
+    for index in range(first, first + 4):
+        rtp.receive_datagram(data(index, **options), source, index * 0.02)  # type: ignore[arg-type]
 
 
 def feed(rtp: RtpSession, count: int, first: int = 0, **options: object) -> list[object]:
@@ -89,16 +96,16 @@ def test_only_valid_rtp_latches() -> None:
     rtp.receive_datagram(b"\x80\x00short", OTHER, 0)
     rtp.receive_datagram(b"\xa0" + data(0)[1:-1] + b"\xff", OTHER, 0)
     assert rtp.remote == PEER
-    rtp.receive_datagram(data(1), NAT, 0.02)
+    stream(rtp, NAT)
     assert rtp.remote == NAT
     assert rtp.events == [SourceLatched(NAT)]
 
 
 def test_a_later_source_is_reported_once_and_dropped() -> None:
     rtp = session()
-    rtp.receive_datagram(data(0), NAT, 0)
-    for index in range(1, 4):
-        rtp.receive_datagram(data(index, ssrc=666), OTHER, 0.02)
+    stream(rtp, NAT)
+    for index in range(4, 7):
+        rtp.receive_datagram(data(index, ssrc=666), OTHER, 0.1)
     assert rtp.events == [SourceLatched(NAT), SourceChangeRefused(OTHER)]
     assert rtp.stats.refused_source == 3
     assert rtp.ssrc == 9
@@ -183,6 +190,140 @@ def test_comfort_noise_is_a_gap() -> None:
     assert popped[:2] == [b"\x80" * 160] * 2
     assert popped[2:] == [GAP] * 6
     assert rtp.stats.comfort_noise == 1
+
+
+def test_what_a_source_sent_on_probation_is_heard() -> None:
+    rtp = session()
+    stream(rtp, NAT)
+    assert (rtp.stats.received, rtp.stats.on_probation) == (4, 0)
+    assert rtp.jitter.packets_held == 4
+    assert rtp.pop_frame(0.065) == b"\x80" * 160
+
+
+def test_probes_are_counted_and_change_nothing() -> None:
+    rtp = session()
+    for port in range(50):
+        for index in range(3):
+            rtp.receive_datagram(data(index), ("198.51.100.7", port), index * 0.02)
+    assert rtp.remote == PEER
+    assert (rtp.stats.on_probation, rtp.stats.received) == (150, 0)
+    assert rtp.ssrc is None
+    assert rtp.jitter.packets_held == 0
+
+
+def test_the_caller_ends_a_latch_at_its_first_packet() -> None:
+    rtp = session()
+    stream(rtp, OTHER, ssrc=666)
+    assert rtp.remote == OTHER
+    rtp.receive_datagram(data(4), PEER, 0.08)
+    assert rtp.remote == PEER
+    assert rtp.ssrc == 9
+    assert rtp.events == [
+        SourceLatched(OTHER),
+        SourceLatched(PEER),
+        SsrcChanged(666, 9),
+    ]
+
+
+def test_a_flood_beside_the_caller_is_not_heard() -> None:
+    rtp = session()
+    popped = []
+    for index in range(100):
+        rtp.receive_datagram(data(index), PEER, index * 0.02)
+        for junk in range(20):
+            loud = data(index * 20 + junk, ssrc=666, payload=b"\x00" * 160)
+            rtp.receive_datagram(loud, OTHER, index * 0.02 + junk / 1000)
+        popped.append(rtp.pop_frame(index * 0.02 + 0.019))
+    assert popped[3:] == [b"\x80" * 160] * 97
+    assert rtp.stats.refused_source == 2000
+    assert rtp.jitter.stats.received == 100
+
+
+def test_a_flood_with_the_address_of_the_caller_is_not_heard_while_the_caller_sends() -> None:
+    rtp = session()
+    popped = []
+    for index in range(100):
+        rtp.receive_datagram(data(index), PEER, index * 0.02)
+        for junk in range(20):
+            loud = data(index * 20 + junk, ssrc=666, payload=b"\x00" * 160)
+            rtp.receive_datagram(loud, PEER, index * 0.02 + junk / 1000)
+        popped.append(rtp.pop_frame(index * 0.02 + 0.019))
+    assert popped[3:] == [b"\x80" * 160] * 97
+    assert rtp.stats.foreign_ssrc == 2000
+    assert rtp.stats.ssrc_changes == 0
+    assert len(rtp._candidates) <= 8
+
+
+def test_another_port_of_the_signalling_host_is_latched_at_any_time() -> None:
+    rtp = session(latch="signalled_host", signalling_host=NAT[0])
+    stream(rtp, OTHER)
+    stream(rtp, NAT, first=5000)
+    assert rtp.remote == NAT
+    assert rtp.stats.refused_source == 4
+
+
+def test_without_latching_nobody_else_is_looked_at() -> None:
+    rtp = session(latch="off")
+    stream(rtp, (PEER[0], 4001))
+    assert rtp.remote == PEER
+    assert rtp.stats.refused_source == 4
+
+
+# SRTP
+
+
+def protected() -> tuple[RtpSession, SrtpSession]:
+    """Return a session and the far end of its keys."""
+    ours, theirs = (SrtpKey("AEAD_AES_128_GCM", bytes([number]) * 28) for number in (1, 2))
+    rtp = session()
+    rtp.use_srtp(SrtpSession(ours, theirs))
+    return rtp, SrtpSession(theirs, ours)
+
+
+def test_srtp_is_decrypted_before_anything_else() -> None:
+    rtp, peer = protected()
+    for index in range(10):
+        rtp.receive_datagram(peer.protect(data(index)), PEER, index * 0.02)
+    assert rtp.stats.received == 10
+    assert rtp.pop_frame(0.185) == b"\x80" * 160
+
+
+def test_what_is_sent_is_srtp() -> None:
+    rtp, peer = protected()
+    for wire in (rtp.packetize(b"\x11" * 160), rtp.packetize_telephone_event(b"\x01\x0a\x00\xa0")):
+        plain = peer.unprotect(wire, 0)
+        assert plain is not None
+        assert wire[12:20] != plain[12:20]
+        assert parse_packet(plain).ssrc == rtp.sent_ssrc
+
+
+def test_unauthenticated_packets_latch_nothing_and_are_not_heard() -> None:
+    rtp, peer = protected()
+    for index in range(20):
+        for source in (NAT, PEER):
+            rtp.receive_datagram(data(index) + bytes(16), source, index * 0.02)
+    assert rtp.remote == PEER
+    assert rtp.ssrc is None
+    assert (rtp.stats.received, rtp.stats.on_probation) == (0, 0)
+    rtp.receive_datagram(peer.protect(data(30)), NAT, 0.6)
+    assert rtp.remote == NAT
+    assert rtp.stats.received == 1
+
+
+def test_srtp_ends_and_begins_with_the_stream_going_on() -> None:
+    rtp, peer = protected()
+    rtp.receive_datagram(peer.protect(data(0)), PEER, 0)
+    rtp.use_srtp(None)
+    rtp.receive_datagram(data(1), PEER, 0.02)
+    assert rtp.stats.received == 2
+    first, second = parse_packet(rtp.packetize(b"\x11" * 160)), rtp.sent_ssrc
+    assert first.ssrc == second
+
+
+def test_our_sequence_begins_far_from_its_wrap() -> None:
+    for seed in range(50):
+        rtp = RtpSession(RtpSessionConfig({0: "pcmu"}, 0), Ids.seeded(seed), 0.0)
+        assert parse_packet(rtp.packetize(b"\x80" * 160)).sequence_number < 0x8000
 
 
 def test_a_new_ssrc_is_followed_at_its_second_packet() -> None:

@@ -19,7 +19,7 @@ from telephony.net.pacer import Pacer
 from telephony.net.port_pool import PortPool
 from telephony.sdp.offer_answer import LocalMedia, OfferAnswer
 from telephony.sip import events as sip
-from telephony.stacks import native_leg
+from telephony.stacks import media_config
 from telephony.stacks.native_leg import NativeLeg
 from telephony.stacks.rtp_media import MediaConfig, MediaPlane
 from tests.support.fake_call import FACTS
@@ -151,7 +151,7 @@ async def test_the_last_file_descriptor_is_a_503_and_gives_its_port_back(
     def no_descriptor(remote: Any) -> str:
         raise OSError(errno.EMFILE, "Too many open files")
 
-    monkeypatch.setattr(native_leg, "local_address_towards", no_descriptor)
+    monkeypatch.setattr(media_config, "local_address_towards", no_descriptor)
     async with scene() as s:
         s.plane = replace(s.plane, config=replace(s.plane.config, advertised_host=None))
         with pytest.raises(CannotAnswer) as caught:

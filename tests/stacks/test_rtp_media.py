@@ -364,7 +364,9 @@ async def test_garbage_is_counted() -> None:
 async def test_reports_of_the_session_do_not_pile_up() -> None:
     async with scene() as s:
         s.start()
-        s.media._received(s.peer.packetize(VOICE, 160), ("127.0.0.1", 4000), s.clock.now)
+        for _ in range(4):
+            s.clock.now += 0.02
+            s.media._received(s.peer.packetize(VOICE, 160), ("127.0.0.1", 4000), s.clock.now)
         assert s.media._session is not None
         assert s.media._session.remote == ("127.0.0.1", 4000)
         assert s.media._session.events == []
