@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
+import socket
 from collections.abc import AsyncIterator
-from typing import Literal
+from dataclasses import replace
 
 import pytest
 
 from telephony.base.ids import Ids
 from telephony.net.listen import PortInUse, bind_tcp
 from telephony.net.sip_endpoint import SipEndpoint
+from telephony.net.tls import TlsContexts
 from telephony.sip.config import UserAgentConfig
 from telephony.sip.events import (
     AckTimedOut,
@@ -19,12 +22,22 @@ from telephony.sip.events import (
     LegConfirmed,
     LegEnded,
 )
-from telephony.sip.flow import Flow, Outgoing
+from telephony.sip.flow import Flow, Outgoing, Transport
 from telephony.sip.user_agent import UserAgent
+from tests.support.certificates import Authority
 from tests.support.eventually import eventually
+from tests.support.fake_guard import FakeGuard
 from tests.support.fake_user_agent import FakeUserAgent
 
 MESSAGE = b"OPTIONS sip:a SIP/2.0\r\nContent-Length: 0\r\n\r\n"
+
+
+def has_ipv6() -> bool:
+    try:
+        with socket.create_server(("::1", 0), family=socket.AF_INET6):
+            return True
+    except OSError:
+        return False
 
 
 class Peer:
@@ -225,14 +238,30 @@ class Phone:
         return any(isinstance(event, kind) for event in self.events)
 
 
-@pytest.mark.parametrize("transport", ["udp", "tcp"])
-async def test_two_user_agents_call_each_other(transport: Literal["udp", "tcp"]) -> None:
+@pytest.fixture(scope="module")
+def tls(tmp_path_factory: pytest.TempPathFactory) -> TlsContexts:
+    authority = Authority(tmp_path_factory.mktemp("tls"))
+    issued = authority.issue("bot", dns=["bot.example"], addresses=["127.0.0.1", "::1"])
+    return TlsContexts(authority.config(issued, "required"))
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+@pytest.mark.parametrize("transport", ["udp", "tcp", "tls"])
+async def test_two_user_agents_call_each_other(
+    tls: TlsContexts, transport: Transport, host: str
+) -> None:
+    if host == "::1" and not has_ipv6():
+        pytest.skip("no IPv6 on this machine")
     caller, called = Phone(1), Phone(2)
-    await caller.endpoint.listen("127.0.0.1", 0)
-    port = await called.endpoint.listen("127.0.0.1", 0)
-    flow = caller.endpoint.flow_to(("127.0.0.1", port), transport)
+    ports: dict[Transport, int] = {}
+    for phone in (caller, called):
+        ports["udp"] = ports["tcp"] = await phone.endpoint.listen(host, 0)
+        ports["tls"] = await phone.endpoint.listen_tls(host, 0, tls)
+    port = ports[transport]
+    flow = caller.endpoint.flow_to((host, port), transport)
+    at = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     leg_id = caller.core.invite(
-        f"sip:bot@127.0.0.1:{port}", "sip:a@127.0.0.1", b"v=0\r\n", flow, caller.endpoint.clock()
+        f"sip:bot@{at}", "sip:a@127.0.0.1", b"v=0\r\n", flow, caller.endpoint.clock()
     )
     caller.endpoint.flush()
     await eventually(lambda: caller.saw(CallAnswered) and called.saw(LegConfirmed))
@@ -241,6 +270,95 @@ async def test_two_user_agents_call_each_other(transport: Literal["udp", "tcp"])
     await eventually(lambda: caller.saw(LegEnded) and called.saw(LegEnded))
     await caller.endpoint.close()
     await called.endpoint.close()
+
+
+async def test_two_families_on_one_endpoint() -> None:
+    """Each request leaves from the socket of its family, and each answer from where it came."""
+    if not has_ipv6():
+        pytest.skip("no IPv6 on this machine")
+    both, four, six = Peer(), Peer(), Peer()
+    port = await both.endpoint.listen("0.0.0.0", 0)
+    assert await both.endpoint.listen("::", port) == port
+    four.port = await four.endpoint.listen("127.0.0.1", 0)
+    six.port = await six.endpoint.listen("::1", 0)
+    for peer, host in ((four, "127.0.0.1"), (six, "::1")):
+        flow = both.endpoint.flow_to((host, peer.port))
+        assert flow == Flow("udp", (host, peer.port), (host, port))
+        assert both.endpoint.flow_to((host, peer.port), "tcp").local == (host, port)
+        both.core.outbox.append(Outgoing(host.encode(), flow))
+        both.endpoint.flush()
+        await peer.core.until(lambda peer=peer: peer.core.received)
+        assert peer.core.received[0][:2] == (
+            host.encode(),
+            Flow("udp", (host, port), (host, peer.port)),
+        )
+    assert both.endpoint.udp is not None
+    assert both.endpoint.udp.stats.sent == 2
+    for peer in (both, four, six):
+        await peer.endpoint.close()
+
+
+async def test_a_family_without_socket_has_no_flow() -> None:
+    peer = Peer()
+    await peer.endpoint.listen("127.0.0.1", 0)
+    with pytest.raises(OSError):
+        peer.endpoint.flow_to(("::1", 5060))
+    peer.core.outbox.append(Outgoing(b"x", Flow("udp", ("::1", 9), ("::1", 9))))
+    peer.endpoint.flush()
+    assert len(peer.core.failed) == 1
+    await peer.endpoint.close()
+
+
+async def test_a_request_that_moves_to_tcp_and_finds_nobody(peers: tuple[Peer, Peer]) -> None:
+    """What RFC 3261 section 18.1.1 asks for: the same peer over TCP, back again if refused."""
+    a, _ = peers
+    udp_only = Peer()
+    udp_only.port = await udp_only.endpoint.listen("127.0.0.1", 0, tcp=False)
+    flow = replace(a.endpoint.flow_to(udp_only.address), transport="tcp")
+    a.core.outbox.append(Outgoing(MESSAGE, flow))
+    a.endpoint.flush()
+    await a.core.until(lambda: a.core.failed)
+    assert a.core.failed == [flow]
+    await udp_only.endpoint.close()
+
+
+async def test_the_guard_is_asked_before_the_user_agent() -> None:
+    guard, core = FakeGuard(), FakeUserAgent()
+    endpoint = SipEndpoint(core, asyncio.get_running_loop(), lambda event: None, guard=guard)
+    port = await endpoint.listen("127.0.0.1", 0)
+    sender = Peer()
+    sender.port = await sender.endpoint.listen("127.0.0.1", 0)
+    guard.open = False
+    for data in (b"dropped", b"taken"):
+        sender.core.outbox.append(Outgoing(data, sender.endpoint.flow_to(("127.0.0.1", port))))
+        sender.endpoint.flush()
+        await eventually(lambda data=data: ("127.0.0.1", len(data)) in guard.asked)
+        guard.open = True
+    await core.until(lambda: core.received)
+    assert [data for data, _, _ in core.received] == [b"taken"]
+    assert endpoint.udp is not None
+    assert endpoint.udp.stats.not_admitted == 1
+    await endpoint.close()
+    await sender.endpoint.close()
+
+
+async def test_a_flood_leaves_the_loop_to_others() -> None:
+    """However much there is to read, callbacks come in between after a bounded number."""
+    turns: list[int] = []
+    core = FakeUserAgent()
+    endpoint = SipEndpoint(core, asyncio.get_running_loop(), lambda event: None)
+    port = await endpoint.listen("127.0.0.1", 0)
+    sender = Peer()
+    await sender.endpoint.listen("127.0.0.1", 0)
+    flow = sender.endpoint.flow_to(("127.0.0.1", port))
+    for _ in range(1000):
+        sender.endpoint.udp_sockets.send(b"junk", flow)
+    while len(core.received) < 1000:
+        turns.append(len(core.received))
+        await asyncio.sleep(0)
+    assert max(b - a for a, b in itertools.pairwise(turns)) <= 32
+    await endpoint.close()
+    await sender.endpoint.close()
 
 
 async def test_a_user_agent_whose_peer_is_not_there_fails_its_call() -> None:
