@@ -142,3 +142,24 @@ def test_headers_without_end_break_the_stream() -> None:
     framer = StreamFramer(MessageLimits(max_header_bytes=100))
     assert framer.receive(b"x" * 110 + b"\r\n\r\n") == []
     assert framer.broken == "headers-too-large"
+
+
+@pytest.mark.parametrize("octets", [[b"\r\n"], [b"\r", b"\n"]])
+def test_two_pongs_are_not_a_ping(octets: list[bytes]) -> None:
+    framer = StreamFramer()
+    for _ in range(3):
+        framer.expect_pong()
+        for part in octets:
+            assert framer.receive(part) == []
+    assert framer.bytes_to_send() == b""
+    # The peer may ping as well.
+    framer.receive(b"\r\n\r\n")
+    assert framer.bytes_to_send() == b"\r\n"
+
+
+def test_a_pong_before_a_message() -> None:
+    framer = StreamFramer()
+    framer.expect_pong()
+    message = b"OPTIONS sip:a SIP/2.0\r\nl: 0\r\n\r\n"
+    assert framer.receive(b"\r\n" + message) == [message]
+    assert framer.bytes_to_send() == b""
