@@ -18,7 +18,7 @@ from urllib.parse import unquote_to_bytes
 
 from telephony.base.ids import Ids
 from telephony.sip.digest import DigestInput, digest_response, parse_auth, quoted
-from telephony.sip.values import read_uri
+from telephony.sip.uri_match import same_uri
 
 PasswordOf = Callable[[str], str | None]
 """Maps a user name to its password, None for a name that does not exist."""
@@ -28,7 +28,6 @@ _NONCE = re.compile(r"[0-9a-f]{52}")
 _TIME_DIGITS: Final = 12
 _SALT_DIGITS: Final = 8
 _WINDOW: Final = 64
-_DEFAULT_PORTS: Final = {"sip": 5060, "sips": 5061}
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,22 +228,6 @@ class DigestServer:
         """Forget one nonce; all that were issued up to then are stale, or it could be replayed."""
         _, oldest = self._uses.popitem(last=False)
         self._floor_ms = max(self._floor_ms, oldest.issued_ms)
-
-
-def same_uri(one: str, other: str) -> bool:
-    """Compare scheme, user, host and port: parameters are lost and gained on the way."""
-    if one == other:
-        return True
-    first, second = read_uri(one), read_uri(other)
-    if first is None or second is None:
-        return False
-    port = _DEFAULT_PORTS.get(first.scheme)
-    return (
-        first.scheme == second.scheme
-        and first.user == second.user
-        and (first.host or "").lower() == (second.host or "").lower()
-        and (first.port or port) == (second.port or port)
-    )
 
 
 def _read_username(fields: dict[str, str]) -> str:

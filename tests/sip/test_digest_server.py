@@ -15,7 +15,6 @@ from telephony.sip.digest_server import (
     Stale,
     Verdict,
     Verified,
-    same_uri,
 )
 
 _SOURCE = "192.0.2.20"
@@ -110,23 +109,6 @@ def test_method_and_uri_are_part_of_the_answer() -> None:
     assert _verify(server, value, uri="sip:other@192.0.2.10") == Failed("uri-mismatch", "bot")
     changed = value.replace(f'uri="{_URI}"', 'uri="sip:other@192.0.2.10"')
     assert _verify(server, changed, uri="sip:other@192.0.2.10") == Failed("wrong-password", "bot")
-
-
-@pytest.mark.parametrize(
-    ("one", "other", "same"),
-    [
-        ("sip:a@h", "sip:a@H:5060;transport=udp", True),
-        ("sips:a@h", "sips:a@h:5061", True),
-        ("sip:a@h", "sip:b@h", False),
-        ("sip:a@h", "sips:a@h", False),
-        ("sip:a@h", "sip:a@h:5080", False),
-        ("sip:A@h", "sip:a@h", False),
-        ("sip:a@h", "junk", False),
-        ("junk", "junk", True),
-    ],
-)
-def test_uris_that_name_the_same_place(one: str, other: str, same: bool) -> None:
-    assert same_uri(one, other) is same
 
 
 def test_a_nonce_expires() -> None:
