@@ -37,6 +37,7 @@ class NativeLeg:
         self.leg_id = leg_id
         self.facts = facts
         self.ended = False
+        self.failure: sip.CallFailed | None = None
         self.local_sdp = b""
         self._user_agent = user_agent
         self._endpoint = endpoint
@@ -291,6 +292,7 @@ class NativeLeg:
         self._confirm()
 
     def call_failed(self, event: sip.CallFailed) -> None:
+        self.failure = event
         self._end("remote", event.reason or "failed", event.status)
 
     def refer_received(self, event: sip.ReferReceived, allowed: bool) -> None:
