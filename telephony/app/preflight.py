@@ -10,17 +10,22 @@ from telephony.app.agents import REHEARSAL, LoadedAgent, load_agents
 from telephony.app.files import display_name, list_yaml, read_file, why_not_writable
 from telephony.app.settings import Settings
 from telephony.app.settings_sources import LoadedSettings, find_config, load_settings
+from telephony.app.trunk_checks import check_identity, check_tls, check_trunks, doubts
+from telephony.app.trunks import LoadedTrunk, load_trunks
 from telephony.audio.wav import read_wav
 from telephony.base.errors import ConfigError, Problem
 from telephony.base.schema_problems import did_you_mean
 from telephony.calls.agent import Agent
 from telephony.dialplan import Dialplan, parse_dialplan
 from telephony.rehearsal.scenario import SCENARIO_FOLDER, load_scenario
+from telephony.stacks.trunk import Trunk
 
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
     """What ``serve`` needs; ``agents`` are those whose secrets are known.
+
+    ``trunks`` are those that are enabled, ``trunks_off`` the names of the others.
 
     An agent whose ``base_url`` is ``rehearsal`` still has to be given the model's address.
     """
@@ -30,10 +35,12 @@ class Configuration:
     agents: Mapping[str, Agent]
     dialplan: Dialplan
     warnings: tuple[Problem, ...]
+    trunks: tuple[Trunk, ...] = ()
+    trunks_off: tuple[str, ...] = ()
 
 
 def load_configuration(file: Path | None, environ: Mapping[str, str]) -> Configuration:
-    """Read settings, agents, dialplan and sounds; raise ConfigError with all their problems.
+    """Read settings, agents, trunks, dialplan and sounds; raise ConfigError with all problems.
 
     ``file`` None means the usual places, see :func:`find_config`.
     """
@@ -41,9 +48,12 @@ def load_configuration(file: Path | None, environ: Mapping[str, str]) -> Configu
     settings = loaded.settings
     if loaded.problems and loaded.document.data is None:
         raise ConfigError(loaded.problems)
-    agents, problems = load_agents(settings, environ)
-    dialplan, dialplan_problems = _load_dialplan(settings, {agent.name for agent in agents})
-    problems = [*loaded.problems, *problems]
+    trunks, trunk_problems = _load_trunks(loaded, environ)
+    trunk_names = {trunk.name for trunk in trunks}
+    agents, problems = load_agents(settings, environ, trunk_names)
+    agent_names = {agent.name for agent in agents}
+    dialplan, dialplan_problems = _load_dialplan(settings, agent_names, trunk_names)
+    problems = [*loaded.problems, *problems, *trunk_problems]
     problems += [problem for agent in agents for problem in agent.problems]
     problems += dialplan_problems
     warnings = [*loaded.warnings, *(w for agent in agents for w in agent.warnings)]
@@ -53,14 +63,23 @@ def load_configuration(file: Path | None, environ: Mapping[str, str]) -> Configu
         used = {reference.name for reference in dialplan.agents}
         problems += (m for agent in agents if agent.name in used for m in agent.missing)
         warnings += _unused_without_secrets(agents, used)
-        warnings += _trunk_conditions(dialplan)
     problems += _check_scenario(loaded, agents)
     problems += _check_writable(loaded)
+    problems += (*check_tls(loaded), *check_identity(loaded, trunks), *check_trunks(loaded, trunks))
+    warnings += doubts(loaded, trunks, dialplan)
     warnings += _few_ports(loaded)
     if problems or dialplan is None:
         raise ConfigError(problems)
     ready = {a.name: a.agent for a in agents if a.agent is not None and not a.missing}
-    return Configuration(loaded.file, settings, ready, dialplan, tuple(warnings))
+    return Configuration(
+        loaded.file,
+        settings,
+        ready,
+        dialplan,
+        tuple(warnings),
+        tuple(item.trunk for item in trunks if item.trunk is not None),
+        tuple(item.name for item in trunks if not item.enabled),
+    )
 
 
 def load_routing(file: Path | None, environ: Mapping[str, str]) -> tuple[Settings, Dialplan]:
@@ -71,7 +90,7 @@ def load_routing(file: Path | None, environ: Mapping[str, str]) -> tuple[Setting
     loaded = load_settings(find_config(file, environ), environ)
     if loaded.problems and loaded.document.data is None:
         raise ConfigError(loaded.problems)
-    dialplan, problems = _load_dialplan(loaded.settings, None)
+    dialplan, problems = _load_dialplan(loaded.settings, None, None)
     problems = [*loaded.problems, *problems]
     if dialplan is not None:
         problems += _check_context(dialplan, loaded)
@@ -80,8 +99,28 @@ def load_routing(file: Path | None, environ: Mapping[str, str]) -> tuple[Setting
     return loaded.settings, dialplan
 
 
+def load_trunks_again(file: Path | None, environ: Mapping[str, str]) -> tuple[Trunk, ...]:
+    """Read the trunks that are enabled now, and nothing else; raises ConfigError."""
+    loaded = load_settings(find_config(file, environ), environ)
+    trunks, problems = _load_trunks(loaded, environ)
+    problems = [*loaded.problems, *problems]
+    problems += (*check_tls(loaded), *check_identity(loaded, trunks), *check_trunks(loaded, trunks))
+    if problems:
+        raise ConfigError(problems)
+    return tuple(item.trunk for item in trunks if item.trunk is not None)
+
+
+def _load_trunks(
+    loaded: LoadedSettings, environ: Mapping[str, str]
+) -> tuple[list[LoadedTrunk], list[Problem]]:
+    # Nobody needs trunks: only a directory that was named has to be there.
+    named = loaded.names(("trunks", "dir"))
+    trunks, problems = load_trunks(loaded.settings, environ, required=named)
+    return trunks, [*problems, *(problem for trunk in trunks for problem in trunk.problems)]
+
+
 def _load_dialplan(
-    settings: Settings, agents: Collection[str] | None
+    settings: Settings, agents: Collection[str] | None, trunks: Collection[str] | None
 ) -> tuple[Dialplan | None, list[Problem]]:
     directory = Path(settings.dialplan.dir)
     listed = list_yaml(directory, "dialplan.dir")
@@ -97,7 +136,7 @@ def _load_dialplan(
     sounds = Path(settings.dialplan.sounds_dir or directory)
     try:
         dialplan = parse_dialplan(
-            sources, agents=agents, sound_path=lambda name: str(sounds / name)
+            sources, agents=agents, trunks=trunks, sound_path=lambda name: str(sounds / name)
         )
     except ConfigError as error:
         return None, [*unreadable, *error.problems]
@@ -162,12 +201,6 @@ def _unused_without_secrets(agents: list[LoadedAgent], used: set[str]) -> Iterat
             yield Problem(
                 problem.file, problem.line, problem.column, problem.key, message, problem.fix
             )
-
-
-def _trunk_conditions(dialplan: Dialplan) -> Iterator[Problem]:
-    for reference in dialplan.trunks:
-        message = "no trunks can be configured yet: this condition never holds"
-        yield reference.problem(message, "remove it, or tell the trunk by its address with source:")
 
 
 def _few_ports(loaded: LoadedSettings) -> Iterator[Problem]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import signal
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,9 +14,12 @@ import structlog
 
 from telephony.app.agents import REHEARSAL
 from telephony.app.server import Server, with_base_url
+from telephony.base.errors import ConfigError
 from telephony.calls.agent import Agent
+from telephony.net.tls import CertificateProblem
 from telephony.rehearsal.model_server import ModelServer, serve
 from telephony.rehearsal.scenario import Scenario, load_scenario, shipped_scenario
+from telephony.stacks.trunk import Trunk
 
 log = structlog.get_logger()
 
@@ -60,8 +63,13 @@ async def with_rehearsal_model(
     }, model
 
 
-async def serve_until_signal(server: Server) -> None:
-    """Serve until SIGTERM or SIGINT, then drain; a second signal ends the calls at once."""
+async def serve_until_signal(
+    server: Server, load_trunks: Callable[[], Sequence[Trunk]] | None = None
+) -> None:
+    """Serve until SIGTERM or SIGINT, then drain; a second signal ends the calls at once.
+
+    SIGHUP takes the trunks that ``load_trunks`` reads then, and the certificates as they are then.
+    """
     loop = asyncio.get_running_loop()
     asked = asyncio.Event()
     hurried = asyncio.Event()
@@ -70,14 +78,50 @@ async def serve_until_signal(server: Server) -> None:
         (hurried if asked.is_set() else asked).set()
         log.info("signal.received", signal=name, active_calls=server.reception.active_calls)
 
+    reload_asked = asyncio.Event()
+    loop.add_signal_handler(signal.SIGHUP, reload_asked.set)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal, number.name)
+    reloading = asyncio.create_task(_reload_when_asked(server, reload_asked, load_trunks))
     try:
         await asked.wait()
+        reloading.cancel()
         await _drain(server, hurried)
     finally:
-        for number in (signal.SIGTERM, signal.SIGINT):
+        reloading.cancel()
+        await asyncio.gather(reloading, return_exceptions=True)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             loop.remove_signal_handler(number)
+
+
+async def _reload_when_asked(
+    server: Server, asked: asyncio.Event, load_trunks: Callable[[], Sequence[Trunk]] | None
+) -> None:
+    while True:
+        await asked.wait()
+        asked.clear()
+        await reload_trunks(server, load_trunks)
+
+
+async def reload_trunks(server: Server, load_trunks: Callable[[], Sequence[Trunk]] | None) -> None:
+    """Read trunks and certificates again; with a mistake in them everything stays as it is."""
+    try:
+        # Reading files takes longer than a frame lasts; calls are going on.
+        loading = asyncio.to_thread(load_trunks) if load_trunks is not None else None
+        trunks = server.trunks if loading is None else await loading
+        changes = await server.reload(trunks)
+    except ConfigError as error:
+        for problem in error.problems:
+            log.error("reload.refused", file=problem.file, line=problem.line, problem=str(problem))
+    except CertificateProblem as error:
+        log.error("reload.refused", file=error.file, problem=error.reason)
+    else:
+        log.info(
+            "reload.finished",
+            trunks_added=changes.added,
+            trunks_removed=changes.removed,
+            trunks_changed=changes.changed,
+        )
 
 
 async def _drain(server: Server, hurried: asyncio.Event) -> None:

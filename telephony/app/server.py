@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -16,12 +16,8 @@ from prometheus_client import CollectorRegistry
 
 from telephony import __version__
 from telephony.app.settings import Settings
-from telephony.app.settings_mapping import (
-    to_call_limits,
-    to_media_config,
-    to_user_agent_config,
-)
-from telephony.base.errors import TelephonyError
+from telephony.app.settings_mapping import to_call_limits, to_media_config
+from telephony.app.signalling import CannotListen, Signalling
 from telephony.base.ids import Ids
 from telephony.calls.agent import Agent
 from telephony.calls.call import Call
@@ -33,17 +29,18 @@ from telephony.calls.services import CallObserver, CallServices, OpenRecorder
 from telephony.dialplan import Dialplan
 from telephony.net.clock import monotonic, utc_now
 from telephony.net.http import HttpServer
-from telephony.net.listen import PortInUse
 from telephony.net.model_socket import ModelSocket
 from telephony.net.pacer import Pacer
 from telephony.net.port_pool import PortPool
 from telephony.net.sip_endpoint import Trace
 from telephony.observe.loop_lag import LoopLag
 from telephony.observe.metrics import Metrics
-from telephony.sip.flow import Address, Transport
+from telephony.sip.flow import Address
 from telephony.sip.user_agent import UserAgent
 from telephony.stacks.native import NativeStack
 from telephony.stacks.rtp_media import MediaPlane
+from telephony.stacks.trunk import Trunk
+from telephony.stacks.trunks.directory import TrunkChanges
 
 log = structlog.get_logger()
 
@@ -58,11 +55,7 @@ waits until the garbage rivals all that was there at the start: hundreds of call
 some 20 us per call that is going on.
 """
 
-PORTS_TRIED = 50
-
-
-class CannotListen(TelephonyError):  # noqa: N818 - what happened, not whose fault it is
-    """An address of the settings can't be listened on, for another reason than a taken port."""
+__all__ = ["CannotListen", "Server", "with_base_url"]
 
 
 class Server:
@@ -77,6 +70,7 @@ class Server:
         settings: Settings,
         dialplan: Dialplan,
         agents: Mapping[str, Agent],
+        trunks: Sequence[Trunk] = (),
         *,
         observer: CallObserver | None = None,
         trace: Trace | None = None,
@@ -85,9 +79,9 @@ class Server:
         self.settings = settings
         self.registry = CollectorRegistry(auto_describe=True)
         self.metrics = Metrics(self.registry, __version__)
-        self.ports_replaced: list[tuple[str, int, int]] = []
         self._dialplan = dialplan
         self._agents = agents
+        self._trunks = trunks
         self._observer = observer
         self._trace = trace
         self._next_free_port = next_free_port
@@ -95,12 +89,8 @@ class Server:
         self._resources = AsyncExitStack()
         self._started = False
         self._calls_reported = 0
-        # The user agent reads it with every message; it is filled in once the ports are known.
-        self._advertised: dict[Transport, Address] = {}
         self._recordings: Recordings | None = None
         self._cdr_file: CdrFile | None = None
-        self.sip_udp: Address | None = None
-        self.sip_tcp: Address | None = None
         self.http: Address | None = None
 
     async def __aenter__(self) -> Server:
@@ -114,12 +104,55 @@ class Server:
     async def __aexit__(self, *exc_info: object) -> None:
         await self._resources.aclose()
 
+    @property
+    def user_agent(self) -> UserAgent:
+        return self.signalling.user_agent
+
+    @property
+    def stack(self) -> NativeStack:
+        return self.signalling.stack
+
+    @property
+    def sip_udp(self) -> Address | None:
+        return self.signalling.udp
+
+    @property
+    def sip_tcp(self) -> Address | None:
+        return self.signalling.tcp
+
+    @property
+    def sip_tls(self) -> Address | None:
+        return self.signalling.tls
+
+    @property
+    def ports_replaced(self) -> list[tuple[str, int, int]]:
+        """What was to be listened on, the port wanted and the port got."""
+        return self.signalling.ports_replaced
+
     async def drain(self) -> bool:
-        """Refuse new calls, let the present ones finish; False when the deadline ended some."""
+        """Refuse new calls, let the present ones finish; False when the deadline ended some.
+
+        Registrations are taken back first, so that carriers send new calls elsewhere.
+        """
         self.user_agent.answer_options_with(
             503, [("Retry-After", str(self.settings.limits.retry_after_s))]
         )
-        return await self.reception.drain(self.settings.limits.drain_s)
+        unregistering = asyncio.create_task(self.signalling.unregister())
+        finished = await self.reception.drain(self.settings.limits.drain_s)
+        await unregistering
+        return finished
+
+    @property
+    def trunks(self) -> Sequence[Trunk]:
+        """The trunks in use now."""
+        return tuple(self.signalling.directory.trunks.values())
+
+    async def reload(self, trunks: Sequence[Trunk]) -> TrunkChanges:
+        """Go on with these trunks and the certificates as they are now; calls go on.
+
+        Raises CertificateProblem; the trunks are taken all the same.
+        """
+        return await self.signalling.reload(trunks)
 
     # Starting
 
@@ -129,6 +162,17 @@ class Server:
         if settings.cdr.file is not None:
             self._cdr_file = CdrFile(Path(settings.cdr.file))
             self._resources.callback(self._cdr_file.close)
+        plane = self._media_plane(loop)
+        self.signalling = Signalling(
+            settings,
+            self._trunks,
+            plane,
+            self.metrics,
+            self._ids,
+            lambda leg: self.reception.incoming(leg),
+            trace=self._trace,
+            next_free_port=self._next_free_port,
+        )
         self.reception = Reception(
             self._dialplan,
             self._services(),
@@ -136,16 +180,13 @@ class Server:
             context=settings.dialplan.context,
             report=self._report,
         )
-        plane = self._media_plane(loop)
-        self.user_agent = UserAgent(to_user_agent_config(settings.sip, self._advertised), self._ids)
-        self.stack = NativeStack(self.user_agent, plane, self.reception.incoming, self._trace)
         self._resources.push_async_callback(self._close_stack)
         await self._resources.enter_async_context(self.reception)
-        await self._listen_sip()
-        self._advertise()
+        await self.signalling.listen()
         await self._listen_http(loop)
         self._expose_counters(plane)
         self._log_stray_faults(loop)
+        self.signalling.start()
         self._started = True
 
     def _log_stray_faults(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -171,6 +212,10 @@ class Server:
             limits=to_call_limits(self.settings.limits, self.settings.media),
             open_recorder=self._open_recorder(),
             observer=self._observer,
+            dialer=self.signalling.dialer,
+            referral_target=self.signalling.directory.referral_target,
+            # The leg knows best where its peer finds a number.
+            refer_uri=lambda facts, target: target,
         )
 
     def _open_recorder(self) -> OpenRecorder | None:
@@ -190,34 +235,6 @@ class Server:
         config = to_media_config(settings, media.advertised_host or settings.sip.advertised_host)
         return MediaPlane(config, loop, ports, pacer, monotonic, self._ids)
 
-    def _advertise(self) -> None:
-        """Say in Contact and Via where the settings want to be found, on the ports we got."""
-        host = self.settings.sip.advertised_host
-        bound: dict[Transport, Address | None] = {"udp": self.sip_udp, "tcp": self.sip_tcp}
-        if host is not None:
-            self._advertised.update((t, (host, at[1])) for t, at in bound.items() if at)
-
-    async def _listen_sip(self) -> None:
-        """Open UDP and TCP, on one port when the settings name one."""
-        sip, endpoint = self.settings.sip, self.stack.endpoint
-        if sip.udp_port is not None:
-            both = sip.tcp_port == sip.udp_port
-
-            async def listen(port: int) -> int:
-                return await endpoint.listen(sip.host, port, tcp=both)
-
-            port = await self._listen("SIP", (sip.host, sip.udp_port), listen)
-            self.sip_udp = (sip.host, port)
-            if both:
-                self.sip_tcp = (sip.host, port)
-        if sip.tcp_port is not None and self.sip_tcp is None:
-
-            async def listen_tcp(port: int) -> int:
-                return (await endpoint.streams.listen((sip.host, port)))[1]
-
-            wanted = (sip.host, sip.tcp_port)
-            self.sip_tcp = (sip.host, await self._listen("SIP over TCP", wanted, listen_tcp))
-
     async def _listen_http(self, loop: asyncio.AbstractEventLoop) -> None:
         lag = LoopLag(loop, monotonic, self.metrics.loop_lag)
         lag.start()
@@ -231,27 +248,8 @@ class Server:
         async def listen(port: int) -> int:
             return (await server.start(http.host, port))[1]
 
-        self.http = (http.host, await self._listen("HTTP", (http.host, http.port), listen))
-
-    async def _listen(
-        self, what: str, wanted: Address, listen: Callable[[int], Awaitable[int]]
-    ) -> int:
-        """Open a port or, if allowed, the next one that is free; even steps keep pairs apart."""
-        host, port = wanted
-        for candidate in range(port, min(port + 2 * PORTS_TRIED, 65535), 2):
-            try:
-                bound = await listen(candidate)
-            except PortInUse:
-                if not self._next_free_port:
-                    raise
-                continue
-            except OSError as error:
-                reason = (error.strerror or str(error)).lower()
-                raise CannotListen(f"{what} on {host} port {candidate}: {reason}") from None
-            if bound != port and port:
-                self.ports_replaced.append((what, port, bound))
-            return bound
-        raise PortInUse(what, host, port)
+        port = await self.signalling.open_port("HTTP", (http.host, http.port), listen)
+        self.http = (http.host, port)
 
     def _expose_counters(self, plane: MediaPlane) -> None:
         metrics = self.metrics
@@ -278,6 +276,9 @@ class Server:
 
     def _report(self, call: Call) -> None:
         """Write the call's record and its one line of log."""
+        facts = call.leg.facts
+        if call.direction == "inbound":
+            self.metrics.trunk_call(facts.trunk, "inbound", call.result)
         answered = call.answered_at is not None
         recordings = self._recordings
         recording = recordings.path_of(call.call_id) if recordings and answered else None
@@ -290,7 +291,8 @@ class Server:
             gc.collect()
 
     async def _close_stack(self) -> None:
-        """Wait a moment for the answers to our last BYEs, then close."""
+        """Take registrations back, wait a moment for the answers to our last BYEs, then close."""
+        await self.signalling.stop()
         deadline = monotonic() + GOODBYE_S
         while self.user_agent.dialogs and monotonic() < deadline:  # noqa: ASYNC110 - no event
             await asyncio.sleep(0.02)

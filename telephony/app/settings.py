@@ -6,10 +6,19 @@ and the environment into these models.
 
 from __future__ import annotations
 
-from ipaddress import ip_address
+import re
+from ipaddress import ip_address, ip_network
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+)
 
 
 def _ip(value: str) -> str:
@@ -27,8 +36,36 @@ def _reachable_ip(value: str) -> str:
     return _ip(value)
 
 
+def _network(value: str) -> str:
+    try:
+        return str(ip_network(value, strict=False))
+    except ValueError:
+        fix = "write 192.0.2.7 or 192.0.2.0/24"
+        raise ValueError(f"{value!r} is no network\nfix: {fix}") from None
+
+
+def _server(value: str) -> str:
+    # stun.example.com:3478, 192.0.2.7, [2001:db8::1]:3478
+    if not re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?", value):
+        raise ValueError(f"{value!r} is no server\nfix: write stun.example.com:3478")
+    return value
+
+
+def _as_list(value: Any) -> Any:
+    """One text stands for a list of one."""
+    return [value] if isinstance(value, str) else value
+
+
+def no_as(word: str) -> BeforeValidator:
+    """Take the boolean that YAML makes of a plain ``off`` or ``no`` for the word it stands for."""
+    return BeforeValidator(lambda value: word if value is False else value)
+
+
 Host = Annotated[str, AfterValidator(_ip)]
+Hosts = Annotated[list[Host], BeforeValidator(_as_list), Field(min_length=1)]
+Networks = Annotated[list[Annotated[str, AfterValidator(_network)]], BeforeValidator(_as_list)]
 AdvertisedHost = Annotated[str, AfterValidator(_reachable_ip)]
+SrtpMode = Annotated[Literal["off", "optional", "required"], no_as("off")]
 Port = Annotated[int, Field(ge=0, le=65535)]
 PositiveMs = Annotated[int, Field(ge=1)]
 Ms = Annotated[int, Field(ge=0)]
@@ -37,6 +74,15 @@ Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Decibels = Annotated[float, Field(allow_inf_nan=False)]
 PathText = Annotated[str, Field(min_length=1, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Line = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+
+
+def _latch(value: Any) -> Any:
+    """Take a boolean, as YAML and people write it, for ``any`` or ``off``."""
+    words = {"true": "any", "yes": "any", "on": "any", "false": "off", "no": "off"}
+    return words.get(str(value).lower(), value)
+
+
+Latch = Annotated[Literal["off", "signalled_host", "any"], BeforeValidator(_latch)]
 
 
 class Section(BaseModel):
@@ -52,10 +98,12 @@ def _before(info: ValidationInfo, name: str) -> Any:
 
 
 class Sip(Section):
-    host: Host = "0.0.0.0"
+    host: Hosts = ["0.0.0.0"]
     udp_port: Port | None = 5060
     tcp_port: Port | None = 5060
+    tls_port: Port | None = None
     advertised_host: AdvertisedHost | None = None
+    stun_server: Annotated[str, AfterValidator(_server)] | None = None
     user_agent: Line = "telephony"
     t1_ms: PositiveMs = 500
     t2_ms: PositiveMs = 4000
@@ -63,14 +111,43 @@ class Sip(Section):
     ring_timeout_s: PositiveSeconds = 180.0
     max_message_bytes: Annotated[int, Field(ge=1500, le=65535)] = 65535
     symmetric_signalling: bool = True
+    session_expires_s: Annotated[int, Field(ge=0)] = 1800
+    min_session_expires_s: Annotated[int, Field(ge=90)] = 90
+    reliable_provisional: bool = True
     stack: Literal["native"] = "native"
 
-    @field_validator("tcp_port")
+    @field_validator("host")
+    @classmethod
+    def _each_host_once(cls, hosts: list[str]) -> list[str]:
+        if len(set(hosts)) < len(hosts):
+            raise ValueError("an address is listed twice")
+        return hosts
+
+    @field_validator("tls_port")
     @classmethod
     def _some_transport(cls, port: int | None, info: ValidationInfo) -> int | None:
-        if port is None and "udp_port" in info.data and info.data["udp_port"] is None:
-            raise ValueError("udp_port and tcp_port are both null: no call could come in")
+        others = [info.data.get(name, 0) for name in ("udp_port", "tcp_port")]
+        if port is None and others == [None, None]:
+            raise ValueError("udp_port, tcp_port and tls_port are all null: no call could come in")
+        if port and port == others[1]:
+            raise ValueError("tcp_port has this port already")
         return port
+
+    @field_validator("stun_server")
+    @classmethod
+    def _one_public_address(cls, server: str | None, info: ValidationInfo) -> str | None:
+        if server is not None and _before(info, "advertised_host") is not None:
+            fix = "remove one of the two"
+            raise ValueError(f"advertised_host says the public address already\nfix: {fix}")
+        return server
+
+    @field_validator("session_expires_s")
+    @classmethod
+    def _off_or_at_least_90(cls, value: int) -> int:
+        # RFC 4028 section 4: shorter intervals are refused by everybody.
+        if 0 < value < 90:
+            raise ValueError("session_expires_s must be 0 (off) or at least 90")
+        return value
 
     @field_validator("t2_ms")
     @classmethod
@@ -79,6 +156,41 @@ class Sip(Section):
         if t1_ms is not None and t2_ms < t1_ms:
             raise ValueError(f"t2_ms must not be below t1_ms, which is {t1_ms}")
         return t2_ms
+
+
+class Tls(Section):
+    certificate: PathText | None = None
+    private_key: PathText | None = None
+    ca: PathText | None = None
+    verify_client: Annotated[Literal["no", "optional", "required"], no_as("no")] = "no"
+    verify_server: bool = True
+    allow_wildcards: bool = False
+
+
+class Security(Section):
+    unknown_sources: Literal["auto", "accept", "reject", "drop"] = "auto"
+    guard: bool = True
+    messages_per_s: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 50.0
+    burst_messages: Annotated[float, Field(ge=1, allow_inf_nan=False)] = 200.0
+    ban_s: PositiveSeconds = 300.0
+    max_ban_s: PositiveSeconds = 86_400.0
+    max_sources: Annotated[int, Field(ge=100)] = 20_000
+    never_ban: Networks = []
+    realm: Line = "telephony"
+
+    @field_validator("max_ban_s")
+    @classmethod
+    def _ban_grows(cls, value: float, info: ValidationInfo) -> float:
+        ban_s = _before(info, "ban_s")
+        if ban_s is not None and value < ban_s:
+            raise ValueError(f"max_ban_s must not be below ban_s, which is {ban_s:g}")
+        return value
+
+
+class Identity(Section):
+    roots: PathText | None = None
+    max_age_s: Annotated[int, Field(ge=1, le=3600)] = 60
+    fetch_timeout_s: PositiveSeconds = 3.0
 
 
 class Jitter(Section):
@@ -110,7 +222,8 @@ class Media(Section):
     prebuffer_ms: Ms = 40
     timeout_s: Seconds = 60.0
     send_silence: bool = True
-    latch: bool = True
+    latch: Latch = "signalled_host"
+    srtp: SrtpMode = "off"
     recording_dir: PathText | None = None
     jitter: Jitter = Field(default_factory=Jitter)
 
@@ -214,6 +327,10 @@ class AgentFiles(Section):
     dir: PathText = "agents"
 
 
+class TrunkFiles(Section):
+    dir: PathText = "trunks"
+
+
 class Rehearsal(Section):
     port: Port = 0
     scenario: PathText = "default"
@@ -223,6 +340,9 @@ class Settings(Section):
     """Everything in ``telephony.yaml``. Paths are absolute once they were read."""
 
     sip: Sip = Field(default_factory=Sip)
+    tls: Tls = Field(default_factory=Tls)
+    security: Security = Field(default_factory=Security)
+    identity: Identity = Field(default_factory=Identity)
     media: Media = Field(default_factory=Media)
     vad: Vad = Field(default_factory=Vad)
     barge_in: BargeIn = Field(default_factory=BargeIn)
@@ -233,15 +353,21 @@ class Settings(Section):
     cdr: Cdr = Field(default_factory=Cdr)
     dialplan: DialplanFiles = Field(default_factory=DialplanFiles)
     agents: AgentFiles = Field(default_factory=AgentFiles)
+    trunks: TrunkFiles = Field(default_factory=TrunkFiles)
     rehearsal: Rehearsal = Field(default_factory=Rehearsal)
 
 
 PATH_KEYS = (
+    ("tls", "certificate"),
+    ("tls", "private_key"),
+    ("tls", "ca"),
+    ("identity", "roots"),
     ("media", "recording_dir"),
     ("cdr", "file"),
     ("dialplan", "dir"),
     ("dialplan", "sounds_dir"),
     ("agents", "dir"),
+    ("trunks", "dir"),
     ("rehearsal", "scenario"),
 )
 """The keys that hold paths. ``rehearsal.scenario`` is one only if it ends in ``.yaml``."""

@@ -3,16 +3,32 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Literal
 
-from telephony.app.settings import BargeIn, Limits, Media, Settings, Silence, Sip, Vad
+from telephony.app.settings import (
+    BargeIn,
+    Limits,
+    Media,
+    Security,
+    Settings,
+    Silence,
+    Sip,
+    Tls,
+    Vad,
+)
 from telephony.audio.vad import VadConfig
 from telephony.calls.services import CallLimits
+from telephony.net.tls import TlsConfig
 from telephony.realtime.session_config import SessionConfig
 from telephony.rtp.frames import JitterConfig
+from telephony.sip.admission import AdmissionConfig, Peer
 from telephony.sip.config import MessageLimits, TimerConfig, UserAgentConfig
 from telephony.sip.flow import Address, Transport
-from telephony.stacks.rtp_media import MediaConfig
+from telephony.sip.source_guard import GuardConfig
+from telephony.stacks.media_config import MediaConfig, MediaHost
 from telephony.turns.policy import BargeInPolicy
 from telephony.turns.silence import SilencePolicy
 
@@ -41,7 +57,53 @@ def to_user_agent_config(sip: Sip, advertised: Mapping[Transport, Address]) -> U
         timers=to_timer_config(sip),
         limits=to_message_limits(sip),
         ring_timeout_s=sip.ring_timeout_s,
+        session_expires_s=sip.session_expires_s,
+        min_session_expires_s=sip.min_session_expires_s,
+        reliable_provisional=sip.reliable_provisional,
     )
+
+
+def to_tls_config(tls: Tls) -> TlsConfig:
+    return TlsConfig(
+        certificate=_path(tls.certificate),
+        private_key=_path(tls.private_key),
+        ca=_path(tls.ca),
+        verify_client=tls.verify_client,
+        verify_server=tls.verify_server,
+        allow_wildcards=tls.allow_wildcards,
+    )
+
+
+def _path(text: str | None) -> Path | None:
+    return None if text is None else Path(text)
+
+
+def to_guard_config(security: Security) -> GuardConfig:
+    return GuardConfig(
+        enabled=security.guard,
+        messages_per_s=security.messages_per_s,
+        burst_messages=security.burst_messages,
+        ban_s=security.ban_s,
+        max_ban_s=security.max_ban_s,
+        max_sources=security.max_sources,
+        trusted=tuple(ip_network(text) for text in security.never_ban),
+    )
+
+
+def to_admission_config(
+    security: Security, peers: Sequence[Peer], some_are_known: bool
+) -> AdmissionConfig:
+    unknown = unknown_sources(security, some_are_known)
+    return AdmissionConfig(peers=tuple(peers), unknown=unknown, realm=security.realm)
+
+
+def unknown_sources(
+    security: Security, some_are_known: bool
+) -> Literal["accept", "reject", "drop"]:
+    """Return what strangers get; ``auto`` shuts them out once a trunk says who may call."""
+    if security.unknown_sources != "auto":
+        return security.unknown_sources
+    return "drop" if some_are_known else "accept"
 
 
 def to_jitter_config(media: Media) -> JitterConfig:
@@ -55,21 +117,25 @@ def to_jitter_config(media: Media) -> JitterConfig:
 
 
 def media_host(settings: Settings) -> str:
-    """Return the address that RTP sockets bind: that of SIP unless media has its own."""
-    return settings.media.host or settings.sip.host
+    """Return the address that RTP sockets bind: the first of SIP unless media has its own."""
+    return settings.media.host or settings.sip.host[0]
 
 
 def to_media_config(settings: Settings, advertised_host: str | None) -> MediaConfig:
     """``advertised_host``: the address that SDP names, None for the one that faces the peer."""
     media = settings.media
+    host = media_host(settings)
+    others = () if media.host is not None else settings.sip.host[1:]
+    more_hosts = tuple(MediaHost(other) for other in others)
     return MediaConfig(
-        host=media_host(settings),
+        host=host,
         advertised_host=advertised_host,
         codecs=tuple(media.codecs),
         ptime_ms=media.ptime_ms,
         telephone_event=media.telephone_event,
         send_silence=media.send_silence,
         latch=media.latch,
+        more_hosts=more_hosts,
         jitter=to_jitter_config(media),
     )
 

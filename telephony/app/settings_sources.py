@@ -44,6 +44,10 @@ class LoadedSettings:
     warnings: tuple[Problem, ...]
     variables: frozenset[Key] = frozenset()
 
+    def names(self, key: Key) -> bool:
+        """Tell whether the file or the environment gives a value to ``key``."""
+        return key in self.variables or self.document.written(key) == key
+
     def problem(self, key: Key, message: str, fix: str = "") -> Problem:
         """Return a Problem at the value of ``key``, in the file or in the environment."""
         if key in self.variables:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, Info
@@ -13,6 +13,7 @@ from prometheus_client.registry import Collector
 from telephony.base.interfaces import MediaStats
 from telephony.observe.core_counters import CoreCounters
 from telephony.observe.media_totals import MediaTotals
+from telephony.observe.trunk_gauges import TrunkGauges, TrunkSample
 
 # Setup is mostly the model's connection; a turn is mostly the model's thinking.
 _SETUP_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -44,8 +45,9 @@ class Metrics:
         self._calls_active = 0
         self._media = MediaTotals()
         self._gauges = _Gauges()
-        registry.register(self._media)
-        registry.register(self._gauges)
+        self._trunks = TrunkGauges()
+        for collector in (self._media, self._gauges, self._trunks):
+            registry.register(collector)
         ProcessCollector(registry=registry)
         Info("telephony_build", "What is running.", registry=registry).info({"version": version})
         self._calls = Counter(
@@ -77,6 +79,21 @@ class Metrics:
             "telephony_model_audio_dropped_seconds",
             "Caller's audio that never reached the model.",
             registry=registry,
+        )
+        self._trunk_calls = Counter(
+            "telephony_trunk_calls",
+            "Calls over a trunk.",
+            ["trunk", "direction", "result"],
+            registry=registry,
+        )
+        self._registrations_failed = Counter(
+            "telephony_trunk_registration_failures",
+            "REGISTERs that failed.",
+            ["trunk"],
+            registry=registry,
+        )
+        self._bans = Counter(
+            "telephony_security_bans", "Sources banned.", ["offence"], registry=registry
         )
         self._lag = self._histogram("event_loop_lag", "Lateness of the event loop.", _LAG_BUCKETS)
         self.expose_gauge("calls_active", "Calls going on.", lambda: self._calls_active)
@@ -120,7 +137,24 @@ class Metrics:
         """Keep the leg's last numbers in the totals; call it while they can still be read."""
         self._media.remove(stats)
 
+    # What the trunks and the guard report.
+
+    def trunk_call(self, trunk: str, direction: str, result: str) -> None:
+        """Count a call over a trunk that ended, or a call of ours that was answered."""
+        if trunk:
+            self._trunk_calls.labels(trunk, direction, result).inc()
+
+    def trunk_registration_failed(self, trunk: str) -> None:
+        self._registrations_failed.labels(trunk).inc()
+
+    def source_banned(self, offence: str) -> None:
+        self._bans.labels(offence).inc()
+
     # What the application plugs in.
+
+    def expose_trunks(self, read: Callable[[], Iterable[TrunkSample]]) -> None:
+        """Read how every trunk is doing at every scrape."""
+        self._trunks.read = read
 
     def loop_lag(self, seconds: float) -> None:
         self._lag.observe(seconds)

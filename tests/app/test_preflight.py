@@ -110,12 +110,60 @@ def test_the_context_must_exist(root: Path) -> None:
     ]
 
 
-def test_a_trunk_condition_is_a_warning_with_its_place(root: Path) -> None:
+def test_a_condition_on_a_trunk_that_is_not_there_is_a_problem(root: Path) -> None:
     write(root, "dialplans/main.yaml", DIALPLAN.replace('"+1555*"', '"+1555*", trunk: carrier'))
-    (warning,) = (str(w) for w in load(SPARE_KEY="k").warnings)
-    assert warning.startswith(
-        "dialplans/main.yaml:4:39: contexts.main[0].when.trunk: no trunks can be configured yet"
-    )
+    (problem,) = problems(SPARE_KEY="k")
+    assert problem.startswith("dialplans/main.yaml:4:39: contexts.main[0].when.trunk")
+    assert "no trunks are configured" in problem
+
+
+def test_a_condition_on_a_trunk_that_is_off_is_a_warning(root: Path) -> None:
+    (root / "config" / "trunks").mkdir()
+    write(root, "config/trunks/carrier.yaml", "enabled: false\nservers: 192.0.2.7\n")
+    write(root, "dialplans/main.yaml", DIALPLAN.replace('"+1555*"', '"+1555*", trunk: carrier'))
+    configuration = load(SPARE_KEY="k")
+    (warning,) = configuration.warnings
+    assert "trunk 'carrier' is not enabled" in warning.message
+    assert (configuration.trunks, configuration.trunks_off) == ((), ("carrier",))
+
+
+def test_trunks_are_read_and_a_directory_that_was_named_must_be_there(root: Path) -> None:
+    (root / "config" / "trunks").mkdir()
+    write(root, "config/trunks/pbx.yaml", "servers: 192.0.2.7\n")
+    assert [trunk.name for trunk in load(SPARE_KEY="k").trunks] == ["pbx"]
+    (problem,) = problems(SPARE_KEY="k", TELEPHONY_TRUNKS_DIR="nowhere")
+    assert problem.startswith("nowhere: trunks.dir: cannot be read")
+
+
+def test_a_trunk_of_the_same_login_or_without_its_secret_is_a_problem(root: Path) -> None:
+    (root / "config" / "trunks").mkdir()
+    login = "inbound: {authenticate: {username: u, password: '${P}'}}\n"
+    for name in ("a", "b"):
+        write(root, f"config/trunks/{name}.yaml", login)
+    assert problems(P="secret") == [
+        "config/trunks/b.yaml: inbound.authenticate.username: 'u' is how the calls of trunk 'a' "
+        "are known already | give each trunk its own"
+    ]
+    assert [p.split(" | ")[0].rsplit(": ", 1)[1] for p in problems()[:2]] == [
+        "the environment variable P is not set"
+    ] * 2
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("sip: {tls_port: 5061}\n", "sip.tls_port: TLS needs a certificate"),
+        ("tls: {certificate: c.pem}\n", "tls.certificate: a certificate is of no use without"),
+        ("tls: {certificate: c.pem, private_key: k.pem}\n", "tls.certificate: config/c.pem: "),
+        ("tls: {verify_client: required}\n", "tls.verify_client: clients can't be verified"),
+        ("identity: {roots: r.pem}\n", "identity.roots: config/r.pem cannot be read"),
+    ],
+)
+def test_certificates_must_be_usable(root: Path, text: str, problem: str) -> None:
+    good = (root / "config" / "telephony.yaml").read_text()
+    write(root, "config/telephony.yaml", good + text)
+    (found,) = problems(SPARE_KEY="k")
+    assert problem in found
 
 
 def test_sounds_must_be_there_and_playable(root: Path) -> None:

@@ -71,7 +71,7 @@ def test_values_that_make_no_sense_are_refused(values: dict[str, Any], message: 
 
 def test_addresses_come_out_in_their_plain_form() -> None:
     settings = Settings.model_validate({"sip": {"host": "::", "advertised_host": "2001:DB8::1"}})
-    assert (settings.sip.host, settings.sip.advertised_host) == ("::", "2001:db8::1")
+    assert (settings.sip.host, settings.sip.advertised_host) == (["::"], "2001:db8::1")
 
 
 def test_transports_may_be_off_or_on_any_free_port() -> None:

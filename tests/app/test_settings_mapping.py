@@ -22,7 +22,9 @@ def test_the_defaults_of_the_settings_are_those_of_the_parts() -> None:
     assert mapping.to_message_limits(DEFAULTS.sip) == MessageLimits()
     assert mapping.to_user_agent_config(DEFAULTS.sip, {}) == UserAgentConfig()
     assert mapping.to_jitter_config(media) == JitterConfig()
-    assert mapping.to_media_config(DEFAULTS, None) == MediaConfig(host="0.0.0.0")
+    assert mapping.to_media_config(DEFAULTS, None) == MediaConfig(
+        host="0.0.0.0", latch="signalled_host"
+    )
     assert mapping.to_call_limits(DEFAULTS.limits, media) == CallLimits()
     assert mapping.to_vad_config(DEFAULTS.vad, media.ptime_ms) == VadConfig()
     assert mapping.to_barge_in_policy(DEFAULTS.barge_in, SessionConfig()) == BargeInPolicy()
@@ -70,7 +72,7 @@ def test_every_setting_reaches_its_part() -> None:
         ptime_ms=30,
         telephone_event=False,
         send_silence=False,
-        latch=False,
+        latch="off",
         jitter=JitterConfig(min_ms=1, start_ms=2, max_ms=3, ptime_ms=30),
     )
     assert mapping.to_call_limits(settings.limits, settings.media) == CallLimits(7.0, 5.0, 8.0, 9)

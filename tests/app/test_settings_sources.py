@@ -54,8 +54,12 @@ def test_every_key_has_a_variable(config: Path) -> None:
         ("TELEPHONY_SIP_TCP_PORT", "null", "sip", "tcp_port", None),
         ("TELEPHONY_MEDIA_HOST", "null", "media", "host", None),
         ("TELEPHONY_MEDIA_CODECS", "pcma, pcmu", "media", "codecs", ["pcma", "pcmu"]),
-        ("TELEPHONY_MEDIA_LATCH", "no", "media", "latch", False),
-        ("TELEPHONY_MEDIA_LATCH", "true", "media", "latch", True),
+        ("TELEPHONY_MEDIA_LATCH", "no", "media", "latch", "off"),
+        ("TELEPHONY_MEDIA_LATCH", "true", "media", "latch", "any"),
+        ("TELEPHONY_MEDIA_TELEPHONE_EVENT", "no", "media", "telephone_event", False),
+        ("TELEPHONY_SIP_HOST", "0.0.0.0,::", "sip", "host", ["0.0.0.0", "::"]),
+        ("TELEPHONY_TLS_VERIFY_CLIENT", "no", "tls", "verify_client", "no"),
+        ("TELEPHONY_SECURITY_NEVER_BAN", "192.0.2.7", "security", "never_ban", ["192.0.2.7/32"]),
         ("TELEPHONY_VAD_MIN_LEVEL_DBFS", "-50", "vad", "min_level_dbfs", -50.0),
         ("TELEPHONY_SIP_USER_AGENT", "123", "sip", "user_agent", "123"),
         ("TELEPHONY_LOG_FORMAT", "json", "log", "format", "json"),
@@ -155,7 +159,7 @@ nope: 1
         ' | put it in quotes: "0x10", or write 16',
         "etc/t.yaml:9:6: vad: start_window_ms must not be below start_ms, which is 500",
         "etc/t.yaml:10:1: nope: unknown key 'nope' | known here: agents, barge_in, cdr, dialplan, "
-        "http, limits, log, media, rehearsal, silence, sip, vad",
+        "http, identity, limits, log, media, rehearsal, security, silence, sip, tls, trunks, vad",
     ]
     assert loaded.settings.dialplan.dir == str(config.parent / "plans")
     assert loaded.settings.media.ptime_ms == 10

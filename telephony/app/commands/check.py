@@ -1,4 +1,4 @@
-"""``telephony check``: every mistake in settings, agents and dialplan at once."""
+"""``telephony check``: every mistake in settings, agents, trunks and dialplan at once."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ from pathlib import Path
 
 from telephony.app.files import display_name
 from telephony.app.preflight import Configuration, load_configuration
+from telephony.app.settings_mapping import unknown_sources
 from telephony.app.settings_sources import BUILT_IN, find_config
 from telephony.base.errors import ConfigError
 from telephony.calls.agent import Agent
+from telephony.sip.values import bracketed_host
+from telephony.stacks.trunks.directory import TrunkDirectory
 
-HELP = "find every mistake in settings, agents and dialplan"
+HELP = "find every mistake in settings, agents, trunks and dialplan"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,15 +52,22 @@ def _nothing_here(configuration: Configuration) -> str:
 
 def summary(configuration: Configuration) -> str:
     settings = configuration.settings
-    ports = {"udp": settings.sip.udp_port, "tcp": settings.sip.tcp_port}
-    sip = [f"{name} {settings.sip.host}:{port}" for name, port in ports.items() if port is not None]
+    sip = settings.sip
+    ports = {"udp": sip.udp_port, "tcp": sip.tcp_port, "tls": sip.tls_port}
+    listening = [
+        f"{name} {bracketed_host(host)}:{port}"
+        for host in sip.host
+        for name, port in ports.items()
+        if port is not None
+    ]
     http = settings.http
     media = settings.media
     lines = {
-        "sip": ", ".join(sip),
+        "sip": ", ".join(listening),
         "rtp": f"ports {media.port_min} to {media.port_max}, {', '.join(media.codecs)}",
         "http": "off" if http.port is None else f"{http.host}:{http.port}",
         "agents": ", ".join(map(_agent, configuration.agents.values())) or "none ready",
+        "trunks": _trunks(configuration),
         "dialplan": _dialplan(configuration),
     }
     rows = [f"  {name:<10}{text}" for name, text in lines.items()]
@@ -68,6 +78,16 @@ def _agent(agent: Agent) -> str:
     model = "built-in model" if agent.base_url == "rehearsal" else agent.session.model
     tools = [tool.name for tool in agent.tools] + ["hangup"] * agent.can_hang_up
     return f"{agent.name} ({'; '.join([model, *tools])})"
+
+
+def _trunks(configuration: Configuration) -> str:
+    names = [trunk.name for trunk in configuration.trunks]
+    names += [f"{name} (off)" for name in configuration.trunks_off]
+    strangers = unknown_sources(
+        configuration.settings.security, TrunkDirectory(configuration.trunks).identifies_peers
+    )
+    verbs = {"accept": "accepted", "reject": "rejected", "drop": "dropped"}
+    return f"{', '.join(names) or 'none'}; calls of strangers are {verbs[strangers]}"
 
 
 def _dialplan(configuration: Configuration) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import structlog
 
-from telephony.app.preflight import Configuration, load_configuration
+from telephony.app.preflight import Configuration, load_configuration, load_trunks_again
 from telephony.app.running import run_loop, serve_until_signal, settle_memory, with_rehearsal_model
 from telephony.app.server import Server
 from telephony.net.listen import PortInUse
@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
             fix=warning.fix,
         )
     try:
-        run_loop(_serve(configuration))
+        run_loop(_serve(configuration, args.config))
     except PortInUse as error:
         print(f"telephony serve: {error}", file=sys.stderr)
         print("    fix: stop that process, or choose another port in the config", file=sys.stderr)
@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-async def _serve(configuration: Configuration) -> None:
+async def _serve(configuration: Configuration, file: Path | None) -> None:
     settings = configuration.settings
     async with AsyncExitStack() as resources:
         rehearsal = settings.rehearsal
@@ -58,7 +58,7 @@ async def _serve(configuration: Configuration) -> None:
             configuration.agents, rehearsal.scenario, rehearsal.port, resources
         )
         server = await resources.enter_async_context(
-            Server(settings, configuration.dialplan, agents)
+            Server(settings, configuration.dialplan, agents, configuration.trunks)
         )
         settle_memory()
         log.info(
@@ -66,10 +66,12 @@ async def _serve(configuration: Configuration) -> None:
             config=str(configuration.file),
             sip_udp=_text(server.sip_udp),
             sip_tcp=_text(server.sip_tcp),
+            sip_tls=_text(server.sip_tls),
             http=_text(server.http),
             agents=sorted(agents),
+            trunks=[trunk.name for trunk in configuration.trunks],
         )
-        await serve_until_signal(server)
+        await serve_until_signal(server, lambda: load_trunks_again(file, os.environ))
     log.info("server.stopped")
 
 

@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
@@ -63,7 +65,6 @@ def test_a_reader_who_left_ends_the_demo_quietly() -> None:
 def test_the_address_to_dial(
     udp: Address | None, tcp: Address | None, address: str, transports: str
 ) -> None:
-    server = Server.__new__(Server)
-    server.sip_udp, server.sip_tcp = udp, tcp
+    server = cast(Server, SimpleNamespace(sip_udp=udp, sip_tcp=tcp))
     assert demo._sip_address(server) == address
     assert demo._transports(server) == transports

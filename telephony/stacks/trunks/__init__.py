@@ -1,0 +1,1 @@
+"""Trunks at run time: who calls, whom we reach, and how they are doing."""

@@ -1,0 +1,178 @@
+"""The trunks at work: registered, asked whether they are there, and known by their addresses."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Iterable, Sequence
+from typing import Any, Protocol
+
+from telephony.base.ids import Ids
+from telephony.base.interfaces import Clock
+from telephony.net.dns import ResolutionFailed
+from telephony.sip.registration import RegistrationEvent
+from telephony.stacks.trunk import Trunk
+from telephony.stacks.trunks.addressing import server_of
+from telephony.stacks.trunks.directory import TrunkChanges, TrunkDirectory
+from telephony.stacks.trunks.keepalive import Keepalive
+from telephony.stacks.trunks.reaching import Asker, Reach
+from telephony.stacks.trunks.registrar import ContactFor, Registrar
+
+ADDRESSES_INTERVAL_S = 60.0
+"""How often the names of peers are looked up again; the resolver keeps what is still valid."""
+
+UNREGISTER_S = 3.0
+"""How long taking our Contacts back may hold up the end of the process."""
+
+
+class TrunkListener(Protocol):
+    """Hears how the trunks are doing. Every method returns at once."""
+
+    def registration_changed(self, trunk: Trunk, event: RegistrationEvent) -> None: ...
+
+    def server_changed(self, trunk: Trunk, server: str, up: bool) -> None: ...
+
+    def lookup_failed(self, trunk: Trunk, host: str, reason: str) -> None:
+        """The addresses of a trunk's peers are not known; those known before stay."""
+
+    def peers_changed(self) -> None:
+        """The addresses that trunks call from are others now."""
+
+    def task_failed(self, trunk: Trunk, error: BaseException) -> None:
+        """A fault of ours: the trunk is not looked after until it is configured anew."""
+
+
+class RunningTrunks:
+    """Looks after every trunk of the directory between :meth:`start` and :meth:`stop`."""
+
+    def __init__(
+        self,
+        directory: TrunkDirectory,
+        asker: Asker,
+        reach: Reach,
+        contact_for: ContactFor,
+        ids: Ids,
+        clock: Clock,
+        listener: TrunkListener,
+    ) -> None:
+        self.directory = directory
+        self._asker = asker
+        self._reach = reach
+        self._contact_for = contact_for
+        self._ids = ids
+        self._clock = clock
+        self._listener = listener
+        self._registrars: dict[str, Registrar] = {}
+        self._registering: dict[str, asyncio.Task[None]] = {}
+        self._watching: dict[str, list[asyncio.Task[None]]] = {}
+
+    def start(self) -> None:
+        """Begin to look after every trunk."""
+        for name in self.directory.trunks:
+            self._begin(name)
+
+    async def replace(self, trunks: Sequence[Trunk]) -> TrunkChanges:
+        """Go on with other trunks; those that did not change notice nothing."""
+        changes = self.directory.replace(trunks)
+        await self._end((*changes.removed, *changes.changed))
+        for name in (*changes.added, *changes.changed):
+            self._begin(name)
+        self._listener.peers_changed()
+        return changes
+
+    async def unregister(self) -> None:
+        """Take every Contact back, so that no new call is sent here; calls go on."""
+        for registrar in self._registrars.values():
+            registrar.stop()
+        tasks = list(self._registering.values())
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=UNREGISTER_S)
+            await _cancel(late)
+        self._registrars.clear()
+        self._registering.clear()
+
+    async def stop(self) -> None:
+        """Unregister, and look after nothing any more. Twice is harmless."""
+        await self.unregister()
+        watching = [task for tasks in self._watching.values() for task in tasks]
+        self._watching.clear()
+        await _cancel(watching)
+
+    def _begin(self, name: str) -> None:
+        trunk = self.directory.trunks[name]
+        status = self.directory.status[name]
+        listener = self._listener
+        if trunk.register is not None:
+            registrar = Registrar(
+                trunk,
+                trunk.register,
+                status,
+                self._asker,
+                self._contact_for,
+                self._ids,
+                self._clock,
+                listener.registration_changed,
+            )
+            self._registrars[name] = registrar
+            self._registering[name] = self._spawn(trunk, registrar.run())
+        watching = self._watching[name] = []
+        if trunk.keepalive is not None and trunk.next_hops:
+            keepalive = Keepalive(trunk, status, self._asker, self._ids, self._server_changed)
+            watching.append(self._spawn(trunk, keepalive.run()))
+        if names := _names_of_peers(trunk):
+            watching.append(self._spawn(trunk, self._watch_addresses(trunk, names)))
+
+    def _server_changed(self, trunk: Trunk, server: str, up: bool) -> None:
+        registrar = self._registrars.get(trunk.name)
+        if registrar is not None and not up:
+            registrar.server_failed(server)
+        self._listener.server_changed(trunk, server, up)
+
+    async def _end(self, names: Iterable[str]) -> None:
+        registering = []
+        for name in names:
+            await _cancel(self._watching.pop(name, []))
+            if (registrar := self._registrars.pop(name, None)) is not None:
+                registrar.stop()
+                registering.append(self._registering.pop(name))
+        if registering:
+            _, late = await asyncio.wait(registering, timeout=UNREGISTER_S)
+            await _cancel(late)
+
+    async def _watch_addresses(self, trunk: Trunk, names: Sequence[str]) -> None:
+        while True:
+            found: set[str] = set()
+            failed = False
+            for name in names:
+                try:
+                    found.update(target.host for target in await self._reach.targets(name))
+                except ResolutionFailed as error:
+                    failed = True
+                    self._listener.lookup_failed(trunk, name, str(error))
+            # With a name missing, what was known of it is better than nothing.
+            if not failed and self.directory.learn(trunk.name, found):
+                self._listener.peers_changed()
+            await asyncio.sleep(ADDRESSES_INTERVAL_S)
+
+    def _spawn(self, trunk: Trunk, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work, name=f"trunk-{trunk.name}")
+
+        def ended(task: asyncio.Task[None]) -> None:
+            error = None if task.cancelled() else task.exception()
+            if error is not None:
+                self._listener.task_failed(trunk, error)
+
+        task.add_done_callback(ended)
+        return task
+
+
+def _names_of_peers(trunk: Trunk) -> list[str]:
+    """Return the URIs whose addresses are peers of the trunk."""
+    hosts = [server_of(host) for host in trunk.inbound.hosts]
+    return [*hosts, *(trunk.next_hops if trunk.inbound.from_servers else ())]
+
+
+async def _cancel(tasks: Iterable[asyncio.Task[None]]) -> None:
+    tasks = list(tasks)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
