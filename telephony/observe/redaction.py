@@ -12,16 +12,29 @@ from typing import Any
 HIDDEN = "[hidden]"
 
 _SECRET_KEY = re.compile(
-    r"(?:^|[_\-.])(?:(?:api|access|private|secret)[_-]?key|authorization|token|secret|password|passwd|credentials?)s?$",
+    r"(?:^|[_\-.])(?:(?:api|access|private|secret|send|receive|master|srtp|signing)[_-]?key"
+    r"|authorization|token|secret|password|passwd|credentials?)s?$",
     re.IGNORECASE,
 )
 _SECRET_VALUE = re.compile(
     r"\b(?:sk|ek|rk|pk)[-_][A-Za-z0-9_\-]{6,}"
     r"|\bAIza[A-Za-z0-9_\-]{20,}"
     r"|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"
+    # A PASSporT (RFC 8225) or any other JWT: its claims are only encoded, not encrypted.
+    r"|\beyJ[A-Za-z0-9_\-]{8,}(?:\.[A-Za-z0-9_\-]*){0,2}"
 )
 _SCHEME_VALUE = re.compile(
     r"\b(?:(Bearer)\s+[^\s\"',]{4,}|(Basic)\s+[A-Za-z0-9+/=]{12,}|(Digest)\s+\w+=[^\r\n]*)"
+)
+# Headers of any scheme; parts of a digest that were cut out of one; SDES keys (RFC 4568); the
+# password in a SIP URI.
+_AUTHORIZATION = re.compile(
+    r"(\bAuthorization[ \t]*:[ \t]*(?:[A-Za-z][\w\-]*[ \t]+)?)[^\r\n]+", re.IGNORECASE
+)
+_DIGEST_PART = re.compile(r"\b(response|rspauth)(\s*=\s*)\"?[0-9a-f]{32,}\"?", re.IGNORECASE)
+_SRTP_KEY = re.compile(r"(\binline\s*:\s*)[A-Za-z0-9+/=]{8,}", re.IGNORECASE)
+_URI_PASSWORD = re.compile(
+    r"(\bsips?:[^\s:@;<>\"']{1,128}:)[^\s@;<>\"']{1,128}(?=@)", re.IGNORECASE
 )
 _QUERY_SECRET = re.compile(r"([?&](?:api_?key|key|token|secret)=)[^&\s\"']+", re.IGNORECASE)
 
@@ -38,8 +51,13 @@ _NOT_NUMBERS = frozenset(
         "level",
     )
 )
-_NUMBER_KEY = re.compile(r"(?:^|_)(?:caller|called|from|to|number|uri|user|caller_id|did)$")
-_URI_USER = re.compile(r"\b((?:sips?|tel):)(\+?[0-9][0-9.\-()]{4,})", re.IGNORECASE)
+# Names of ours, and the headers that carry numbers (Refer-To, P-Asserted-Identity, ...).
+_NUMBER_KEY = re.compile(
+    r"(?:^|[_\-])(?:caller|called|from|to|by|number|uri|user|caller_id|did|target|identity"
+    r"|remote-party-id|diversion|history-info|contact)$",
+    re.IGNORECASE,
+)
+_URI_USER = re.compile(r"\b((?:sips?|tel):)((?:\+|%2B)?[0-9][0-9.\-()]{4,})", re.IGNORECASE)
 _E164 = re.compile(r"(?<![\w+])\+[0-9](?:[ .\-()]{0,2}[0-9]){5,14}(?!\w)")
 _BARE = re.compile(r"(?<![\w.+\-])[0-9]{8,15}(?![\w.\-])")
 _ANY_NUMBER = re.compile(r"(?<![\w.:])\+?[0-9](?:[ .\-()]{0,2}[0-9]){4,14}(?![\w.:])")
@@ -48,9 +66,10 @@ _IP_ADDRESS = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}")
 
 def mask_number(number: str) -> str:
     """Keep the beginning and the last two digits: ``+15555550100`` is ``+1555***00``."""
-    digits = re.sub(r"[^0-9]", "", number)
+    sign = "+" if number.startswith(("+", "%2B", "%2b")) else ""
+    digits = re.sub(r"[^0-9]", "", number[3:] if number[:1] == "%" else number)
     kept = max(0, min(4, len(digits) - 5))
-    return f"{'+' if number.startswith('+') else ''}{digits[:kept]}***{digits[-2:]}"
+    return f"{sign}{digits[:kept]}***{digits[-2:]}"
 
 
 def redact(key: str, value: Any) -> Any:
@@ -82,9 +101,13 @@ def redact_event(
 
 
 def _redact_text(key: str, text: str) -> str:
+    text = _AUTHORIZATION.sub(rf"\1{HIDDEN}", text)
     text = _SECRET_VALUE.sub(HIDDEN, text)
     text = _SCHEME_VALUE.sub(lambda found: f"{found[found.lastindex or 0]} {HIDDEN}", text)
     text = _QUERY_SECRET.sub(rf"\1{HIDDEN}", text)
+    text = _DIGEST_PART.sub(rf"\1\2{HIDDEN}", text)
+    text = _SRTP_KEY.sub(rf"\1{HIDDEN}", text)
+    text = _URI_PASSWORD.sub(rf"\1{HIDDEN}", text)
     if key in _NOT_NUMBERS:
         return text
     text = _URI_USER.sub(lambda found: found[1] + _mask_unless_address(found[2]), text)
