@@ -164,6 +164,9 @@ def _bind(local: Address) -> socket.socket:
                 udp.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_TCLASS, _DSCP_EF)
             else:
                 udp.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, _DSCP_EF)
+        if family == socket.AF_INET6:
+            # Else IPv4 sources would come as ::ffff:192.0.2.1, which no SDP says.
+            udp.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         udp.bind(local)
     except BaseException:
         udp.close()
