@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError
 
+from telephony.app.agent_transfers import TransferName, TransferPart, read_transfers
 from telephony.app.files import display_name, list_yaml, read_file
 from telephony.app.secret_references import look_up, referred_variable
 from telephony.app.settings import PositiveSeconds, Section, Settings
@@ -51,6 +52,7 @@ class AgentFile(Section):
     model: Any = None
     voice: Any = None
     greeting: str | None = None
+    transfers: dict[TransferName, TransferPart] = Field(default_factory=dict)
     tools: list[str] = Field(default_factory=lambda: [HANGUP])
     tool_timeout_s: PositiveSeconds = 10.0
     base_url: str = OPENAI_URL
@@ -81,9 +83,12 @@ class LoadedAgent:
 
 
 def load_agents(
-    settings: Settings, environ: Mapping[str, str]
+    settings: Settings, environ: Mapping[str, str], trunks: Collection[str] | None = None
 ) -> tuple[list[LoadedAgent], list[Problem]]:
-    """Read every agent of ``agents.dir``; return them, and the problems of the directory."""
+    """Read every agent of ``agents.dir``; return them, and the problems of the directory.
+
+    ``trunks``: the names that ``transfers`` may use; None leaves them unchecked.
+    """
     listed = list_yaml(Path(settings.agents.dir), "agents.dir")
     if isinstance(listed, Problem):
         return [], [listed]
@@ -91,7 +96,7 @@ def load_agents(
     problems: list[Problem] = []
     files: dict[str, str] = {}
     for path in listed:
-        agent = load_agent(path, settings, environ)
+        agent = load_agent(path, settings, environ, trunks)
         if first := files.get(agent.name):
             message = f"agent {agent.name!r} is defined already in {first}"
             problems.append(Problem(agent.file, 0, 0, "name", message, "give it another name"))
@@ -101,21 +106,32 @@ def load_agents(
     return loaded, problems
 
 
-def load_agent(path: Path, settings: Settings, environ: Mapping[str, str]) -> LoadedAgent:
+def load_agent(
+    path: Path,
+    settings: Settings,
+    environ: Mapping[str, str],
+    trunks: Collection[str] | None = None,
+) -> LoadedAgent:
     """Read one agent's file; never raises, see ``problems``."""
     content = read_file(path)
     if isinstance(content, Problem):
         return LoadedAgent(path.stem, content.file, None, (content,), (), ())
     document = read_yaml(content, display_name(path))
-    return _AgentReader(document, path.stem, settings, environ).read()
+    return _AgentReader(document, path.stem, settings, environ, trunks).read()
 
 
 class _AgentReader:
     """Turns one document into an agent, collecting everything that is wrong with it."""
 
     def __init__(
-        self, document: LocatedYaml, stem: str, settings: Settings, environ: Mapping[str, str]
+        self,
+        document: LocatedYaml,
+        stem: str,
+        settings: Settings,
+        environ: Mapping[str, str],
+        trunks: Collection[str] | None,
     ) -> None:
+        self._trunks = trunks
         self._document = document
         self._stem = stem
         self._settings = settings
@@ -148,6 +164,7 @@ class _AgentReader:
         settings = self._settings
         session = self._session(part)
         tools = self._tools(part)
+        transfers = read_transfers(part.transfers, settings, self._trunks, self._report)
         vad = self._overlay(settings.vad, part.vad, "vad")
         barge_in = self._overlay(settings.barge_in, part.barge_in, "barge_in")
         silence = self._overlay(settings.silence, part.silence, "silence")
@@ -162,6 +179,7 @@ class _AgentReader:
             api_key=api_key,
             greeting=part.greeting,
             can_hang_up=HANGUP in part.tools,
+            transfers=transfers,
             tools=tools,
             barge_in=to_barge_in_policy(barge_in, session),
             silence=to_silence_policy(silence),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
 from telephony.audio.format import L16_24K, PCMA, PCMU, AudioFormat
 from telephony.audio.vad import VadConfig
+from telephony.calls.destination import Destination
 from telephony.realtime.session_config import SessionConfig
 from telephony.realtime.tools import ToolRegistry
 from telephony.turns.policy import BargeInPolicy
@@ -21,6 +23,7 @@ class Agent:
 
     ``greeting`` is the instruction for the first response; without one the caller speaks first.
     ``reconnect_attempts`` counts tries after a lost connection; the first connection has one.
+    ``transfers`` are the destinations that the model may choose from, by name.
     Digits reach the model together, ``digit_pause_ms`` after the last one or with the ``#``.
     """
 
@@ -30,6 +33,7 @@ class Agent:
     api_key: str | None = field(default=None, repr=False)
     greeting: str | None = None
     can_hang_up: bool = True
+    transfers: Mapping[str, Destination] = field(default_factory=dict)
     tools: ToolRegistry = field(default_factory=ToolRegistry)
     barge_in: BargeInPolicy = field(default_factory=BargeInPolicy)
     silence: SilencePolicy | None = None

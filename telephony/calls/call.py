@@ -1,25 +1,28 @@
-"""One inbound call, from its INVITE to its CDR."""
+"""One call, from its INVITE to its CDR."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
-from typing import Any
+from typing import Any, Literal
 
 import structlog
 
-from telephony.audio.format import AudioFormat
 from telephony.base.errors import LocalProtocolError
-from telephony.base.interfaces import CannotAnswer, Leg, Media, MediaStats, ModelUnavailable
+from telephony.base.interfaces import CannotAnswer, Leg, ModelUnavailable
 from telephony.calls import cause
+from telephony.calls.call_line import CallLine
 from telephony.calls.call_tasks import CallTasks
 from telephony.calls.cause import Ending
 from telephony.calls.conversation import Conversation
+from telephony.calls.destination import Destination, TransferResult
 from telephony.calls.line import Line
+from telephony.calls.moves import Moves, depart
 from telephony.calls.prompt_audio import APOLOGY, GOODBYE
-from telephony.calls.services import CallRecorder, CallServices
-from telephony.dialplan.actions import Action, ConnectModel
+from telephony.calls.services import CallServices, LineShape
+from telephony.calls.transfer import Transfers
+from telephony.dialplan.actions import ConnectModel
 from telephony.dialplan.matcher import Route
 from telephony.realtime.tool_schema import ToolContext
 
@@ -30,6 +33,8 @@ HEARD_TAIL_S = 0.25
 that telephones empty at once when a BYE comes."""
 
 _LAST_WORDS = {cause.MODEL_LOST: APOLOGY, cause.SILENT_CALLER: GOODBYE}
+
+Direction = Literal["inbound", "outbound"]
 
 Verbs = Mapping[type, Callable[[Any, Any], Awaitable[None]]]
 """What carries out each kind of action, given the call and the action."""
@@ -43,36 +48,39 @@ class Call:
     """Runs the actions of one route on one leg.
 
     One TaskGroup holds everything the call does; whatever ends it, all of it is gone when
-    :meth:`run` returns, and the leg with it.
+    :meth:`run` returns, and the leg with it. ``facts`` are those of the leg that the call began
+    with, ``leg`` is the one it has now.
     """
+
+    direction: Direction = "inbound"
 
     def __init__(self, call_id: str, leg: Leg, services: CallServices) -> None:
         self.call_id = call_id
         self.leg = leg
+        self.facts = leg.facts
         self.route: Route | None = None
         self.services = services
         self.log = structlog.get_logger().bind(call=call_id)
         self.conversation: Conversation | None = None
         self.ending: Ending | None = None
+        self.line = CallLine(call_id, services, self.fail)
+        self.transfers = Transfers(self)
+        self.moves = Moves(self)
         self.held = False
         self.received_at = services.clock()
         self.answered_at: float | None = None
         self.ended_at: float | None = None
         self._tasks: CallTasks | None = None
-        self._line: Line | None = None
-        self._recorder: CallRecorder | None = None
-        self._media_stats: Callable[[], MediaStats] | None = None
         self._over = asyncio.Event()
         self._confirmed = asyncio.Event()
-        self._expecting_media_since = 0.0
 
     # What the leg reports.
 
     def leg_progressed(self, status: int, early_media: bool = False) -> None:
-        """An inbound leg has no provisional responses to report."""
+        """The leg of a call that is up has no provisional responses to report."""
 
     def leg_confirmed(self) -> None:
-        self._expecting_media_since = self.services.clock()
+        self.line.expect_media()
         self._confirmed.set()
 
     def leg_held(self, held: bool) -> None:
@@ -82,7 +90,7 @@ class Call:
         end nothing.
         """
         self.held = held
-        self._expecting_media_since = self.services.clock()
+        self.line.expect_media()
         self.log.info("leg.held" if held else "leg.resumed")
         if self.conversation is not None and self._tasks is not None:
             self._tasks.guard(self.conversation.caller_held, held)
@@ -92,15 +100,35 @@ class Call:
         if self.conversation is not None and self._tasks is not None:
             self._tasks.guard(self.conversation.digit_received, digit)
 
+    def transfer_progressed(self, status: int, reason: str) -> None:
+        self.transfers.progressed(status, reason)
+
+    def transfer_finished(self, status: int, reason: str) -> None:
+        self.transfers.finished(status, reason)
+
+    def refer_received(self, target_uri: str, referred_by: str) -> None:
+        self._guard(self.moves.referred, target_uri, referred_by)
+
+    def leg_replaced(self, leg: Leg) -> None:
+        self._guard(self.moves.replaced, leg)
+
     def leg_ended(self, ended_by: str, reason: str, status: int) -> None:
+        self.transfers.leg_ended()
+        if self.transfers.succeeded:
+            self.end(cause.TRANSFERRED)
+            return
+        ending = self._ending_of_leg(ended_by, reason)
+        if not (ended_by == "remote" and self.moves.leg_lost(ending)):
+            self.end(ending)
+
+    def _ending_of_leg(self, ended_by: str, reason: str) -> Ending:
         if ended_by == "remote":
-            self.end(cause.CALLER_CANCELLED if self.answered_at is None else cause.CALLER_HUNG_UP)
-        elif reason == "no_ack":
-            self.end(cause.NO_ACK)
-        elif reason == "media_failed":
-            self.end(cause.INTERNAL_ERROR)
-        else:
-            self.end(cause.SIGNALLING_FAILED)
+            return cause.CALLER_CANCELLED if self.answered_at is None else cause.CALLER_HUNG_UP
+        if reason == "no_ack":
+            return cause.NO_ACK
+        if reason == "media_failed":
+            return cause.INTERNAL_ERROR
+        return cause.SIGNALLING_FAILED
 
     # The life of the call.
 
@@ -115,19 +143,41 @@ class Call:
         self.log.error("call.failed", exc_info=error)
         self.end(cause.INTERNAL_ERROR)
 
+    def start(self, work: Callable[..., Coroutine[Any, Any, None]], *args: object) -> None:
+        """Run ``work(*args)`` as a task of the call, unless the call is over."""
+        if self._tasks is not None:
+            self._tasks.start(work, *args)
+
+    def _guard(self, step: Callable[..., object], *args: object) -> None:
+        """Do what the leg asks for; what goes wrong ends this call and no other."""
+        try:
+            step(*args)
+        except Exception as error:
+            self.fail(error)
+
+    @property
+    def agent_name(self) -> str | None:
+        """The agent who talks, or would have."""
+        return None if self.route is None else self.route.agent
+
     @property
     def result(self) -> str:
-        """``answered``, ``cancelled``, ``rejected`` or ``failed``: a metric label."""
+        """``answered``, ``cancelled``, ``rejected`` or ``failed``: a metric label.
+
+        Of calls that we place also ``unanswered``: the callee was busy, did not pick up, declined.
+        """
         if self.answered_at is not None:
             return "answered"
         ending = self.ending
-        if ending is cause.CALLER_CANCELLED:
+        if ending in (cause.CALLER_CANCELLED, cause.DIAL_CANCELLED):
             return "cancelled"
-        return "failed" if ending is None or ending.ended_by == "error" else "rejected"
+        if ending is None or ending.ended_by == "error":
+            return "failed"
+        return "unanswered" if ending.ended_by == "callee" else "rejected"
 
     @property
     def setup_s(self) -> float | None:
-        """From the INVITE to our 200 OK."""
+        """From the INVITE to its 200 OK."""
         return None if self.answered_at is None else self.answered_at - self.received_at
 
     def refuse(self, ending: Ending) -> None:
@@ -153,12 +203,8 @@ class Call:
             await self._release()
 
     async def _carry_out(self, tasks: CallTasks, verbs: Verbs) -> None:
-        actions = self.route.actions if self.route is not None else ()
         try:
-            self.leg.prepare()
-            await self._connect_model(tasks, actions)
-            for action in actions:
-                await verbs[type(action)](self, action)
+            await self._proceed(tasks, verbs)
         except CannotAnswer as error:
             self.end(cause.for_status(error.status))
             return
@@ -168,22 +214,31 @@ class Call:
             return
         except CallEnded:
             return
+
+    async def _proceed(self, tasks: CallTasks, verbs: Verbs) -> None:
+        """Do what the route says, one action after the other."""
+        actions = self.route.actions if self.route is not None else ()
+        self.leg.prepare()
+        talk = next((a for a in actions if isinstance(a, ConnectModel)), None)
+        if talk is not None:
+            self.leg.ring()
+            # Before anything is answered: no caller hears a dead line.
+            await self._connect_model(tasks, talk.agent, self.leg.media)
+        for step in actions:
+            await verbs[type(step)](self, step)
+        await self.let_be_heard()
         self.end(cause.DIALPLAN_HUNG_UP)
 
-    async def _connect_model(self, tasks: CallTasks, actions: Sequence[Action]) -> None:
-        """Connect the route's model before anything is answered: no caller hears a dead line."""
-        action = next((a for a in actions if isinstance(a, ConnectModel)), None)
-        if action is None:
-            return
-        self.leg.ring()
-        services = self.services
+    async def _connect_model(self, tasks: CallTasks, agent: str, shape: LineShape) -> None:
+        services, facts = self.services, self.leg.facts
         self.conversation = Conversation(
-            services.agents[action.agent],
-            self.leg.media,
+            services.agents[agent],
+            shape,
             tasks,
             services,
             self.log,
-            ToolContext(self.call_id, self.leg.facts.caller, self.leg.facts.called),
+            ToolContext(self.call_id, facts.caller, facts.called),
+            self.transfer,
         )
         try:
             async with asyncio.timeout(services.limits.setup_timeout_s):
@@ -195,33 +250,24 @@ class Call:
 
     async def answer(self) -> Line:
         """Answer the leg if it is not answered, and return the line once media flows."""
-        if self._line is not None:
-            return self._line
-        if self.ending is not None:
-            raise CallEnded
-        self.answered_at = self.services.clock()
-        self.leg.answer()
+        if self.answered_at is None:
+            if self.ending is not None:
+                raise CallEnded
+            self.answered_at = self.services.clock()
+            self.leg.answer()
         await self._confirmed.wait()
-        media = self.leg.media
-        self._line = self._open_line(media)
-        self._media_stats = media.stats
-        self.services.metrics.register_leg(self._media_stats)
-        media.start(self._line)
-        return self._line
+        return self.line.line or self.line.open(self.leg.media)
 
-    def _open_line(self, media: Media) -> Line:
-        line_format = AudioFormat(media.encoding, media.sample_rate_hz)
-        if self.services.open_recorder is not None:
-            self._recorder = self.services.open_recorder(self.call_id, line_format, media.ptime_ms)
-        return Line(line_format, media.ptime_ms, self._recorder, on_error=self.fail)
+    async def pre_answer(self) -> None:
+        """Let the caller hear the line before the call is answered (early media)."""
+        if self.line.line is None:
+            self.leg.progress()
+            self.line.open(self.leg.media)
 
     async def play(self, source: str) -> None:
-        """Play a prompt to its last frame."""
-        line = await self.answer()
-        media = self.leg.media
-        audio = await self.services.prompts.fetch(
-            source, AudioFormat(media.encoding, media.sample_rate_hz)
-        )
+        """Play a prompt to its last frame, on a line that is open, or that is answered now."""
+        line = self.line.line or await self.answer()
+        audio = await self.services.prompts.fetch(source, line.format)
         played = asyncio.Event()
         line.play(audio, played.set)
         await played.wait()
@@ -233,6 +279,11 @@ class Call:
         line = await self.answer()
         line.connect(self.conversation.bridge)
         ending = await self.conversation.run()
+        if ending is cause.MODEL_LOST:
+            # The caller is not to lose the way out together with the model.
+            await self.transfers.settled()
+            if self.transfers.succeeded:
+                return cause.TRANSFERRED
         line.connect(None)
         if ending in _LAST_WORDS:
             await self.play(_LAST_WORDS[ending])
@@ -241,7 +292,41 @@ class Call:
 
     async def let_be_heard(self) -> None:
         """Wait until what was played has reached the caller's ear."""
-        await asyncio.sleep(HEARD_TAIL_S)
+        if self.line.line is not None:
+            await asyncio.sleep(HEARD_TAIL_S)
+
+    # Transfers and moves.
+
+    async def transfer(self, destination: Destination) -> TransferResult:
+        """Send the caller on; the call ends by itself when that succeeds."""
+        return await self.transfers.run(destination)
+
+    async def over(self) -> None:
+        """Wait for the end of the call, which is on its way."""
+        await self._over.wait()
+        raise CallEnded
+
+    @property
+    def talks(self) -> bool:
+        """True from the confirmed answer on."""
+        return self._confirmed.is_set() and self.line.line is not None
+
+    def move_to(self, leg: Leg) -> None:
+        """Go on over ``leg``, which is up and fits the line, and let go of the present one."""
+        old, self.leg = self.leg, leg
+        self.log.info("leg.moved", caller=leg.facts.caller, source=leg.facts.source_ip)
+        try:
+            leg.listen(self)
+            self.line.move(leg.media)
+        finally:
+            depart(old)
+        if self.conversation is not None:
+            self.conversation.caller_changed(leg.facts.caller)
+        if self.held:
+            self.leg_held(False)
+        self.line.expect_media()
+
+    # What watches over it.
 
     async def _watch(self) -> None:
         """End the call at its longest duration, or when media stopped coming."""
@@ -257,11 +342,12 @@ class Call:
                 self.end(cause.MEDIA_TIMEOUT)
 
     def _media_silent_s(self, now: float) -> float:
-        """Return for how long nothing came that should have; 0 while the leg is held."""
-        if self.held or self._line is None:
-            return 0.0
-        last = self.leg.media.last_received_at or 0.0
-        return now - max(last, self._expecting_media_since)
+        """Return for how long nothing came that should have; 0 while the leg is held.
+
+        Nor is anything to be expected of a caller who is on the way to somebody else.
+        """
+        away = self.held or self.moves.pending or not self.talks
+        return 0.0 if away else self.line.silent_s(now)
 
     # The end of the call.
 
@@ -272,27 +358,26 @@ class Call:
         ending = self.ending or cause.INTERNAL_ERROR
         self.ended_at = self.services.clock()
         try:
-            if self.answered_at is None:
+            if self.answered_at is None and self.direction == "inbound":
                 retry_after_s = self.services.limits.retry_after_s if ending.status == 503 else None
                 self.leg.reject(ending.status, ending.reason, retry_after_s)
             else:
                 self.leg.hangup(ending.cause)
         finally:
             self.leg.close()
+            self.moves.close()
 
     async def _release(self) -> None:
         """Let go of everything, whatever fails on the way."""
         async with AsyncExitStack() as last:
-            if self._recorder is not None:
-                last.push_async_callback(self._recorder.close)
+            last.push_async_callback(self.line.close)
             if self.conversation is not None:
                 last.push_async_callback(self.conversation.close)
             last.callback(self._count)
             self._hang_up()
 
     def _count(self) -> None:
-        metrics = self.services.metrics
-        if self._media_stats is not None:
-            metrics.unregister_leg(self._media_stats)
         if self.conversation is not None:
-            metrics.model_audio_dropped(self.conversation.bridge.uplink.dropped_ms / 1000)
+            self.services.metrics.model_audio_dropped(
+                self.conversation.bridge.uplink.dropped_ms / 1000
+            )

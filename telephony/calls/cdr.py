@@ -15,7 +15,8 @@ import structlog
 from telephony.base.errors import LocalProtocolError
 from telephony.base.interfaces import Leg, MediaStats
 from telephony.calls import cause
-from telephony.calls.call import Call
+from telephony.calls.call import Call, Direction
+from telephony.calls.destination import TransferRecord
 from telephony.calls.uplink import UplinkStats
 
 log = structlog.get_logger()
@@ -25,11 +26,14 @@ log = structlog.get_logger()
 class Cdr:
     """What is left of a call. Times are ISO 8601 in UTC; None means that it never happened.
 
-    ``caller`` and ``called`` are in full here and in the file; logs mask them.
+    ``caller`` and ``called`` are in full here and in the file; logs mask them. They and the other
+    facts of signalling are those of the leg that the call began with; it had ``legs`` of them, one
+    after the other. ``received_at`` is when a call that we placed was asked for.
     ``turn_latency_*`` run from the caller's last voice to the first RTP packet of the answer.
     """
 
     call: str
+    direction: Direction = "inbound"
     sip_call_id: str
     caller: str
     caller_name: str
@@ -37,6 +41,8 @@ class Cdr:
     source_ip: str
     transport: str
     trunk: str
+    diverted_from: str = ""
+    attestation: str = ""
     rule: str | None
     agent: str | None
     received_at: str
@@ -48,6 +54,8 @@ class Cdr:
     cause: str
     ended_by: str
     status: int
+    legs: int = 1
+    transfers: tuple[TransferRecord, ...] = ()
     codec: str | None = None
     media: MediaStats = field(default_factory=MediaStats)
     responses: int = 0
@@ -70,6 +78,9 @@ class Cdr:
         """Return the facts of the canonical log line: flat, and only those that say something."""
         fields = asdict(self)
         fields.update(fields.pop("media"))
+        fields["transfers"] = len(self.transfers)
+        if self.transfers:
+            fields["transfer_outcome"] = self.transfers[-1].outcome
         return {
             name: round(value, 3) if isinstance(value, float) else value
             for name, value in fields.items()
@@ -79,7 +90,7 @@ class Cdr:
 
 def cdr_of(call: Call, now: float, wall_clock: datetime, recording: Path | None = None) -> Cdr:
     """Describe a call that is over; ``now`` and ``wall_clock`` are the same instant."""
-    facts = call.leg.facts
+    facts = call.facts
     ending = call.ending or cause.INTERNAL_ERROR
     ended_at = now if call.ended_at is None else call.ended_at
     answered_at = call.answered_at
@@ -90,6 +101,7 @@ def cdr_of(call: Call, now: float, wall_clock: datetime, recording: Path | None 
 
     return Cdr(
         call=call.call_id,
+        direction=call.direction,
         sip_call_id=facts.sip_call_id,
         caller=facts.caller,
         caller_name=facts.caller_name,
@@ -97,8 +109,10 @@ def cdr_of(call: Call, now: float, wall_clock: datetime, recording: Path | None 
         source_ip=facts.source_ip,
         transport=facts.transport,
         trunk=facts.trunk,
+        diverted_from=facts.diverted_from,
+        attestation=facts.attestation,
         rule=call.route.extension if call.route is not None else None,
-        agent=call.route.agent if call.route is not None else None,
+        agent=call.agent_name,
         received_at=at(call.received_at),
         answered_at=None if answered_at is None else at(answered_at),
         ended_at=at(ended_at),
@@ -108,6 +122,8 @@ def cdr_of(call: Call, now: float, wall_clock: datetime, recording: Path | None 
         cause=ending.cause,
         ended_by=ending.ended_by,
         status=ending.status if answered_at is None else 200,
+        legs=1 + call.moves.count,
+        transfers=tuple(call.transfers.records),
         recording=None if recording is None else str(recording),
         **_media_of(call.leg),
         **_conversation_of(call),
@@ -144,7 +160,7 @@ def _conversation_of(call: Call) -> dict[str, Any]:
 
 
 def _audio_dropped_ms(call: Call, stats: UplinkStats) -> int:
-    name = call.route.agent if call.route is not None else None
+    name = call.agent_name
     agent = call.services.agents.get(name) if name is not None else None
     append_ms = agent.append_ms if agent is not None else 0
     return stats.appends_dropped * append_ms + stats.held_ms_dropped

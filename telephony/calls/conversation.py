@@ -3,24 +3,42 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from telephony.audio.format import AudioFormat
-from telephony.base.interfaces import Media
 from telephony.calls import cause
 from telephony.calls.agent import Agent
 from telephony.calls.bridge import Bridge
 from telephony.calls.call_tasks import CallTasks
 from telephony.calls.cause import Ending
-from telephony.calls.goodbye import HANGUP, HANGUP_DEFINITION, Goodbye
+from telephony.calls.destination import Destination, TransferResult
+from telephony.calls.farewell import Farewell
+from telephony.calls.goodbye import GOODBYE, HANGUP, HANGUP_DEFINITION
 from telephony.calls.model_link import ModelLink
-from telephony.calls.services import CallServices
+from telephony.calls.services import CallServices, LineShape
 from telephony.calls.tool_runner import run_tool
+from telephony.calls.transfer_tool import (
+    ANNOUNCEMENT,
+    CALLING,
+    TRANSFER,
+    UNDER_WAY,
+    chosen,
+    failure_text,
+    transfer_definition,
+    unknown_destination,
+)
 from telephony.realtime.events import NO_RESPONSE, ModelError, ResponseFinished, ToolCallRequested
 from telephony.realtime.openai_realtime import OpenAIRealtime
 from telephony.realtime.session_config import SessionConfig
 from telephony.realtime.tool_schema import ToolContext
 from telephony.turns.latency import TurnLatency
+
+TransferCaller = Callable[[Destination], Awaitable[TransferResult]]
+"""Transfers the caller of a call; when that succeeds the call ends by itself."""
 
 REPROMPT = "The caller has been silent. Ask briefly whether they are still there."
 
@@ -35,25 +53,27 @@ class Conversation:
     def __init__(
         self,
         agent: Agent,
-        media: Media,
+        shape: LineShape,
         tasks: CallTasks,
         services: CallServices,
         log: Any,
         context: ToolContext,
+        transfer: TransferCaller,
     ) -> None:
         self._agent = agent
+        self._transfer = transfer
         self._tasks = tasks
         self._services = services
         self._log = log
         self._context = context
         self._call_id = context.call_id
-        line = AudioFormat(media.encoding, media.sample_rate_hz)
+        line = AudioFormat(shape.encoding, shape.sample_rate_hz)
         model_format = agent.model_audio_format(line)
         self.dialect = OpenAIRealtime(
             _session_with_tools(agent), services.ids, model_format, model_format
         )
         self.bridge = Bridge(
-            agent, line, media.ptime_ms, self.dialect, self, services.metrics, services.clock
+            agent, line, shape.ptime_ms, self.dialect, self, services.metrics, services.clock
         )
         self.link = ModelLink(
             agent,
@@ -65,7 +85,10 @@ class Conversation:
             on_restored=self._restored,
             on_lost=lambda: self._end(cause.MODEL_LOST),
         )
-        self._goodbye = Goodbye(self.bridge, self.dialect, lambda: self._end(cause.BOT_HUNG_UP))
+        self._farewell = Farewell(self.bridge, self.dialect)
+        self._drained = asyncio.Event()
+        self._held = self._parked = False
+        self._transferring = False
         self._answer_owed = False
         self._renewal_due = False
         self._closed = False
@@ -86,16 +109,43 @@ class Conversation:
             self._ask(self._agent.greeting)
         return await self._ending
 
+    async def lost(self) -> Ending:
+        """Wait until it is over, which may be before it ever began."""
+        return await asyncio.shield(self._ending)
+
+    async def fall_silent(self, limit_s: float) -> None:
+        """Wait until the caller heard what is being said, but no longer than this."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(limit_s):
+                while self.bridge.caller_hears:
+                    self._drained.clear()
+                    await self._drained.wait()
+
     async def close(self) -> None:
         self._closed = True
-        self._goodbye.close()
+        self._farewell.close()
         await self.link.close()
 
     def digit_received(self, digit: str) -> None:
         self.bridge.digit_received(digit)
 
     def caller_held(self, held: bool) -> None:
-        self.bridge.caller_held(held)
+        """The caller put us on hold, or came back."""
+        self._set_away(held, self._parked)
+
+    def park(self, parked: bool) -> None:
+        """The caller waits for somebody else, or no longer: their silence means nothing."""
+        self._set_away(self._held, parked)
+
+    def _set_away(self, held: bool, parked: bool) -> None:
+        before = self._held or self._parked
+        self._held, self._parked = held, parked
+        if before != (held or parked):
+            self.bridge.caller_held(not before)
+
+    def caller_changed(self, caller: str) -> None:
+        """Somebody else has taken the caller's place."""
+        self._context = replace(self._context, caller=caller)
 
     def _ask(self, instructions: str | None = None) -> None:
         self.dialect.create_response(instructions)
@@ -144,25 +194,27 @@ class Conversation:
             if event.reason in ("connection_lost", NO_RESPONSE) and not interrupted:
                 # The caller waits for what would have been said.
                 self._answer_owed = True
+        cut_off = interrupted or event.status == "cancelled"
         for call in event.tool_calls:
-            if call.name == HANGUP and self._hangs_up_itself:
+            if call.name == HANGUP and hangs_up(self._agent):
                 self._log.info("hangup.requested")
-                cut_off = interrupted or event.status == "cancelled"
-                self._goodbye.requested(call, interrupted=cut_off)
+                self._farewell.requested(
+                    call, GOODBYE, lambda _: self._end(cause.BOT_HUNG_UP), interrupted=cut_off
+                )
+            elif call.name == TRANSFER and transfers(self._agent):
+                self._transfer_requested(call, interrupted=cut_off)
             else:
                 self._tasks.start(self._run_tool, call)
-        self._goodbye.response_finished(event)
-
-    @property
-    def _hangs_up_itself(self) -> bool:
-        return self._agent.can_hang_up and HANGUP not in self._agent.tools
+        self._farewell.response_finished(event)
 
     def playout_drained(self) -> None:
-        self._goodbye.playout_drained()
+        self._drained.set()
+        self._farewell.playout_drained()
         self._renew_if_quiet()
 
     def interrupted(self, reason: str, seconds: float | None) -> None:
-        self._goodbye.interrupted()
+        self._drained.set()
+        self._farewell.interrupted()
         if seconds is None:
             return
         self._log.info("bot.interrupted", reason=reason, seconds=round(seconds, 3))
@@ -190,10 +242,66 @@ class Conversation:
         self.dialect.send_tool_output(call.call_id, outcome.output)
         self.bridge.send_control()
 
+    # Transfers
+
+    def _transfer_requested(self, call: ToolCallRequested, *, interrupted: bool) -> None:
+        destinations = self._agent.transfers
+        name = chosen(call.arguments, destinations)
+        if name is None:
+            self._answer(call, unknown_destination(destinations))
+        elif self._transferring:
+            self._answer(call, UNDER_WAY)
+        else:
+            self._log.info("transfer.requested", destination=name)
+            depart = partial(self._depart, call, name)
+            self._farewell.requested(call, ANNOUNCEMENT, depart, interrupted=interrupted)
+
+    def _depart(self, call: ToolCallRequested, name: str, answered: bool) -> None:
+        """Transfer the caller; ``answered``: the call of the tool has its output already."""
+        self._transferring = True
+        self._tasks.start(self._run_transfer, call, name, answered)
+
+    async def _run_transfer(self, call: ToolCallRequested, name: str, answered: bool) -> None:
+        destination = self._agent.transfers[name]
+        if destination.mode == "attended":
+            # The caller stays with the bot, which has to know what it waits for.
+            if answered:
+                self.dialect.add_system_text(CALLING)
+                self.bridge.send_control()
+            else:
+                self._answer(call, CALLING, respond=False)
+            answered = True
+        result = await self._transfer(destination)
+        self._transferring = False
+        if result.succeeded or self._closed:
+            return
+        text = failure_text(name, result)
+        if answered:
+            self.dialect.add_system_text(text)
+            self._ask()
+        else:
+            self._answer(call, text)
+
+    def _answer(self, call: ToolCallRequested, text: str, *, respond: bool = True) -> None:
+        self.dialect.send_tool_output(call.call_id, text, respond=respond)
+        self.bridge.send_control()
+
+
+def hangs_up(agent: Agent) -> bool:
+    """Whether the agent has our ``hangup``; a tool of its own of that name is just a tool."""
+    return agent.can_hang_up and HANGUP not in agent.tools
+
+
+def transfers(agent: Agent) -> bool:
+    """Whether the agent has our ``transfer``."""
+    return bool(agent.transfers) and TRANSFER not in agent.tools
+
 
 def _session_with_tools(agent: Agent) -> SessionConfig:
-    """Return the agent's session with the tools that run here, the built-in one included."""
+    """Return the agent's session with the tools that run here, the built-in ones included."""
     definitions = agent.tools.definitions()
-    if agent.can_hang_up and HANGUP not in agent.tools:
+    if hangs_up(agent):
         definitions += (HANGUP_DEFINITION,)
+    if transfers(agent):
+        definitions += (transfer_definition(agent.transfers),)
     return agent.session.model_copy(update={"tools": agent.session.tools + definitions})

@@ -33,6 +33,8 @@ class Line:
         "_prompt_count",
         "_prompts",
         "_recorder",
+        "format",
+        "ptime_ms",
     )
 
     def __init__(
@@ -43,6 +45,8 @@ class Line:
         *,
         on_error: Callable[[Exception], None],
     ) -> None:
+        self.format = line
+        self.ptime_ms = ptime_ms
         self._prompts = Playout(
             bytes_per_ms=line.bytes_per_second // 1000,
             ptime_ms=ptime_ms,
@@ -54,6 +58,11 @@ class Line:
         self._recorder = recorder
         self._on_error = on_error
         self._heard: bytes | None = None
+
+    @property
+    def partner(self) -> MediaSink | None:
+        """Who has the line at the moment."""
+        return self._partner
 
     def connect(self, partner: MediaSink | None) -> None:
         """Give the line to ``partner``, or take it away from the present one."""

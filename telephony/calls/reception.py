@@ -1,4 +1,4 @@
-"""The reception: who is let in, which rule takes a call, and what is running now."""
+"""The reception: who is let in or out, which rule takes a call, and what is running now."""
 
 from __future__ import annotations
 
@@ -23,6 +23,9 @@ ReportCall = Callable[[Call], None]
 
 class Reception:
     """Admits inbound legs and runs each admitted one as a :class:`Call`.
+
+    Calls that are placed (:class:`telephony.calls.outbound.Originator`) run here as well, and
+    count towards ``max_calls``.
 
     Enter it as an async context; leaving ends the calls that are left.
     """
@@ -92,7 +95,7 @@ class Reception:
             self._finished(call)
 
     def _admit(self, call: Call) -> None:
-        refusal = self._refusal() or self._find_route(call)
+        refusal = self.refusal() or self._find_route(call)
         facts = call.leg.facts
         call.log.info(
             "call.received",
@@ -103,10 +106,20 @@ class Reception:
             rule=call.route.extension if call.route else None,
         )
         if refusal is None:
+            call.leg.listen(call)
             self._start(call)
         else:
             call.refuse(refusal)
             self._finished(call)
+
+    def place(self, call: Call) -> None:
+        """Run a call that is placed; :meth:`refusal` has been asked before."""
+        facts = call.facts
+        self._services.metrics.call_started()
+        call.log.info(
+            "call.placed", caller=facts.caller, called=facts.called, agent=call.agent_name
+        )
+        self._start(call)
 
     def _find_route(self, call: Call) -> Ending | None:
         facts = call.leg.facts
@@ -117,12 +130,15 @@ class Reception:
                 source_ip=facts.source_ip,
                 trunk=facts.trunk,
                 headers=facts.headers,
+                diverted_from=facts.diverted_from,
+                attestation=facts.attestation,
             ),
             self._context,
         )
         return cause.NO_ROUTE if call.route is None else None
 
-    def _refusal(self) -> Ending | None:
+    def refusal(self) -> Ending | None:
+        """Return why no call is taken at the moment, or None."""
         if self.draining or self._tasks is None:
             return cause.DRAINING
         if len(self._calls) >= self._max_calls:
@@ -131,7 +147,6 @@ class Reception:
 
     def _start(self, call: Call) -> None:
         assert self._tasks is not None
-        call.leg.listen(call)
         self._calls[call.call_id] = call
         self._none_left.clear()
         self._tasks.create_task(self._run(call), name=f"call-{call.call_id}")
@@ -150,7 +165,9 @@ class Reception:
 
     def _finished(self, call: Call) -> None:
         ending = call.ending or cause.INTERNAL_ERROR
-        self._services.metrics.call_finished(call.result, ending.cause, call.setup_s)
+        # How long people let it ring says nothing about our setup.
+        setup_s = call.setup_s if call.direction == "inbound" else None
+        self._services.metrics.call_finished(call.result, ending.cause, setup_s)
         try:
             self._report(call)
         except Exception:

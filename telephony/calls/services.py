@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from telephony.audio.format import AudioFormat
+from telephony.base.dialing import Dialer
 from telephony.base.ids import Ids
-from telephony.base.interfaces import CallMetrics, Clock, ModelConnector
+from telephony.base.interfaces import CallMetrics, Clock, Encoding, LegFacts, ModelConnector
 from telephony.calls.agent import Agent
 from telephony.calls.line import FrameRecorder
 from telephony.calls.prompt_audio import PromptAudio
+from telephony.calls.refer_target import nobody_refers, refer_uri_at_peer
 from telephony.turns.latency import TurnLatency
 
 
@@ -48,6 +50,31 @@ class CallLimits:
     retry_after_s: int = 5
 
 
+class LineShape(Protocol):
+    """What a line carries: all that a conversation has to know of a leg's media."""
+
+    @property
+    def encoding(self) -> Encoding: ...
+
+    @property
+    def sample_rate_hz(self) -> int: ...
+
+    @property
+    def ptime_ms(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class OutboundLine:
+    """The line of a call that is placed, chosen before the callee is asked.
+
+    ``ptime_ms`` is that of the media plane.
+    """
+
+    encoding: Encoding = "pcmu"
+    sample_rate_hz: int = 8000
+    ptime_ms: int = 20
+
+
 class ConversationServices(Protocol):
     """The part of :class:`CallServices` that a conversation needs."""
 
@@ -75,3 +102,10 @@ class CallServices:
     limits: CallLimits
     open_recorder: OpenRecorder | None = None
     observer: CallObserver | None = None
+    dialer: Dialer | None = None
+    """Places calls; without one there are no attended transfers and no outbound calls."""
+    referral_target: Callable[[LegFacts, str], str] = nobody_refers
+    """Whom to dial when the peer of a leg asks us to call a URI; empty declines."""
+    refer_uri: Callable[[LegFacts, str], str] = refer_uri_at_peer
+    """Turns the target of a blind transfer into the URI that the peer of a leg is to call."""
+    outbound_line: OutboundLine = OutboundLine()

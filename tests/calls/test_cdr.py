@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,6 +15,7 @@ from telephony.base.interfaces import LegFacts, MediaStats
 from telephony.calls import cause
 from telephony.calls.call import Call
 from telephony.calls.cdr import Cdr, CdrFile, cdr_of
+from telephony.calls.destination import TransferRecord
 from telephony.calls.uplink import UplinkStats
 
 FACTS = LegFacts(
@@ -61,6 +63,11 @@ def call(**changes: Any) -> Call:
     values: dict[str, Any] = {
         "call_id": "c1",
         "leg": media_leg(),
+        "facts": FACTS,
+        "direction": "inbound",
+        "agent_name": "front-desk",
+        "transfers": SimpleNamespace(records=[]),
+        "moves": SimpleNamespace(count=0),
         "route": SimpleNamespace(extension="main", agent="front-desk"),
         "services": SimpleNamespace(agents={"front-desk": SimpleNamespace(append_ms=60)}),
         "conversation": conversation([0.9, 0.5, 0.7]),
@@ -95,6 +102,7 @@ def test_a_refused_call_has_no_media_and_no_conversation() -> None:
         call(
             leg=NoMedia(),
             route=None,
+            agent_name=None,
             conversation=None,
             ending=cause.NO_ROUTE,
             answered_at=None,
@@ -178,7 +186,7 @@ def test_only_the_owner_may_read_the_file(tmp_path: Path) -> None:
 def test_a_caller_name_in_broken_text_is_written_all_the_same(tmp_path: Path) -> None:
     facts = LegFacts("id", "1", "2", "caf\udce9", "10.0.0.1", "udp", "", {})
     file = CdrFile(tmp_path / "cdr.jsonl")
-    file.append(cdr_of(call(leg=SimpleNamespace(facts=facts, media=media_leg().media)), 0, ENDED))
+    file.append(cdr_of(call(facts=facts), 0, ENDED))
     file.close()
     assert file.written == 1
     assert "caf" in json.loads((tmp_path / "cdr.jsonl").read_text())["caller_name"]
@@ -197,3 +205,32 @@ def test_a_record_that_can_not_be_written_is_in_the_log(tmp_path: Path) -> None:
 @pytest.mark.parametrize("field", ["caller", "called"])
 def test_numbers_are_under_keys_that_logs_mask(field: str) -> None:
     assert field in cdr_of(call(), 1010.0, ENDED).to_log_fields()
+
+
+def test_transfers_and_legs_are_in_the_record() -> None:
+    record = TransferRecord("+15555550111", "attended", "busy", 486, 3.25)
+    facts = replace(FACTS, diverted_from="+15555550122", attestation="A")
+    cdr = cdr_of(
+        call(
+            facts=facts,
+            transfers=SimpleNamespace(records=[record]),
+            moves=SimpleNamespace(count=1),
+            direction="outbound",
+        ),
+        1010.0,
+        ENDED,
+    )
+    assert (cdr.direction, cdr.legs) == ("outbound", 2)
+    assert (cdr.diverted_from, cdr.attestation) == ("+15555550122", "A")
+    assert json.loads(cdr.to_json())["transfers"] == [
+        {
+            "to": "+15555550111",
+            "mode": "attended",
+            "outcome": "busy",
+            "status": 486,
+            "seconds": 3.25,
+        }
+    ]
+    fields = cdr.to_log_fields()
+    assert (fields["transfers"], fields["transfer_outcome"]) == (1, "busy")
+    assert "+15555550111" not in str(fields)

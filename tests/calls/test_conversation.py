@@ -5,11 +5,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import pytest
 import structlog
 
 from telephony.calls import cause
 from telephony.calls.call_tasks import CallTasks
 from telephony.calls.conversation import REPROMPT, Conversation
+from telephony.calls.destination import Destination, TransferResult
+from telephony.calls.transfer_tool import CALLING, UNDER_WAY
 from telephony.realtime.events import ResponseFinished, ToolCallRequested
 from telephony.realtime.tool_schema import ToolContext
 from telephony.realtime.tools import ToolRegistry, tool_from_function
@@ -35,13 +38,22 @@ class Scene:
             ),
             structlog.get_logger(),
             ToolContext("call-1", "+15550199", "+15550100"),
+            self._transfer,
         )
+        self.transfers: list[Destination] = []
+        self.result: asyncio.Future[TransferResult] = asyncio.get_running_loop().create_future()
+
+    async def _transfer(self, destination: Destination) -> TransferResult:
+        self.transfers.append(destination)
+        return await self.result
 
     @property
     def model(self) -> Any:
         return self.connector.opened[-1]
 
-    def finished(self, response_id: str, *names: str, status: str = "completed") -> None:
+    def finished(
+        self, response_id: str, *names: str, status: str = "completed", arguments: str = "{}"
+    ) -> None:
         """Let a response end that called these tools."""
         for name in names:
             self.model.hear(
@@ -52,7 +64,7 @@ class Scene:
                     "type": "function_call",
                     "name": name,
                     "call_id": f"call_{name}",
-                    "arguments": "{}",
+                    "arguments": arguments,
                     "status": "completed",
                 },
             )
@@ -261,3 +273,166 @@ async def test_hold_and_digits_reach_the_bridge() -> None:
         s.conversation.caller_held(True)
         s.conversation.digit_received("#")
         assert "pressed #" in str(s.model.last("conversation.item.create"))
+
+
+TRANSFERS = {
+    "sales": Destination("+15550100", description="Orders."),
+    "desk": Destination("sip:desk@pbx", "attended"),
+}
+TO_SALES = '{"destination": "sales"}'
+TO_DESK = '{"destination": "desk"}'
+
+
+def outputs(s: Scene) -> list[str]:
+    items = [m["item"] for m in s.model.sent if m["type"] == "conversation.item.create"]
+    return [item["output"] for item in items if item["type"] == "function_call_output"]
+
+
+def notes(s: Scene) -> list[str]:
+    items = [m["item"] for m in s.model.sent if m["type"] == "conversation.item.create"]
+    return [item["content"][0]["text"] for item in items if item.get("role") == "system"]
+
+
+async def test_the_model_chooses_from_names_and_never_dials() -> None:
+    async with scene(transfers=TRANSFERS) as s:
+        session = s.model.last("session.update")["session"]
+        tool = next(tool for tool in session["tools"] if tool["name"] == "transfer")
+        assert tool["parameters"]["properties"]["destination"]["enum"] == ["sales", "desk"]
+        assert "sales: Orders.\ndesk" in str(
+            tool["parameters"]["properties"]["destination"]
+        ).replace("\\n", "\n")
+        assert "5550100" not in str(session)
+
+
+@pytest.mark.parametrize("arguments", ["{}", "", "[1]", '{"destination": "+15550100"}'])
+async def test_a_destination_that_there_is_not(arguments: str) -> None:
+    async with scene(transfers=TRANSFERS) as s:
+        s.finished("r1", "transfer", arguments=arguments)
+        assert "no such destination" in outputs(s)[0]
+        assert s.transfers == []
+
+
+async def test_a_transfer_that_fails_is_the_tools_output() -> None:
+    async with scene(transfers=TRANSFERS) as s:
+        s.conversation.bridge.spoken_response_id = "r1"
+        s.finished("r1", "transfer", arguments=TO_SALES)
+        await eventually(lambda: s.transfers)
+        assert s.transfers == [TRANSFERS["sales"]]
+        assert outputs(s) == []
+        s.result.set_result(TransferResult("busy", 486, "Busy Here"))
+        await eventually(lambda: outputs(s))
+        assert "to sales failed: the line is busy" in outputs(s)[0]
+        assert "response.create" in s.model.kinds
+
+
+async def test_a_transfer_that_succeeds_leaves_the_model_alone() -> None:
+    async with scene(transfers=TRANSFERS) as s:
+        s.conversation.bridge.spoken_response_id = "r1"
+        s.finished("r1", "transfer", arguments=TO_SALES)
+        s.result.set_result(TransferResult("transferred", 200, "OK"))
+        await eventually(lambda: s.transfers)
+        await asyncio.sleep(0)
+        assert outputs(s) == []
+        assert "response.create" not in s.model.kinds
+
+
+async def test_the_announcement_is_asked_for_and_the_failure_told_as_a_fact() -> None:
+    async with scene(transfers=TRANSFERS) as s:
+        s.finished("r1", "transfer", arguments=TO_SALES)
+        assert "putting them through" in outputs(s)[0]
+        assert s.transfers == []
+        s.model.hear("response.created", response={"id": "r2"})
+        s.finished("r2")
+        await eventually(lambda: s.transfers)
+        s.result.set_result(TransferResult("no_answer", 480, ""))
+        await eventually(lambda: notes(s))
+        assert "nobody answered" in notes(s)[0]
+        assert len(outputs(s)) == 1
+
+
+async def test_the_model_stays_with_a_caller_who_waits() -> None:
+    async with scene(transfers=TRANSFERS) as s:
+        s.conversation.bridge.spoken_response_id = "r1"
+        s.finished("r1", "transfer", arguments=TO_DESK)
+        await eventually(lambda: s.transfers)
+        assert outputs(s) == [CALLING]
+        assert "response.create" not in s.model.kinds
+        s.model.hear("response.created", response={"id": "r2"})
+        s.model.hear(
+            "response.output_item.done",
+            response_id="r2",
+            item={
+                "id": "item_again",
+                "type": "function_call",
+                "name": "transfer",
+                "call_id": "call_again",
+                "arguments": TO_SALES,
+                "status": "completed",
+            },
+        )
+        s.model.hear("response.done", response={"id": "r2", "status": "completed"})
+        assert outputs(s) == [CALLING, UNDER_WAY]
+        s.result.set_result(TransferResult("rejected", 603, "Decline"))
+        await eventually(lambda: notes(s))
+        assert "declined" in notes(s)[0]
+
+
+async def test_an_interrupted_announcement_keeps_the_caller() -> None:
+    async with scene(transfers=TRANSFERS) as s:
+        s.conversation.bridge.spoken_response_id = "r1"
+        s.conversation.bridge.interrupted_response_id = "r1"
+        s.finished("r1", "transfer", arguments=TO_SALES)
+        assert "interrupted" in outputs(s)[0]
+        await asyncio.sleep(0)
+        assert s.transfers == []
+
+
+async def test_a_tool_named_transfer_of_the_agents_own_is_just_a_tool() -> None:
+    async def transfer() -> str:
+        """Transfer money."""
+        return "paid"
+
+    async with scene(tools=ToolRegistry([transfer]), transfers=TRANSFERS) as s:
+        s.finished("r1", "transfer")
+        await eventually(lambda: outputs(s) == ["paid"])
+
+
+async def test_held_and_parked_are_one_absence() -> None:
+    async with scene() as s:
+        told: list[bool] = []
+        s.conversation.bridge.caller_held = told.append  # type: ignore[method-assign]
+        s.conversation.park(True)
+        s.conversation.caller_held(True)
+        s.conversation.park(False)
+        s.conversation.caller_held(False)
+        assert told == [True, False]
+
+
+async def test_falling_silent_has_a_limit() -> None:
+    async with scene() as s:
+        await s.conversation.fall_silent(60.0)
+        s.conversation.bridge._talking = True
+        await s.conversation.fall_silent(0.0)
+        waiting = asyncio.ensure_future(s.conversation.fall_silent(60.0))
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        s.conversation.bridge._talking = False
+        s.conversation.playout_drained()
+        await waiting
+
+
+async def test_a_conversation_may_be_lost_before_it_begins() -> None:
+    async with scene(reconnect_attempts=0) as s:
+        s.model.on_closed(1006, "")
+        assert await s.conversation.lost() is cause.MODEL_LOST
+
+
+async def test_tools_know_of_a_new_caller() -> None:
+    async def who(context: ToolContext) -> str:
+        """Tell who calls."""
+        return context.caller
+
+    async with scene(tools=ToolRegistry([who])) as s:
+        s.conversation.caller_changed("+15550177")
+        s.finished("r1", "who")
+        await eventually(lambda: outputs(s) == ["+15550177"])

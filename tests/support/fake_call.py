@@ -9,10 +9,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from telephony.base.dialing import DialFailed, DialOutcome, DialRequest
 from telephony.base.ids import Ids
 from telephony.base.interfaces import (
     CannotAnswer,
     Encoding,
+    Leg,
     LegFacts,
     LegListener,
     MediaSink,
@@ -122,11 +124,21 @@ class FakeMedia:
 
 
 class FakeLeg:
-    """Confirms itself when answered; ``did`` says what was done to it."""
+    """Confirms itself when answered; ``did`` says what was done to it.
 
-    def __init__(self, *, error: CannotAnswer | None = None, confirms: bool = True) -> None:
-        self.facts = FACTS
-        self.media = FakeMedia()
+    ``gone`` and ``referred`` sum that up.
+    """
+
+    def __init__(
+        self,
+        *,
+        error: CannotAnswer | None = None,
+        confirms: bool = True,
+        facts: LegFacts = FACTS,
+        media: FakeMedia | None = None,
+    ) -> None:
+        self.facts = facts
+        self.media = media or FakeMedia()
         self.did: list[Any] = []
         self.listener: LegListener | None = None
         self._error = error
@@ -143,6 +155,9 @@ class FakeLeg:
     def ring(self) -> None:
         self.did.append("ring")
 
+    def progress(self) -> None:
+        self.did.append("progress")
+
     def answer(self) -> None:
         self.did.append("answer")
         if self._confirms and self.listener is not None:
@@ -154,8 +169,80 @@ class FakeLeg:
     def hangup(self, cause: str = "") -> None:
         self.did.append(("hangup", cause))
 
+    def hold(self) -> None:
+        self.did.append("hold")
+
+    def resume(self) -> None:
+        self.did.append("resume")
+
+    def transfer(self, target_uri: str, replacing: Leg | None = None) -> None:
+        self.did.append(("transfer", target_uri, replacing))
+
+    def answer_refer(self, status: int) -> None:
+        self.did.append(("answer_refer", status))
+
+    def adopt_encoding(self, encoding: Encoding, sample_rate_hz: int) -> None:
+        self.did.append(("adopt_encoding", encoding))
+        self.media.encoding, self.media.sample_rate_hz = encoding, sample_rate_hz
+
     def close(self) -> None:
         self.did.append("close")
+
+    @property
+    def gone(self) -> bool:
+        """Whether it was hung up or refused, and let go of."""
+        ended = any(isinstance(d, tuple) and d[0] in ("hangup", "reject") for d in self.did)
+        return ended and self.did[-1] == "close"
+
+    @property
+    def referred(self) -> bool:
+        """Whether its peer was asked to call somebody."""
+        return any(isinstance(d, tuple) and d[0] == "transfer" for d in self.did)
+
+
+class FakeDialer:
+    """Dials legs that the test lets answer; each dialling is ``pending`` until then."""
+
+    def __init__(self) -> None:
+        self.requests: list[DialRequest] = []
+        self.listeners: list[LegListener] = []
+        self.answered: list[FakeLeg] = []
+        self.cancelled = 0
+        self._outcome: asyncio.Future[FakeLeg] | None = None
+
+    @property
+    def pending(self) -> bool:
+        return self._outcome is not None
+
+    async def dial(self, request: DialRequest, listener: LegListener) -> FakeLeg:
+        self.requests.append(request)
+        self.listeners.append(listener)
+        self._outcome = asyncio.get_running_loop().create_future()
+        try:
+            leg = await self._outcome
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
+        finally:
+            self._outcome = None
+        return leg
+
+    def answer(self, leg: FakeLeg | None = None) -> FakeLeg:
+        """Let the callee pick up; returns the leg."""
+        leg = leg or FakeLeg()
+        assert self._outcome is not None
+        if self._outcome.done():
+            return leg
+        leg.listen(self.listeners[-1])
+        self.answered.append(leg)
+        self.listeners[-1].leg_confirmed()
+        self._outcome.set_result(leg)
+        return leg
+
+    def fail(self, outcome: DialOutcome, status: int = 0) -> None:
+        assert self._outcome is not None
+        if not self._outcome.done():
+            self._outcome.set_exception(DialFailed(outcome, status, outcome))
 
 
 def agent(**changes: Any) -> Agent:

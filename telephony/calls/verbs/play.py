@@ -1,4 +1,4 @@
-"""``play``: answer if need be, and play a WAV file to its end."""
+"""``play``: play a WAV file to its end; answers, unless the call was pre-answered."""
 
 from __future__ import annotations
 

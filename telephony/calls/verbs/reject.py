@@ -1,4 +1,4 @@
-"""``reject``: refuse the call with a SIP status."""
+"""``reject``: refuse the call with a SIP status, once what was played before is heard."""
 
 from __future__ import annotations
 
@@ -8,4 +8,5 @@ from telephony.dialplan.actions import Reject
 
 
 async def run(call: Call, action: Reject) -> None:
+    await call.let_be_heard()
     call.end(cause.dialplan_rejected(action.status, action.reason))

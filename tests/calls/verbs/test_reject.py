@@ -10,6 +10,11 @@ from telephony.dialplan.actions import Reject
 class FakeCall:
     def __init__(self) -> None:
         self.ending: Ending | None = None
+        self.waited = False
+
+    async def let_be_heard(self) -> None:
+        assert self.ending is None
+        self.waited = True
 
     def end(self, ending: Ending) -> None:
         self.ending = ending
@@ -19,3 +24,4 @@ async def test_the_call_ends_with_the_status_of_the_dialplan() -> None:
     call: Any = FakeCall()
     await reject.run(call, Reject(486, "Busy"))
     assert call.ending == Ending("bot", "dialplan_rejected", 486, "Busy")
+    assert call.waited

@@ -1,0 +1,170 @@
+"""Calls that we place: dialled, answered, and then a conversation like any other."""
+
+from __future__ import annotations
+
+import asyncio
+
+from telephony.base.dialing import Dialer, DialFailed, DialRequest
+from telephony.base.errors import TelephonyError
+from telephony.base.interfaces import CannotAnswer
+from telephony.calls import cause
+from telephony.calls.call import Call, Direction, Verbs
+from telephony.calls.call_tasks import CallTasks
+from telephony.calls.cause import Ending
+from telephony.calls.line import Line
+from telephony.calls.quiet_listener import hang_up
+from telephony.calls.reception import Reception
+from telephony.calls.services import CallServices
+from telephony.calls.undialled_leg import UndialledLeg
+
+
+class CannotPlace(TelephonyError):  # noqa: N818 - what happened, not a fault
+    """No call is placed at the moment; ``ending`` says why."""
+
+    def __init__(self, ending: Ending) -> None:
+        self.ending = ending
+        super().__init__(f"no call is placed: {ending.cause}")
+
+
+class OutboundCall(Call):
+    """One agent and one callee. ``rang`` and ``early_media`` tell how far the dialling got.
+
+    The model is connected before anybody is disturbed, so that nobody who answers meets silence;
+    it hears nothing of the ringing or of early media, and greets once the callee has answered.
+    """
+
+    direction: Direction = "outbound"
+
+    def __init__(
+        self,
+        call_id: str,
+        request: DialRequest,
+        agent: str,
+        dialer: Dialer,
+        services: CallServices,
+    ) -> None:
+        super().__init__(call_id, UndialledLeg(request), services)
+        self.request = request
+        self.rang = False
+        self.early_media = False
+        self.failure: DialFailed | None = None
+        self._agent = agent
+        self._dialer = dialer
+        self._answered = asyncio.Event()
+        self._finished = asyncio.Event()
+
+    @property
+    def agent_name(self) -> str:
+        return self._agent
+
+    # What who placed it may want
+
+    async def answered(self) -> bool:
+        """Wait until the callee answers, or surely won't; ``ending`` says why not."""
+        await self._answered.wait()
+        return self.answered_at is not None
+
+    async def finished(self) -> Ending:
+        """Wait until the call is over and nothing of it is left."""
+        await self._finished.wait()
+        return self.ending or cause.INTERNAL_ERROR
+
+    def cancel(self) -> None:
+        """End the call: stop the ringing, or hang up."""
+        unanswered = self.answered_at is None
+        self.end(cause.DIAL_CANCELLED if unanswered else cause.OPERATOR_HUNG_UP)
+
+    # What the leg reports
+
+    def leg_progressed(self, status: int, early_media: bool = False) -> None:
+        if status >= 180 and not self.rang:
+            self.rang = True
+            self.log.info("leg.rings", status=status)
+        self.early_media = self.early_media or early_media
+
+    def leg_confirmed(self) -> None:
+        if self.answered_at is None:
+            self.answered_at = self.services.clock()
+        super().leg_confirmed()
+
+    def leg_ended(self, ended_by: str, reason: str, status: int) -> None:
+        # What fails while it is dialled may be tried elsewhere: the dialler tells.
+        if self.answered_at is not None:
+            super().leg_ended(ended_by, reason, status)
+
+    def _ending_of_leg(self, ended_by: str, reason: str) -> Ending:
+        if ended_by == "remote":
+            return cause.CALLEE_HUNG_UP
+        return super()._ending_of_leg(ended_by, reason)
+
+    # The life of the call
+
+    async def run(self, verbs: Verbs) -> None:
+        try:
+            await super().run(verbs)
+        finally:
+            self._answered.set()
+            self._finished.set()
+
+    async def _proceed(self, tasks: CallTasks, verbs: Verbs) -> None:
+        try:
+            await self._connect_model(tasks, self._agent, self.services.outbound_line)
+            tasks.start(self._hang_up_without_model)
+            await self._dial()
+        except DialFailed as failure:
+            self.failure = failure
+            self.log.info("dial.failed", outcome=failure.outcome, status=failure.status)
+            self.end(cause.for_dial(failure))
+            return
+        self.end(await self.converse())
+
+    async def _hang_up_without_model(self) -> None:
+        """Ring nobody any longer on behalf of a model that is lost."""
+        assert self.conversation is not None
+        ending = await self.conversation.lost()
+        if self.answered_at is None:
+            self.end(ending)
+
+    async def _dial(self) -> None:
+        leg = await self._dialer.dial(self.request, self)
+        if self.ending is not None:
+            hang_up(leg, self.ending.cause)
+            return
+        self.leg, self.facts = leg, leg.facts
+        self.leg_confirmed()
+        shape = self.services.outbound_line
+        leg.adopt_encoding(shape.encoding, shape.sample_rate_hz)
+        if leg.media.ptime_ms != shape.ptime_ms:
+            raise CannotAnswer(488, "media of another ptime")
+        self._answered.set()
+        self.line.open(leg.media)
+
+    async def answer(self) -> Line:
+        """Return the line: the callee has answered."""
+        return self.line.opened
+
+
+class Originator:
+    """Places calls on behalf of agents, within the limits of the reception that runs them."""
+
+    def __init__(self, reception: Reception, services: CallServices) -> None:
+        self._reception = reception
+        self._services = services
+
+    def place(self, request: DialRequest, agent_name: str) -> OutboundCall:
+        """Begin a call and return it at once; its methods tell how it goes.
+
+        Raises CannotPlace while draining, at the limit of calls and without trunks, and KeyError
+        for an agent that there is not.
+        """
+        services = self._services
+        if agent_name not in services.agents:
+            raise KeyError(agent_name)
+        refusal = self._reception.refusal()
+        if refusal is None and services.dialer is None:
+            refusal = cause.UNREACHABLE
+        if refusal is not None or services.dialer is None:
+            raise CannotPlace(refusal or cause.UNREACHABLE)
+        call = OutboundCall(services.ids.token(6), request, agent_name, services.dialer, services)
+        self._reception.place(call)
+        return call
