@@ -206,12 +206,10 @@ class SourceGuard:
 
     def release(self, address: str) -> bool:
         """Lift the ban of ``address`` as ``banned`` names it; False when there is none."""
-        if self._bans.pop(address, None) is None:
+        if address not in self._bans:
             return False
         self._offenders.pop(address, None)
-        if (source := self._sources.get(address)) is not None:
-            source.banned_until = 0.0
-        self._events.append(SourceReleased(address))
+        self._lift(address)
         return True
 
     def next_timer(self) -> float | None:
@@ -222,8 +220,7 @@ class SourceGuard:
         while self._releases and self._releases[0][0] <= now:
             until, address = heapq.heappop(self._releases)
             if self._bans.get(address) == until:
-                del self._bans[address]
-                self._events.append(SourceReleased(address))
+                self._lift(address)
 
     # -- outputs --------------------------------------------------------------------------------
 
@@ -317,7 +314,7 @@ class SourceGuard:
         config = self._config
         self.handle_timer(now)
         while len(self._releases) >= config.max_sources:
-            self._bans.pop(heapq.heappop(self._releases)[1], None)
+            self.handle_timer(self._releases[0][0])
         seconds = min(config.ban_s * 2.0**offender.strikes, config.max_ban_s)
         until = now + seconds
         # Strikes are forgiven for the quiet after the ban, not for that during it.
@@ -329,3 +326,9 @@ class SourceGuard:
             source.banned_until = until
         self.stats.bans += 1
         self._events.append(SourceBanned(key, offence, seconds))
+
+    def _lift(self, address: str) -> None:
+        del self._bans[address]
+        if (source := self._sources.get(address)) is not None:
+            source.banned_until = 0.0
+        self._events.append(SourceReleased(address))
