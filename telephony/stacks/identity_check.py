@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol
 
@@ -14,10 +13,12 @@ from telephony.sip.reason import Reason
 from telephony.sip.status import reason_phrase
 from telephony.sip.telephone import is_telephone, number_of
 from telephony.sip.values import read_address
+from telephony.stacks.numbers import NumberPlan
 
 IdentityMode = Literal["off", "tag", "require"]
 Level = Attestation | Literal[""]
 
+_NO_PLAN: Final = NumberPlan()
 _STALE: Final = Invalid(403, "").phrase
 _TOO_LOW: Final = "Insufficient Attestation"
 _RANK: Final[dict[Level, int]] = {"": 0, "C": 1, "B": 2, "A": 3}
@@ -104,16 +105,9 @@ class IdentityCheckStats:
 class IdentityCheck:
     """Checks calls for every trunk with one verifier and one store of certificates."""
 
-    def __init__(
-        self,
-        verifier: Verifier,
-        certificates: Certificates,
-        to_e164: Callable[[str], str] = str,
-    ) -> None:
-        """``to_e164`` gives numbers their country code; certificates name none without it."""
+    def __init__(self, verifier: Verifier, certificates: Certificates) -> None:
         self._verifier = verifier
         self._certificates = certificates
-        self._to_e164 = to_e164
         self.stats = IdentityCheckStats()
 
     async def check(
@@ -123,62 +117,51 @@ class IdentityCheck:
         called: str,
         policy: IdentityPolicy,
         wall_clock_s: float,
+        *,
+        plan: NumberPlan | None = None,
     ) -> Attested | IdentityRefused:
         """Return what the Identity headers of an INVITE are worth, and whether it may come in.
 
-        ``caller`` is the asserted number or URI, also of a caller who withholds it. Several
-        headers: one that verifies is enough (RFC 8224 section 6.2), else the first failure
-        counts. Waits for certificates as long as the fetcher does; raises nothing.
+        ``caller`` is the asserted number or URI, also of a caller who withholds it. ``plan`` is
+        the trunk's: it gives numbers the country code that PASSporTs have. Of several headers the
+        best counts, one that verifies is enough (RFC 8224 section 6.2); else the first failure.
+        Waits for certificates as long as the fetcher does; raises nothing.
         """
         if policy.mode == "off":
             return Attested()
-        passports = read_identities(headers)
-        found = await self._first_good(passports, headers, caller, called, policy, wall_clock_s)
+        plan = plan or _NO_PLAN
+        caller, called = _canonical(plan, caller), _canonical(plan, called)
+        to = _canonical(plan, _to_uri(headers)) if policy.accept_to else called
+        found: Verified | Invalid | None = None
+        for passport in read_identities(headers):
+            outcome = await self._outcome(passport, caller, (called, to), wall_clock_s)
+            found = _better(found, outcome)
+            if isinstance(found, Verified) and found.attestation == "A":
+                break
         result = _decide(found, policy)
         self._count(result)
         return result
 
-    async def _first_good(
+    async def _outcome(
         self,
-        passports: list[Passport | Invalid],
-        headers: HeaderView,
+        passport: Passport | Invalid,
         caller: str,
-        called: str,
-        policy: IdentityPolicy,
+        candidates: tuple[str, str],
         wall_clock_s: float,
-    ) -> Verified | Invalid | None:
-        failure: Invalid | None = None
-        caller, called = self._canonical(caller), self._canonical(called)
-        for passport in passports:
-            if isinstance(passport, Invalid):
-                failure = failure or passport
-                continue
-            target = called
-            if policy.accept_to and not passport.is_for(called):
-                target = self._canonical(_to_uri(headers))
-            found = await self._verify(passport, caller, target, wall_clock_s)
-            if isinstance(found, Verified):
-                return found
-            failure = failure or found
-        return failure
-
-    def _canonical(self, text: str) -> str:
-        """Give a number its country code, also one in a URI; other URIs stay."""
-        number = number_of(text) if ":" in text else text
-        return self._to_e164(number) if is_telephone(number) else text
-
-    async def _verify(
-        self, passport: Passport, caller: str, called: str, wall_clock_s: float
     ) -> Verified | Invalid:
+        if isinstance(passport, Invalid):
+            return passport
+        called, to = candidates
         # What is wrong already is not worth a request to a server of the caller's choice.
-        invalid = self._verifier.precheck(passport, caller, called, wall_clock_s)
+        target = called if passport.is_for(called) else to
+        invalid = self._verifier.precheck(passport, caller, target, wall_clock_s)
         if invalid is not None:
             return invalid
         try:
             chain = await self._certificates.fetch(passport.info)
         except CertificateUnavailable as error:
             return Invalid(436, str(error))
-        return self._verifier.verify(passport, chain, caller, called, wall_clock_s)
+        return self._verifier.verify(passport, chain, caller, target, wall_clock_s)
 
     def _count(self, result: Attested | IdentityRefused) -> None:
         stats = self.stats
@@ -196,6 +179,14 @@ class IdentityCheck:
             stats.attested_c += 1
         else:
             stats.verified_only += 1
+
+
+def _better(found: Verified | Invalid | None, other: Verified | Invalid) -> Verified | Invalid:
+    if found is None or not isinstance(other, Verified):
+        return found or other
+    if isinstance(found, Verified) and _RANK[found.attestation] >= _RANK[other.attestation]:
+        return found
+    return other
 
 
 def _decide(found: Verified | Invalid | None, policy: IdentityPolicy) -> Attested | IdentityRefused:
@@ -221,6 +212,12 @@ def _decide(found: Verified | Invalid | None, policy: IdentityPolicy) -> Atteste
 def _too_low(attestation: Level, policy: IdentityPolicy) -> IdentityRefused:
     detail = f"attestation {attestation or 'none'} is below {policy.minimum}"
     return IdentityRefused(403, _TOO_LOW, detail)
+
+
+def _canonical(plan: NumberPlan, text: str) -> str:
+    """Give a number its country code, also one in a URI; other URIs stay."""
+    number = number_of(text) if ":" in text else text
+    return plan.to_e164(number) if is_telephone(number) else text
 
 
 def _to_uri(headers: HeaderView) -> str:

@@ -51,7 +51,7 @@ class Scene:
         self.authority = authority
         self.store = Store({INFO: self.authority.chain()})
         verifier = Verifier(VerifierConfig(self.authority.root.pem))
-        self.check = IdentityCheck(verifier, self.store, NumberPlan("US").to_e164)
+        self.check = IdentityCheck(verifier, self.store)
 
     def headers(self, *values: str, to: str = f"<sip:{CALLED}@h>") -> HeaderView:
         return view(("To", to), *(("Identity", value) for value in values))
@@ -190,6 +190,10 @@ async def test_one_good_header_is_enough(scene: Scene) -> None:
         result = await scene.ask(*values)
         assert isinstance(result, Attested)
         assert result.attestation == "A"
+    weak = scene.signed(attest="C")
+    for values in ((weak, good), (good, weak), (weak, stale, good)):
+        result = await scene.ask(*values, policy=IdentityPolicy("require", "A"))
+        assert isinstance(result, Attested)
     first = await scene.ask(stale, "garbage")
     assert isinstance(first, IdentityRefused)
     assert first.reason == "Stale Date"
@@ -198,7 +202,10 @@ async def test_one_good_header_is_enough(scene: Scene) -> None:
 async def test_numbers_get_their_country_code(scene: Scene) -> None:
     headers = scene.headers(scene.signed())
     for caller, called in (("2155550112", "2155550113"), ("sip:2155550112@h", "tel:2155550113")):
-        result = await scene.check.check(headers, caller, called, REQUIRE, NOW_S)
+        bare = await scene.check.check(headers, caller, called, REQUIRE, NOW_S)
+        assert isinstance(bare, IdentityRefused)
+        plan = NumberPlan("US")
+        result = await scene.check.check(headers, caller, called, REQUIRE, NOW_S, plan=plan)
         assert isinstance(result, Attested)
 
 
