@@ -155,7 +155,10 @@ class SessionRefresher:
         if leg.state is not LegState.UP:
             return
         session = leg.session
-        if self.raised(leg, status, headers):
+        if session.refresher == "peer" or not session.interval_s:
+            # The peer's refresh crossed it and made other terms.
+            self._uac.dialog_refused(leg, status, now)
+        elif self.raised(leg, status, headers):
             self._refresh(leg, now)
         elif status in _NOT_SERVED and "UPDATE" in leg.peer_methods:
             leg.peer_methods -= {"UPDATE"}

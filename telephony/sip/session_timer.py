@@ -126,7 +126,7 @@ def answer_terms(
     asked, supported = read_session_expires(headers), supports_timer(headers)
     if asked is not None and asked.interval_s < min(min_se_s, _SHORTEST_S):
         asked = None
-    floor_s = max(read_min_se(headers), min_se_s)
+    floor_s = max(read_min_se(headers), running.min_se_s, min_se_s)
     if asked is None:
         wanted_s = running.interval_s or (session_expires_s if supported else 0)
         interval_s = max(wanted_s, floor_s) if wanted_s else 0

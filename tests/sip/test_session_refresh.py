@@ -304,6 +304,19 @@ class TestRefreshing:
         assert peer.now == pytest.approx(1800, abs=0.2)
         _expired(peer, leg_id, sent)
 
+    def test_one_that_crossed_the_peer_s_is_not_repeated(self) -> None:
+        peer = HandPeer()
+        leg_id, ok = _answered(peer, TIMER)
+        ours = tag(header(ok, "To"))
+        (update,) = peer.wait(900.1)
+        extra = f"{TIMER}Session-Expires: 1800;refresher=uac\r\n"
+        peer.send(peer.request(branch="z9hG4bK2", cseq=2, to_tag=ours, extra=extra))
+        peer.agent.answer_offer(leg_id, OTHER_SDP, peer.now)
+        peer.send(peer.request("ACK", branch="z9hG4bK2a", cseq=2, to_tag=ours))
+        peer.send(peer.response(update, 491))
+        assert peer.wait(1700) == []
+        assert "BYE" in lines(peer.wait(70))
+
     @pytest.mark.parametrize("status", [408, 481])
     def test_a_peer_that_lost_the_dialog_is_ended_at_once(self, status: int) -> None:
         peer = HandPeer()

@@ -104,6 +104,12 @@ def test_an_interval_is_not_shortened_below_what_the_sender_bears() -> None:
     assert answer_terms(asked_for_none, SessionTimer(), 1800, 90) == Terms(3600, "us")
 
 
+def test_a_minimum_that_a_422_named_holds_for_the_whole_dialog() -> None:
+    running = SessionTimer(interval_s=3600, refresher="peer", min_se_s=3600)
+    headers = _headers(Session_Expires="3600;refresher=uac", Supported="timer")
+    assert answer_terms(headers, running, 1800, 90) == Terms(3600, "peer")
+
+
 def test_without_a_wish_of_ours_only_the_peer_s_counts() -> None:
     supported = _headers(Supported="timer")
     assert answer_terms(supported, SessionTimer(), 0, 90) is None

@@ -47,6 +47,12 @@ contexts:
     - name: announcement
       when: {called: announcement}
       do: [{play: announcement.wav}, hangup]
+    - name: early media, then the answer
+      when: {called: early}
+      do: [pre_answer, {play: announcement.wav}, answer, {play: announcement.wav}, hangup]
+    - name: early media and no answer
+      when: {called: early_busy}
+      do: [pre_answer, {play: announcement.wav}, {reject: {status: 486, reason: Busy}}]
 """
 
 
