@@ -101,6 +101,11 @@ class InviteAttempt:
         return self.leg.state is LegState.CALLING
 
     @property
+    def heard(self) -> bool:
+        """True once the other side answered anything to the last try, 100 Trying included."""
+        return self._provisional
+
+    @property
     def awaits_our_answer(self) -> bool:
         return self._offered
 

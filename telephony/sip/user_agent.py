@@ -244,6 +244,12 @@ class UserAgent:
             self._uac.cancel(leg, now, headers)
         return leg is not None
 
+    def is_heard(self, leg_id: str) -> bool:
+        """Tell whether a call of ours got any response yet; silence means a dead server."""
+        leg = self._agent.find_leg(leg_id)
+        attempt = leg.outgoing if leg is not None else None
+        return attempt is None or attempt.heard
+
     def use_credentials(self, leg_id: str, credentials: Credentials) -> bool:
         """Answer challenges to our requests in an incoming call: a peer's proxy may ask for it."""
         leg = self._agent.find_leg(leg_id)
