@@ -64,6 +64,11 @@ class NativeLeg:
             raise LocalProtocolError("the leg's media was not prepared")
         return self._media
 
+    @property
+    def heard(self) -> bool:
+        """True once the callee's side answered anything, 100 Trying included."""
+        return self._user_agent.is_heard(self.leg_id)
+
     def listen(self, listener: LegListener) -> None:
         self._listener = listener
 

@@ -23,6 +23,9 @@ class DialledLeg(Leg, Protocol):
     @property
     def failure(self) -> CallFailed | None: ...
 
+    @property
+    def heard(self) -> bool: ...
+
 
 class CallPlacer(Protocol):
     """Sends INVITEs: the native stack."""
@@ -45,9 +48,20 @@ class Attempt:
         self._ending: tuple[str, int] | None = None
         self._over = asyncio.Event()
 
-    async def wait(self) -> bool:
-        """Wait for the final response; True when the call was answered."""
-        await self._over.wait()
+    async def wait(self, leg: DialledLeg, unheard_s: float) -> bool:
+        """Wait for the final response; True when the call was answered.
+
+        Gives up after ``unheard_s`` without any response: RFC 3261 section 17.1.1.2 would have us
+        wait half a minute for a server that is gone.
+        """
+        try:
+            async with asyncio.timeout(unheard_s):
+                await self._over.wait()
+        except TimeoutError:
+            if not leg.heard:
+                self._ending = ("no response", 408)
+                return False
+            await self._over.wait()
         return self._answered
 
     def failure(self, failed: CallFailed | None) -> Failure:
@@ -58,7 +72,7 @@ class Attempt:
             status,
             cause,
             # An answer that we could not use ended by our own BYE.
-            local=not from_network and failed is not None,
+            local=not from_network and (failed is not None or status == 408),
             progressed=self.progressed,
             rang=self._rang,
             redirects=redirects_of(failed.headers) if failed and 300 <= status < 400 else (),

@@ -28,6 +28,10 @@ from telephony.stacks.trunks.reaching import Reach
 
 MAX_REDIRECTS = 3
 
+UNHEARD_S = 6.0
+"""How long a server may take for its first response, 100 Trying at least, before the next is
+tried. Over UDP the INVITE was sent four times by then."""
+
 OnLeg = Callable[[Leg], None]
 OnDialled = Callable[[str, str], None]
 """Is told a trunk and what came of a call over it: ``answered``, ``cancelled``, ``full`` or a
@@ -60,12 +64,14 @@ class TrunkDialer:
         clock: Clock,
         *,
         strangers: MediaPolicy | None = None,
+        unheard_s: float = UNHEARD_S,
         on_dialled: OnDialled | None = None,
     ) -> None:
         self._placer = placer
         self._directory = directory
         self._reach = reach
         self._clock = clock
+        self._unheard_s = unheard_s
         self._direct = Trunk("", media=strangers or MediaPolicy(), keepalive=None)
         self._on_dialled = on_dialled or (lambda trunk, result: None)
 
@@ -208,7 +214,7 @@ class TrunkDialer:
         try:
             if call.on_leg is not None:
                 call.on_leg(leg)
-            answered = await attempt.wait()
+            answered = await attempt.wait(leg, self._unheard_s)
         finally:
             call.progressed = call.progressed or attempt.progressed
             if not answered:
