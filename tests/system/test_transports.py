@@ -12,12 +12,14 @@ import pytest
 
 from telephony.base.ids import Ids
 from telephony.net.sip_endpoint import SipEndpoint
+from telephony.net.sip_stream import StreamLimits
 from telephony.net.tls import TlsContexts
 from telephony.sip.config import UserAgentConfig
-from telephony.sip.events import Event, InviteReceived, LegConfirmed, LegEnded
+from telephony.sip.events import CallFailed, Event, InviteReceived, LegConfirmed, LegEnded
 from telephony.sip.user_agent import UserAgent
 from tests.support.certificates import Authority
 from tests.support.eventually import eventually
+from tests.support.kamailio import FIXTURES, kamailio, text
 from tests.support.peer_process import peer_process
 from tests.support.peers import free_ports, require_program
 
@@ -41,7 +43,12 @@ class AnsweringEnd:
     def __init__(self, host: str) -> None:
         self.host = host
         self.core = UserAgent(UserAgentConfig(), Ids.seeded(1))
-        self.endpoint = SipEndpoint(self.core, asyncio.get_running_loop(), self._on_event)
+        self.endpoint = SipEndpoint(
+            self.core,
+            asyncio.get_running_loop(),
+            self._on_event,
+            stream_limits=StreamLimits(keepalive_s=0.5),
+        )
         self.events: list[Event] = []
         self.port = self.tls_port = 0
 
@@ -64,13 +71,21 @@ async def answering(
     end.port = await end.endpoint.listen(host, 0)
     if tls is not None:
         end.tls_port = await end.endpoint.listen_tls(host, 0, tls)
-    yield end
-    await end.endpoint.close()
+    try:
+        yield end
+    finally:
+        await end.endpoint.close()
 
 
 @pytest.fixture
 def authority(tmp_path: Path) -> Authority:
     return Authority(tmp_path)
+
+
+def listens(port: int) -> bool:
+    """Look for a listening socket without connecting to it."""
+    rows = Path("/proc/net/tcp").read_text().splitlines()[1:]
+    return any(row.split()[1].endswith(f":{port:04X}") and row.split()[3] == "0A" for row in rows)
 
 
 async def run(program: str, *arguments: str, send: str = "", until: str = "") -> str:
@@ -227,3 +242,37 @@ async def test_baresip_calls_over_tls(authority: Authority, tmp_path: Path) -> N
             assert invite.flow.peer_names == ("phone.example",)
             await eventually(lambda: end.count(LegEnded))
             await process.wait()
+
+
+async def test_kamailio_is_called_over_mutual_tls(authority: Authority, tmp_path: Path) -> None:
+    """It knows us by our certificate, we it by its name; it answers our pings (RFC 5626)."""
+    proxy = authority.issue("proxy", dns=["proxy.example"])
+    bot = TlsContexts(authority.config(authority.issue("bot", dns=["bot.example"])))
+    port = free_ports(2)
+    definitions = {
+        "PORT": port,
+        "TLS_PORT": port + 1,
+        "CERTIFICATE": text(proxy.certificate),
+        "PRIVATE_KEY": text(proxy.private_key),
+        "CA": text(authority.path),
+    }
+    configuration = FIXTURES / "mutual_tls.cfg"
+    async with (
+        kamailio(configuration, tmp_path / "kamailio", port, definitions),
+        answering(bot) as end,
+    ):
+        await eventually(lambda: listens(port + 1))
+        for name, status in (("other.example", 503), ("proxy.example", 486)):
+            flow = end.endpoint.flow_to(("127.0.0.1", port + 1), "tls", name)
+            uri = f"sips:100@{name}"
+            end.core.invite(uri, "sips:bot@bot.example", b"v=0\r\n", flow, end.endpoint.clock())
+            end.endpoint.flush()
+            await eventually(lambda: end.count(CallFailed))
+            failed = end.events.pop()
+            assert isinstance(failed, CallFailed)
+            assert failed.status == status
+        stats = end.endpoint.streams.stats
+        assert (stats.handshakes, stats.handshakes_failed) == (1, 1)
+        await eventually(lambda: stats.pings >= 2)
+        assert stats.pongs_missing == 0
+        assert end.endpoint.streams.connections == 1
