@@ -17,8 +17,9 @@ from telephony.sip.digest import (
     quoted,
 )
 
-# Some servers change an expired nonce without calling it stale, so a second answer is worth trying;
-# more would only bring a wrong password closer to being locked out.
+# Some servers (Kamailio) replace an expired nonce without calling it stale, so when one that was
+# good for another request is refused, a second answer is worth trying. Anything more would only
+# bring a wrong password closer to being locked out.
 _MAX_ANSWERS: Final = 2
 _MAX_ANSWERS_TO_STALE: Final = 3
 _MAX_ANSWERS_IN_ALL: Final = 8
@@ -60,8 +61,8 @@ class DigestClient:
         ``carried`` False says that the challenged request carried no answer of ours at all: it is
         another request than before, for which a nonce in use may be used again.
 
-        None when no challenge can be answered or is of our realm, when a nonce that this request
-        was answered with comes back and is not called stale, and after a few answers.
+        None when no challenge can be answered or is of our realm, when the answer to a new nonce
+        was refused and that is not called stale, and after a few answers.
         """
         if not carried:
             self._answered.clear()
@@ -76,7 +77,14 @@ class DigestClient:
         limit = _MAX_ANSWERS_TO_STALE if challenge.stale else _MAX_ANSWERS
         if len(before) >= limit or len(self._answered) >= _MAX_ANSWERS_IN_ALL:
             return True
-        return not challenge.stale and any(other.nonce == challenge.nonce for other in before)
+        if challenge.stale or not before:
+            return False
+        return challenge.nonce == before[-1].nonce or not self._was_good(before[-1].nonce)
+
+    def _was_good(self, nonce: str) -> bool:
+        """True for a nonce that an earlier request was answered with as well."""
+        session = self._sessions.get(nonce)
+        return session is not None and session.nc > 1
 
     def _session(self, challenge: Challenge) -> _Session:
         session = self._sessions.pop(challenge.nonce, None)

@@ -23,10 +23,10 @@ RegistrationState = Literal[
     "idle", "registering", "registered", "waiting", "unregistering", "stopped"
 ]
 
-# What is worth asking again soon: our password may have been changed a moment ago, and the server
-# may keep our Contact the next time. Other refusals need somebody to do something first.
-_RETRIED_SOON: Final = frozenset((200, 401, 407))
-_SLOW_FACTOR: Final = 60.0
+# How much longer the first wait is when somebody has to do something first: whoever tries a wrong
+# password too often is banned. The server that did not keep our Contact (200) may do so soon.
+_PATIENCE: Final = {200: 1.0, 401: 12.0, 407: 12.0}
+_MOST_PATIENCE: Final = 60.0
 _MAX_DOUBLINGS: Final = 30
 _MAX_RETRY_AFTER_S: Final = 86_400
 _MAX_EXPIRES_S: Final = 7 * 86_400
@@ -318,10 +318,9 @@ class Registration:
             self._events.append(RegistrationFailed(failed, status, reason, 0.0))
             self._try_next(now)
             return
-        initial_s = self._config.retry_initial_s
-        if not may_do_better and status not in _RETRIED_SOON:
-            initial_s = min(initial_s * _SLOW_FACTOR, self._config.retry_max_s)
-        wait_s = max(self._wait_s(initial_s, self._failures), min(self._not_before) - now)
+        patience = 1.0 if may_do_better else _PATIENCE.get(status, _MOST_PATIENCE)
+        wait_s = self._wait_s(self._config.retry_initial_s * patience, self._failures)
+        wait_s = max(wait_s, min(self._not_before) - now)
         self._failures += 1
         self.state = "waiting"
         self._due = now + wait_s

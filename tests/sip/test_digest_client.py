@@ -91,10 +91,18 @@ def test_a_stale_nonce_is_answered_again() -> None:
     assert client.answer(_challenge("c", ", stale=true"), "INVITE", _URI) is None
 
 
-def test_a_new_nonce_without_stale_gets_one_more_try() -> None:
+def test_a_nonce_that_was_good_may_have_expired_without_being_called_stale() -> None:
+    client = _client()
+    assert client.answer(_challenge("a"), "REGISTER", _URI, carried=False) is not None
+    assert client.answer(_challenge("a"), "REGISTER", _URI, carried=False) is not None
+    assert client.answer(_challenge("b"), "REGISTER", _URI) is not None
+    assert client.answer(_challenge("c"), "REGISTER", _URI) is None
+
+
+def test_a_new_nonce_that_is_refused_means_a_wrong_password() -> None:
     client = _client()
     answers = [client.answer(_challenge(str(n)), "INVITE", _URI) for n in range(4)]
-    assert [answer is not None for answer in answers] == [True, True, False, False]
+    assert [answer is not None for answer in answers] == [True, False, False, False]
 
 
 def test_another_request_may_use_the_nonce_again_and_counts_on() -> None:
