@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from telephony.base.errors import LocalProtocolError
+from telephony.base.interfaces import CannotAnswer
+from telephony.calls.call_line import Absent, CallLine
+from telephony.calls.ringback import Ringback
+from tests.support.fake_call import FakeClock, FakeLeg, FakeMedia, services
+from tests.support.phones import Watcher
+
+
+class Partner:
+    def __init__(self) -> None:
+        self.heard: list[bytes] = []
+
+    def hear(self, frame: bytes, now: float) -> None:
+        self.heard.append(frame)
+
+    def speak(self, now: float) -> bytes | None:
+        return b"\x11" * 160
+
+
+class Recording:
+    def __init__(self) -> None:
+        self.frames = 0
+        self.closed = 0
+
+    def push(self, caller_frame: bytes | None, bot_frame: bytes | None) -> None:
+        self.frames += 1
+
+    async def close(self) -> None:
+        self.closed += 1
+
+
+class Scene:
+    def __init__(self) -> None:
+        self.watcher = Watcher()
+        self.clock = FakeClock()
+        self.recording = Recording()
+        self.errors: list[Exception] = []
+        made: dict[str, Any] = {"metrics": self.watcher, "clock": self.clock}
+        made["open_recorder"] = lambda *_: self.recording
+        self.line = CallLine("call-1", services(**made), self.errors.append)
+
+
+async def test_one_recording_and_one_place_in_the_metrics_over_all_legs() -> None:
+    scene = Scene()
+    with pytest.raises(LocalProtocolError):
+        _ = scene.line.opened
+    first, second = FakeMedia(), FakeMedia()
+    line = scene.line.open(first)
+    assert scene.line.line is line is first.sink
+    scene.line.move(second)
+    assert second.sink is line
+    assert scene.watcher.legs == [second.stats]
+    line.speak(0.0)
+    assert scene.recording.frames == 1
+    await scene.line.close()
+    await scene.line.close()
+    assert scene.recording.closed == 1
+    assert scene.watcher.legs == []
+
+
+def test_a_leg_of_another_shape_does_not_fit() -> None:
+    scene = Scene()
+    scene.line.open(FakeMedia("pcma"))
+    leg = FakeLeg()
+    with pytest.raises(CannotAnswer):
+        scene.line.check(leg)
+    scene.line.suit(leg)
+    scene.line.check(leg)
+    assert leg.media.encoding == "pcma"
+
+
+def test_silence_counts_from_what_was_to_be_expected() -> None:
+    scene = Scene()
+    assert scene.line.silent_s(scene.clock.now) == 0.0
+    media = FakeMedia()
+    scene.line.open(media)
+    scene.clock.now += 5.0
+    assert scene.line.silent_s(scene.clock.now) == 5.0
+    media.last_received_at = scene.clock.now - 1.0
+    assert scene.line.silent_s(scene.clock.now) == 1.0
+    with scene.line.absent(lambda: False):
+        scene.clock.now += 60.0
+        assert scene.line.silent_s(scene.clock.now) == 0.0
+    assert scene.line.silent_s(scene.clock.now) == 0.0
+
+
+def test_who_waits_elsewhere_is_heard_as_silence_and_hears_nothing() -> None:
+    scene = Scene()
+    line, partner = scene.line.open(FakeMedia()), Partner()
+    line.connect(partner)
+    with scene.line.absent(lambda: False):
+        assert isinstance(line.partner, Absent)
+        line.hear(b"\x22" * 160, 0.0)
+        assert line.speak(0.0) is None
+    assert partner.heard == [b"\xff" * 160]
+    assert line.partner is partner
+    with scene.line.absent(lambda: True):
+        pass
+    assert line.partner is not partner
+
+
+def test_it_rings_only_for_who_hears_nobody() -> None:
+    scene = Scene()
+    scene.line.ring_back()
+    scene.line.stop_ringing()
+    line, partner = scene.line.open(FakeMedia()), Partner()
+    line.connect(partner)
+    scene.line.ring_back()
+    assert line.partner is partner
+    scene.line.stop_ringing()
+    assert line.partner is partner
+    line.connect(None)
+    scene.line.ring_back()
+    assert isinstance(line.partner, Ringback)
+    scene.line.stop_ringing()
+    assert line.partner is None
