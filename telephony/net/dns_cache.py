@@ -87,6 +87,7 @@ class DnsCache:
         self.limits = limits or DnsLimits()
         self.stats = DnsStats()
         self._clock = clock
+        self._nameservers = nameservers
         self._entries: OrderedDict[Key, _Entry] = OrderedDict()
         self._silent_until: OrderedDict[Key, float] = OrderedDict()
         self._asking: dict[Key, asyncio.Task[tuple[Rdata, ...]]] = {}
@@ -162,6 +163,9 @@ class DnsCache:
                 return self._nothing_there(key, error)
             except (dns.exception.DNSException, OSError, ValueError) as error:
                 self.stats.failures += 1
+                if self._nameservers is None:
+                    # The machine may have moved to another network, with other servers.
+                    self._resolver = _resolver(None, self.limits)
                 raise DnsSilent(f"{name} {kind}: {error or type(error).__name__}") from None
         if answer.rrset is None:
             self.stats.nothing_there += 1

@@ -26,7 +26,7 @@ _REFUSALS_BEFORE_CLOSE = 64
 
 class SipConnection(asyncio.Protocol):
     """A connection we opened keeps the flow it was opened for; one that a peer opened has the flow
-    of its two ends.
+    of its two ends. ``active_at`` is when something last came in or went out.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class SipConnection(asyncio.Protocol):
         self._tls = tls
         self._framer = StreamFramer(streams.message_limits)
         self._transport: asyncio.Transport | None = None
-        self._opened_at = self._active_at = self._heard_at = streams.clock()
+        self._opened_at = self.active_at = self._heard_at = streams.clock()
         self._message_began_at: float | None = None if flow else self._opened_at
         self._next_ping_at = streams.next_ping_at(self._opened_at)
         self._pinged_at: float | None = None
@@ -69,7 +69,7 @@ class SipConnection(asyncio.Protocol):
         flow, transport = self._flow, self._transport
         if flow is None or transport is None or transport.is_closing():
             return
-        now = self._active_at = self._heard_at = self._streams.clock()
+        now = self.active_at = self._heard_at = self._streams.clock()
         if self._tls is not None:
             data = self._decrypt(self._tls, data, transport)
             flow = self._flow or flow
@@ -111,7 +111,7 @@ class SipConnection(asyncio.Protocol):
         transport = self._transport
         if transport is None or transport.is_closing():
             return
-        self._active_at = self._streams.clock()
+        self.active_at = self._streams.clock()
         self._streams.stats.sent += 1
         self._write(transport, data)
 
@@ -140,7 +140,7 @@ class SipConnection(asyncio.Protocol):
         began_at = self._message_began_at
         if began_at is not None and now - began_at > limits.message_timeout_s:
             self._time_out("slow", now)
-        elif now - self._active_at > limits.idle_timeout_s:
+        elif now - self.active_at > limits.idle_timeout_s:
             self._time_out("", now)
         elif self.opened_by_us and limits.keepalive_s:
             self._keep_path_open(now)
@@ -241,7 +241,7 @@ class SipConnection(asyncio.Protocol):
     def _give_up_on_junk(self, transport: asyncio.Transport) -> None:
         """HTTP, TLS on the plain port, plain text on the TLS port, or noise."""
         self._streams.stats.junk += 1
-        self._note("malformed", self._active_at)
+        self._note("malformed", self.active_at)
         transport.abort()
 
     def _time_out(self, offence: str, now: float) -> None:
@@ -260,7 +260,7 @@ class SipConnection(asyncio.Protocol):
         if complete:
             self._message_began_at = None
         elif self._message_began_at is None and not is_keepalive(data):
-            self._message_began_at = self._active_at
+            self._message_began_at = self.active_at
 
 
 def _keep_alive(connected: socket.socket | None) -> None:

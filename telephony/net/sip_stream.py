@@ -32,7 +32,9 @@ class StreamLimits:
 
     ``message_timeout_s`` is the longest time between the first octet of a message (or the opening
     of the connection) and its last; ``idle_timeout_s`` outlasts the longest call, because a dialog
-    needs its connection; ``max_unsent_bytes`` ends a connection whose peer does not read.
+    needs its connection; ``max_unsent_bytes`` ends a connection whose peer does not read. When all
+    ``max_connections`` are taken, a new one takes the place of the peer's that was silent for
+    longest, if that is ``evict_after_s`` at least: connections that are only held lock nobody out.
 
     ``keepalive_s`` is the longest time between two pings on a connection we opened (RFC 5626
     section 4.4.1), 0 for none. A peer that has answered one and then leaves one unanswered for
@@ -44,10 +46,11 @@ class StreamLimits:
     max_connections_per_source: int = 100
     message_timeout_s: float = 20.0
     idle_timeout_s: float = 7200.0
+    evict_after_s: float = 60.0
     connect_timeout_s: float = 5.0
     handshake_timeout_s: float = 10.0
     max_unsent_bytes: int = 1024 * 1024
-    keepalive_s: float = 110.0
+    keepalive_s: float = 120.0
     pong_timeout_s: float = 10.0
     require_pong: bool = False
 
@@ -60,6 +63,7 @@ class SipStreamStats:
     connected: int = 0
     connect_failures: int = 0
     refused: int = 0
+    evicted: int = 0
     timed_out: int = 0
     broken: int = 0
     junk: int = 0
@@ -173,7 +177,7 @@ class SipStreams:
             waiting = self._opening[flow][1]
             if sum(map(len, waiting)) + len(data) <= self.limits.max_unsent_bytes:
                 waiting.append(data)
-        elif self._is_full() or (flow.transport == "tls" and self.tls is None):
+        elif (flow.transport == "tls" and self.tls is None) or not self._has_room():
             self.stats.refused += 1
             self._failed(flow)
         else:
@@ -239,18 +243,29 @@ class SipStreams:
         """Return a time between 80 and 100 % of the interval ahead (RFC 5626 section 4.4.1)."""
         return now + self.limits.keepalive_s * (0.8 + 0.2 * self._ids.uint16() / 65535)
 
-    def _is_full(self) -> bool:
-        return len(self._connections) + len(self._opening) >= self.limits.max_connections
+    def _has_room(self) -> bool:
+        taken = len(self._connections) + len(self._opening)
+        return taken < self.limits.max_connections or self._evict(self.clock())
 
     def _may_open(self, connection: SipConnection, flow: Flow) -> bool:
         if connection.opened_by_us:
             return flow not in self._connections
-        if len(self._connections) >= self.limits.max_connections:
-            return False
         source = flow.remote[0]
-        if self._accepted_from[source] >= self.limits.max_connections_per_source:
+        if self._accepted_from.get(source, 0) >= self.limits.max_connections_per_source:
             return False
-        return self.guard is None or self.guard.admits(source, 0, self.clock())
+        if self.guard is not None and not self.guard.admits(source, 0, self.clock()):
+            return False
+        return self._has_room()
+
+    def _evict(self, now: float) -> bool:
+        """Close the connection of a peer that was silent for longest; False if none was long."""
+        accepted = (c for c in self._connections.values() if not c.opened_by_us)
+        silent = min(accepted, key=lambda connection: connection.active_at, default=None)
+        if silent is None or now - silent.active_at < self.limits.evict_after_s:
+            return False
+        self.stats.evicted += 1
+        silent.abort()
+        return True
 
     def _forget_remote(self, flow: Flow) -> None:
         key = (flow.transport, flow.remote)

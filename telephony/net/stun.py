@@ -91,7 +91,8 @@ class StunClient:
         if mapped != self.mapped:
             self.stats.changes += self.mapped is not None
             self.mapped = mapped
-            self._on_changed(mapped)
+            # A listener's fault is the loop's to report; we go on asking.
+            asyncio.get_running_loop().call_soon(self._on_changed, mapped)
         return mapped
 
     def start(self) -> None:

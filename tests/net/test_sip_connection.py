@@ -273,6 +273,27 @@ async def test_only_so_many_connections_from_one_source() -> None:
         await hang_up(again[1])
 
 
+async def test_held_connections_lock_nobody_out() -> None:
+    limits = StreamLimits(max_connections=2, evict_after_s=60)
+    async with side(limits=limits, listen=True) as near:
+        address = near.streams.bound["tcp"][0]
+        first = await asyncio.open_connection(*address)
+        first[1].write(MESSAGE)
+        await eventually(lambda: near.received)
+        near.now += 59
+        second = await asyncio.open_connection(*address)
+        await eventually(lambda: near.streams.connections == 2)
+        refused = await asyncio.open_connection(*address)
+        await until_closed(refused[0])
+        near.now += 1
+        third = await asyncio.open_connection(*address)
+        await until_closed(first[0])
+        await eventually(lambda: near.streams.connections == 2)
+        assert (near.streams.stats.evicted, near.streams.stats.refused) == (1, 1)
+        for _, writer in (first, second, refused, third):
+            await hang_up(writer)
+
+
 async def test_a_banned_source_gets_no_connection() -> None:
     async with side(listen=True) as near:
         near.guard.open = False

@@ -54,11 +54,13 @@ async def sip(server: StunServer) -> AsyncIterator[Sip]:
 async def test_the_address_of_the_sip_socket(server: StunServer, sip: Sip) -> None:
     assert await sip.client.discover() == sip.udp.local
     assert sip.client.mapped == sip.udp.local
+    await asyncio.sleep(0)
     assert sip.changes == [sip.udp.local]
     assert await sip.client.discover() == sip.udp.local
     assert len(sip.changes) == 1
     server.address = _HERE
     assert await sip.client.discover() == _HERE
+    await asyncio.sleep(0)
     assert sip.changes == [sip.udp.local, _HERE]
     assert sip.client.stats.changes == 1
     assert sip.messages == []
