@@ -26,7 +26,7 @@ async def test_options(bot: Bot, sipp: RunScenario) -> None:
 @pytest.mark.parametrize(
     ("method", "extra", "status", "header", "value"),
     [
-        ("INVITE", "Require: 100rel", "420", "Unsupported", "100rel"),
+        ("INVITE", "Require: precondition", "420", "Unsupported", "precondition"),
         ("OPTIONS", "Require: gruu", "420", "Unsupported", "gruu"),
         ("SUBSCRIBE", "Event: presence", "405", "Allow", "INVITE"),
         ("FROBNICATE", "Subject: what", "501", "Allow", "INVITE"),
