@@ -18,7 +18,7 @@ from telephony.sdp.crypto import SUITES
 from telephony.sdp.offer_answer import LocalMedia
 from telephony.stacks.media_config import MediaConfig, MediaHost
 from telephony.stacks.rtp_media import MediaPlane
-from tests.support.eventually import until
+from tests.support.eventually import eventually
 from tests.support.fake_call import FakeClock
 from tests.support.media_call import OTHER_VOICE, VOICE, Call, End, ManualPacer, call
 
@@ -213,7 +213,7 @@ async def test_a_real_pacer_carries_srtp_too() -> None:
         Call.exchange(Call(plane, FakeClock(), ManualPacer()), one, other)
         one.start()
         other.start()
-        await until(lambda: one.hears(OTHER_VOICE) and other.hears(VOICE))
+        await eventually(lambda: one.hears(OTHER_VOICE) and other.hears(VOICE))
     finally:
         one.media.close()
         other.media.close()

@@ -29,6 +29,7 @@ module_path {modules}
 module g711.so
 module aufile.so
 module sndfile.so
+module srtp.so
 module_tmp account.so
 module_app menu.so
 module ctrl_tcp.so
@@ -131,8 +132,12 @@ async def baresip(
     user: str = "baresip",
     codec: Literal["PCMU", "PCMA"] = "PCMU",
     answer: Literal["manual", "auto"] = "manual",
+    media_encryption: Literal["srtp", "srtp-mand", "srtp-mandf"] | None = None,
 ) -> AsyncIterator[Baresip]:
-    """Run a baresip that says ``play`` (8 kHz, mono, 16 bits) in its calls."""
+    """Run a baresip that says ``play`` (8 kHz, mono, 16 bits) in its calls.
+
+    ``media_encryption`` offers RTP/AVP with keys, or RTP/SAVP(F) and nothing else.
+    """
     program = require_program("baresip")
     port = free_ports(20)
     control_port = port + 4
@@ -147,8 +152,10 @@ async def baresip(
             directory=directory,
         )
     )
+    encryption = "" if media_encryption is None else f";mediaenc={media_encryption}"
     (directory / "accounts").write_text(
-        f"<sip:{user}@127.0.0.1:{port}>;regint=0;answermode={answer};audio_codecs={codec}/8000\n"
+        f"<sip:{user}@127.0.0.1:{port}>;regint=0;answermode={answer};audio_codecs={codec}/8000"
+        f"{encryption}\n"
     )
     (directory / "contacts").write_text("")
     arguments = [program, "-f", str(directory)]
