@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
+from collections import deque
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
@@ -22,6 +23,7 @@ _START_OF_SIP = re.compile(rb"[A-Za-z0-9.!%*_+`'~/-]*(?:[ \t][\x21-\x7e\x80-\xff
 # Written data that the peer's kernel does not acknowledge for so long: the path is dead.
 _UNACKNOWLEDGED_MS = 30_000
 _REFUSALS_BEFORE_CLOSE = 64
+_MESSAGES_PER_TURN = 32
 
 
 class SipConnection(asyncio.Protocol):
@@ -45,6 +47,8 @@ class SipConnection(asyncio.Protocol):
         self._ponged = False
         self._recognised = False
         self._refusals = 0
+        self._backlog: deque[bytes] = deque()
+        self._paused = False
 
     # The transport
 
@@ -66,13 +70,12 @@ class SipConnection(asyncio.Protocol):
             self._flush_tls(self._tls, self._transport)
 
     def data_received(self, data: bytes) -> None:
-        flow, transport = self._flow, self._transport
-        if flow is None or transport is None or transport.is_closing():
+        transport = self._transport
+        if self._flow is None or transport is None or transport.is_closing():
             return
-        now = self.active_at = self._heard_at = self._streams.clock()
+        self.active_at = self._heard_at = self._streams.clock()
         if self._tls is not None:
             data = self._decrypt(self._tls, data, transport)
-            flow = self._flow or flow
         if not data:
             return
         if not self._recognised and not self._recognise(data):
@@ -82,14 +85,8 @@ class SipConnection(asyncio.Protocol):
         self._time_message(bool(messages), data)
         if pong := self._framer.bytes_to_send():
             self._write(transport, pong)
-        for message in messages:
-            self._deliver(message, flow, now)
-        if self._framer.broken is not None:
-            self._streams.stats.broken += 1
-            self._note("malformed", now)
-            self.close()
-        elif self._tls is not None and self._tls.closed:
-            self.close()
+        self._backlog += messages
+        self._deliver_some()
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._flow is not None:
@@ -214,6 +211,33 @@ class SipConnection(asyncio.Protocol):
 
     # Messages
 
+    def _deliver_some(self) -> None:
+        """Hand over a bounded number: a peer with much to say must leave time for the calls."""
+        flow, transport, backlog = self._flow, self._transport, self._backlog
+        if flow is None or transport is None:
+            return
+        now = self._streams.clock()
+        for _ in range(min(_MESSAGES_PER_TURN, len(backlog))):
+            self._deliver(backlog.popleft(), flow, now)
+            if not backlog:
+                break
+        if backlog:
+            if not self._paused:
+                self._paused = True
+                transport.pause_reading()
+            asyncio.get_running_loop().call_soon(self._deliver_some)
+            return
+        if self._paused:
+            self._paused = False
+            if not transport.is_closing():
+                transport.resume_reading()
+        if self._framer.broken is not None and not transport.is_closing():
+            self._streams.stats.broken += 1
+            self._note("malformed", now)
+            self.close()
+        elif self._tls is not None and self._tls.closed:
+            self.close()
+
     def _deliver(self, message: bytes, flow: Flow, now: float) -> None:
         """Hand a message over, unless its source sends too many."""
         streams = self._streams
@@ -222,6 +246,7 @@ class SipConnection(asyncio.Protocol):
             streams.stats.not_admitted += 1
             self._refusals += 1
             if self._refusals >= _REFUSALS_BEFORE_CLOSE:
+                self._backlog.clear()
                 self.abort()
             return
         self._refusals = 0

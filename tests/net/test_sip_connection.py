@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -271,6 +272,24 @@ async def test_only_so_many_connections_from_one_source() -> None:
         again = await asyncio.open_connection(*address)
         await eventually(lambda: near.streams.connections == 1)
         await hang_up(again[1])
+
+
+async def test_many_messages_at_once_leave_the_loop_to_others() -> None:
+    async with side(listen=True) as near:
+        _reader, writer = await asyncio.open_connection(*near.streams.bound["tcp"][0])
+        numbered = [MESSAGE[:-4] + b"%04d" % n for n in range(2000)]
+        writer.write(b"".join(numbered))
+        turns: list[int] = []
+        while len(near.received) < 2000:
+            turns.append(len(near.received))
+            await asyncio.sleep(0)
+        assert max(b - a for a, b in itertools.pairwise(turns)) <= 32
+        assert [data for data, _ in near.received] == numbered
+        # What came before the end is not lost.
+        writer.write(b"".join(numbered[:100]))
+        await hang_up(writer)
+        await eventually(lambda: near.failed)
+        assert len(near.received) == 2100
 
 
 async def test_held_connections_lock_nobody_out() -> None:
