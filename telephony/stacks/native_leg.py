@@ -55,6 +55,7 @@ class NativeLeg:
         self._negotiation: OfferAnswer | None = None
         self._listener: LegListener | None = None
         self._early_media = False
+        self._last_offer_was_theirs = False
         self._adopted: tuple[Encoding, int] | None = None
         self._refer_accepted = False
 
@@ -94,6 +95,7 @@ class NativeLeg:
             self._warning = (("Warning", error.warning_value),)
             raise CannotAnswer(error.status, error.warning) from error
         self.local_sdp = answer.sdp
+        self._last_offer_was_theirs = True
         self.media.negotiated(answer.media)
 
     def prepare_offer(self) -> None:
@@ -187,6 +189,7 @@ class NativeLeg:
             return
         negotiation.direction = direction
         if not negotiation.offer_pending:
+            self._last_offer_was_theirs = False
             self._user_agent.reinvite(self.leg_id, negotiation.create_offer(), self._now())
             self._endpoint.flush()
 
@@ -234,8 +237,11 @@ class NativeLeg:
         self._end("remote", "cancelled", 487)
 
     def confirmed(self, event: sip.LegConfirmed) -> None:
-        # RFC 3261 section 13.2.1: the answer to our offer in the 200 is in the ACK.
-        if self._offer is None and not (event.sdp and self._take_answer(event.sdp)):
+        # RFC 3261 section 13.2.1: the answer to our offer in the 200 is in the ACK, unless a PRACK
+        # brought it before.
+        negotiation = self._negotiation
+        awaited = self._offer is None and negotiation is not None and negotiation.offer_pending
+        if awaited and not (event.sdp and self._take_answer(event.sdp)):
             self.hangup()
             return
         self._confirm()
@@ -254,6 +260,7 @@ class NativeLeg:
         negotiation = self._negotiation
         assert negotiation is not None
         if event.sdp is None:
+            self._last_offer_was_theirs = False
             user_agent.answer_offer(self.leg_id, negotiation.create_offer(), now)
         else:
             try:
@@ -265,6 +272,7 @@ class NativeLeg:
             else:
                 user_agent.answer_offer(self.leg_id, answer.sdp, now)
                 held = self.media.caller_away
+                self._last_offer_was_theirs = True
                 self.media.negotiated(answer.media)
                 self._report_hold(held)
         self._endpoint.flush()
@@ -333,9 +341,14 @@ class NativeLeg:
             self._end(event.by, event.reason_header, event.status or 0)
 
     def _take_answer(self, sdp: bytes) -> bool:
-        assert self._negotiation is not None
+        negotiation = self._negotiation
+        assert negotiation is not None
+        if self._last_offer_was_theirs:
+            # The user agent refreshed the session with the description of before.
+            negotiation.create_offer()
+            self._last_offer_was_theirs = False
         try:
-            self.media.negotiated(self._negotiation.receive_answer(sdp))
+            self.media.negotiated(negotiation.receive_answer(sdp))
         except NotAcceptable:
             return False
         return True

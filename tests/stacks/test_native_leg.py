@@ -313,3 +313,26 @@ async def test_an_answer_without_media_ends_the_call(body: bytes | None) -> None
         leg.call_answered(sip.CallAnswered("leg-1", body))
         assert s.agent.names == ["bye"]
         assert s.listener.told == []
+
+
+async def test_a_refresh_of_the_user_agents_is_no_offer_of_ours() -> None:
+    async with scene() as s:
+        leg = s.answered()
+        assert leg.local_sdp
+        peer = OfferAnswer(LocalMedia("127.0.0.1", 4002, ("pcmu",), 20, True), Ids.seeded(3))
+        leg.answer_received(sip.AnswerReceived("leg-1", peer.answer(leg.local_sdp).sdp))
+        leg.offer_received(sip.OfferReceived("leg-1", s.peer.create_offer()))
+        leg.answer_received(sip.AnswerReceived("leg-1", peer.answer(leg.local_sdp).sdp))
+        assert not leg.ended
+
+
+async def test_a_prack_may_bring_the_answer_to_our_offer() -> None:
+    async with scene() as s:
+        leg = s.leg(None)
+        leg.prepare()
+        leg.progress()
+        leg.answer_received(sip.AnswerReceived("leg-1", s.peer.answer(leg.local_sdp).sdp))
+        leg.answer()
+        leg.confirmed(sip.LegConfirmed("leg-1", None))
+        assert s.agent.names == ["progress", "answer"]
+        assert s.listener.told == ["confirmed"]
