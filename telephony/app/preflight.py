@@ -100,14 +100,22 @@ def load_routing(file: Path | None, environ: Mapping[str, str]) -> tuple[Setting
 
 
 def load_trunks_again(file: Path | None, environ: Mapping[str, str]) -> tuple[Trunk, ...]:
-    """Read the trunks that are enabled now, and nothing else; raises ConfigError."""
+    """Read the trunks that are enabled now; raises ConfigError."""
+    _, trunks = load_trunks_checked(file, environ)
+    return tuple(item.trunk for item in trunks if item.trunk is not None)
+
+
+def load_trunks_checked(
+    file: Path | None, environ: Mapping[str, str]
+) -> tuple[Settings, list[LoadedTrunk]]:
+    """Read settings and trunks, and nothing else; raises ConfigError."""
     loaded = load_settings(find_config(file, environ), environ)
     trunks, problems = _load_trunks(loaded, environ)
     problems = [*loaded.problems, *problems]
     problems += (*check_tls(loaded), *check_identity(loaded, trunks), *check_trunks(loaded, trunks))
     if problems:
         raise ConfigError(problems)
-    return tuple(item.trunk for item in trunks if item.trunk is not None)
+    return loaded.settings, trunks
 
 
 def _load_trunks(

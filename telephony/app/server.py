@@ -22,10 +22,11 @@ from telephony.base.ids import Ids
 from telephony.calls.agent import Agent
 from telephony.calls.call import Call
 from telephony.calls.cdr import CdrFile, cdr_of
+from telephony.calls.outbound import Originator
 from telephony.calls.prompt_audio import PromptAudio
 from telephony.calls.reception import Reception
 from telephony.calls.recorder import Recordings
-from telephony.calls.services import CallObserver, CallServices, OpenRecorder
+from telephony.calls.services import CallObserver, CallServices, OpenRecorder, OutboundLine
 from telephony.dialplan import Dialplan
 from telephony.net.clock import monotonic, utc_now
 from telephony.net.http import HttpServer
@@ -173,13 +174,15 @@ class Server:
             trace=self._trace,
             next_free_port=self._next_free_port,
         )
+        services = self._services()
         self.reception = Reception(
             self._dialplan,
-            self._services(),
+            services,
             max_calls=settings.limits.max_calls,
             context=settings.dialplan.context,
             report=self._report,
         )
+        self.originator = Originator(self.reception, services)
         self._resources.push_async_callback(self._close_stack)
         await self._resources.enter_async_context(self.reception)
         await self.signalling.listen()
@@ -216,6 +219,9 @@ class Server:
             referral_target=self.signalling.directory.referral_target,
             # The leg knows best where its peer finds a number.
             refer_uri=lambda facts, target: target,
+            outbound_line=OutboundLine(
+                encoding=self.settings.media.codecs[0], ptime_ms=self.settings.media.ptime_ms
+            ),
         )
 
     def _open_recorder(self) -> OpenRecorder | None:
@@ -242,7 +248,9 @@ class Server:
         http = self.settings.http
         if http.port is None:
             return
-        server = HttpServer(self.registry, self._reasons_not_ready, lag.current_s)
+        server = HttpServer(
+            self.registry, self._reasons_not_ready, lag.current_s, self.signalling.trunk_report
+        )
         self._resources.push_async_callback(server.close)
 
         async def listen(port: int) -> int:

@@ -170,8 +170,8 @@ class Tls(Section):
 class Security(Section):
     unknown_sources: Literal["auto", "accept", "reject", "drop"] = "auto"
     guard: bool = True
-    messages_per_s: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 50.0
-    burst_messages: Annotated[float, Field(ge=1, allow_inf_nan=False)] = 200.0
+    messages_per_s: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    burst_messages: Annotated[float, Field(ge=1, allow_inf_nan=False)] | None = None
     ban_s: PositiveSeconds = 300.0
     max_ban_s: PositiveSeconds = 86_400.0
     max_sources: Annotated[int, Field(ge=100)] = 20_000
@@ -191,6 +191,7 @@ class Identity(Section):
     roots: PathText | None = None
     max_age_s: Annotated[int, Field(ge=1, le=3600)] = 60
     fetch_timeout_s: PositiveSeconds = 3.0
+    allowed_hosts: Annotated[list[Line], BeforeValidator(_as_list), Field(min_length=1)] = ["*"]
 
 
 class Jitter(Section):

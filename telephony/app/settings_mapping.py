@@ -32,6 +32,10 @@ from telephony.stacks.media_config import MediaConfig, MediaHost
 from telephony.turns.policy import BargeInPolicy
 from telephony.turns.silence import SilencePolicy
 
+OPEN_MESSAGES_PER_S = 2000.0
+OPEN_BURST_MESSAGES = 4000.0
+"""What one source may send while strangers are accepted."""
+
 
 def to_timer_config(sip: Sip) -> TimerConfig:
     return TimerConfig(t1_s=sip.t1_ms / 1000, t2_s=sip.t2_ms / 1000, t4_s=sip.t4_ms / 1000)
@@ -78,11 +82,17 @@ def _path(text: str | None) -> Path | None:
     return None if text is None else Path(text)
 
 
-def to_guard_config(security: Security) -> GuardConfig:
+def to_guard_config(security: Security, some_are_known: bool) -> GuardConfig:
+    """A bot that takes calls from anybody can't tell a proxy with many calls from a flood."""
+    open_to_all = unknown_sources(security, some_are_known) == "accept"
+    default = GuardConfig()
+    rate, burst = default.messages_per_s, default.burst_messages
+    if open_to_all:
+        rate, burst = OPEN_MESSAGES_PER_S, OPEN_BURST_MESSAGES
     return GuardConfig(
         enabled=security.guard,
-        messages_per_s=security.messages_per_s,
-        burst_messages=security.burst_messages,
+        messages_per_s=security.messages_per_s or rate,
+        burst_messages=security.burst_messages or burst,
         ban_s=security.ban_s,
         max_ban_s=security.max_ban_s,
         max_sources=security.max_sources,

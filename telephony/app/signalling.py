@@ -8,10 +8,11 @@ import socket
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal
 
 import structlog
 
+from telephony.app.identity_screen import IdentityScreen
 from telephony.app.settings import Settings
 from telephony.app.settings_mapping import (
     to_admission_config,
@@ -19,6 +20,7 @@ from telephony.app.settings_mapping import (
     to_tls_config,
     to_user_agent_config,
 )
+from telephony.app.trunk_report import report
 from telephony.base.errors import LocalProtocolError, TelephonyError
 from telephony.base.ids import Ids
 from telephony.net.clock import monotonic
@@ -37,7 +39,7 @@ from telephony.sip.user_agent import UserAgent
 from telephony.stacks.call_plan import MediaPolicy
 from telephony.stacks.native import NativeStack
 from telephony.stacks.native_leg import NativeLeg
-from telephony.stacks.peer_policy import CallScreen, PeerPolicy
+from telephony.stacks.peer_policy import PeerPolicy
 from telephony.stacks.rtp_media import MediaPlane
 from telephony.stacks.trunk import Trunk
 from telephony.stacks.trunks.dialing import TrunkDialer
@@ -75,7 +77,6 @@ class Signalling:
         *,
         trace: Trace | None = None,
         next_free_port: bool = False,
-        screen: CallScreen | None = None,
     ) -> None:
         self.settings = settings
         self.ports_replaced: list[tuple[str, int, int]] = []
@@ -86,12 +87,14 @@ class Signalling:
         self._ids = ids
         self._on_incoming = on_incoming
         self._next_free_port = next_free_port
-        self._screen = screen
         self._resources = AsyncExitStack()
         # The user agent reads it with every message; it is filled in once the ports are known.
         self._advertised: dict[Transport, Address] = {}
         self.directory = TrunkDirectory(trunks)
-        self.guard = SourceGuard(to_guard_config(settings.security))
+        self._screen = IdentityScreen(settings.identity, self.directory)
+        self.guard = SourceGuard(
+            to_guard_config(settings.security, self.directory.identifies_peers)
+        )
         self.admission = Admission(self._admission_config(), ids, self.guard)
         self.tls_contexts = TlsContexts(to_tls_config(settings.tls))
         self.user_agent = UserAgent(
@@ -156,6 +159,7 @@ class Signalling:
         """Unregister and look after nothing any more; calls and sockets stay."""
         await self.trunks.stop()
         await self._resources.aclose()
+        await self._screen.close()
         await self.resolver.close()
 
     async def reload(self, trunks: Sequence[Trunk]) -> TrunkChanges:
@@ -174,6 +178,8 @@ class Signalling:
         metrics.expose_counters("admission", self.admission.stats)
         metrics.expose_counters("guard", guard.stats)
         metrics.expose_counters("dns", self.resolver.stats)
+        for area, stats in self._screen.counters.items():
+            metrics.expose_counters(area, stats)
         metrics.expose_gauge(
             "security_banned_sources",
             "Sources that are banned now.",
@@ -190,6 +196,13 @@ class Signalling:
                 status.load.active("outbound"),
             )
             for name, status in self.directory.status.items()
+        ]
+
+    def trunk_report(self) -> list[dict[str, Any]]:
+        """Return how every trunk is doing, as the HTTP port tells it."""
+        return [
+            report(trunk, self.directory.status[name], monotonic())
+            for name, trunk in self.directory.trunks.items()
         ]
 
     # Calls

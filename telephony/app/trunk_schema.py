@@ -228,6 +228,7 @@ class NumberKeys(Section):
 class AttestationKeys(Section):
     mode: Annotated[Literal["off", "tag", "require"], no_as("off")] = "off"
     minimum: Literal["A", "B", "C"] = "C"
+    missing_is: Literal["A", "B", "C"] | None = None
 
 
 class ReferKeys(Section):

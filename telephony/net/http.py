@@ -1,8 +1,9 @@
-"""The operator's HTTP port: /metrics, /healthz, /readyz."""
+"""The operator's HTTP port: /metrics, /healthz, /readyz, /trunks."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry
@@ -16,7 +17,7 @@ class HttpServer:
 
     ``/healthz`` is 200 while the event loop keeps up (restart the process otherwise), ``/readyz``
     while ``reasons_not_ready()`` is empty (send no calls otherwise). ``loop_lag_s()`` is how late
-    the event loop runs now.
+    the event loop runs now. ``/trunks`` is what ``trunks()`` returns, as JSON.
     """
 
     def __init__(
@@ -24,11 +25,13 @@ class HttpServer:
         registry: CollectorRegistry,
         reasons_not_ready: Callable[[], Sequence[str]],
         loop_lag_s: Callable[[], float],
+        trunks: Callable[[], Any] = list,
         max_loop_lag_s: float = 5.0,
     ) -> None:
         self._registry = registry
         self._reasons_not_ready = reasons_not_ready
         self._loop_lag_s = loop_lag_s
+        self._trunks = trunks
         self._max_loop_lag_s = max_loop_lag_s
         self._runner: web.AppRunner | None = None
 
@@ -41,6 +44,7 @@ class HttpServer:
                 web.get("/metrics", self._metrics),
                 web.get("/healthz", self._healthz),
                 web.get("/readyz", self._readyz),
+                web.get("/trunks", self._list_trunks),
             ]
         )
         # Scrapes come every few seconds for years: they are no news.
@@ -67,6 +71,9 @@ class HttpServer:
             {"healthy": healthy, "loop_lag_seconds": round(lag_s, 4)},
             status=200 if healthy else 503,
         )
+
+    async def _list_trunks(self, request: web.Request) -> web.Response:
+        return web.json_response(self._trunks())
 
     async def _readyz(self, request: web.Request) -> web.Response:
         reasons = list(self._reasons_not_ready())

@@ -114,11 +114,12 @@ class AttestationPolicy:
     """What becomes of a call's Identity header (STIR/SHAKEN).
 
     ``off`` ignores it, ``tag`` verifies it for the dialplan, ``require`` refuses calls below
-    ``minimum``.
+    ``minimum``. A call without one counts as ``missing_is``, None refuses it there.
     """
 
     mode: Literal["off", "tag", "require"] = "off"
     minimum: Attestation = "C"
+    missing_is: Attestation | None = None
 
 
 @dataclass(frozen=True, slots=True)
