@@ -94,7 +94,7 @@ class Refers:
         leg.referral = referral = Referral()
         self._expect_notify(leg, referral, self._agent.config.refer_timeout_s, now)
         finished = partial(self._refer_answered, leg, referral)
-        self._uac._send_in_dialog(dialog, "REFER", headers, finished, now)
+        self._uac.send_in_dialog(dialog, "REFER", headers, finished, now)
 
     def _refer_answered(
         self, leg: Leg, referral: Referral, status: int, reason: str, now: float
@@ -257,7 +257,7 @@ class Refers:
         body = f"SIP/2.0 {status} {reason or reason_phrase(status)}\r\n".encode()
         answered = partial(self._notify_answered, leg, referred)
         kind = f"{_SIPFRAG};version=2.0"
-        self._uac._send_in_dialog(_up(leg), "NOTIFY", headers, answered, now, kind, body)
+        self._uac.send_in_dialog(_up(leg), "NOTIFY", headers, answered, now, kind, body)
         return True
 
     def _notify_answered(

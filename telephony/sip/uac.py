@@ -264,8 +264,6 @@ class Uac:
         )
         RequestAttempt(request, finished, received).begin(now)
 
-    _send_in_dialog = send_in_dialog
-
     def send_cancel(
         self, parts: RequestParts, branch: str, flow: Flow, headers: HeaderLines, now: float
     ) -> None:

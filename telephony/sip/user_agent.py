@@ -244,6 +244,13 @@ class UserAgent:
             self._uac.cancel(leg, now, headers)
         return leg is not None
 
+    def knows_as(self, leg_id: str, peer: str) -> bool:
+        """Take the other side for ``peer``: only its calls may replace this one (RFC 3891)."""
+        leg = self._agent.find_leg(leg_id)
+        if leg is not None:
+            leg.peer = peer
+        return leg is not None
+
     def is_heard(self, leg_id: str) -> bool:
         """Tell whether a call of ours got any response yet; silence means a dead server."""
         leg = self._agent.find_leg(leg_id)
@@ -282,23 +289,9 @@ class UserAgent:
         or, if that was used up by a challenge, the next one. There is no Contact but that in
         ``headers``: see contact_for().
         """
-        return self._out_of_dialog.send(
-            OutsideRequest(
-                method=method,
-                uri=uri,
-                from_uri=from_uri,
-                to_uri=to_uri,
-                flow=flow,
-                headers=headers,
-                routes=routes,
-                credentials=credentials,
-                call_id=call_id,
-                cseq=cseq,
-                body=body,
-                content_type=content_type,
-            ),
-            now,
-        )
+        request = OutsideRequest(method, uri, from_uri, to_uri, flow, headers, routes, credentials)
+        request = replace(request, call_id=call_id, cseq=cseq, body=body, content_type=content_type)
+        return self._out_of_dialog.send(request, now)
 
     def contact_for(self, flow: Flow, user: str = "") -> str:
         """Return our Contact value on ``flow``, with ``user`` in it if it is not empty."""
