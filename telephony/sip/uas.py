@@ -180,7 +180,7 @@ class Uas:
         if target is None:
             agent.refuse(transaction, 400, now, (("Warning", '399 telephony "no Contact"'),))
             return
-        replaced = find_replaced(request.headers, agent.dialogs, "")
+        replaced = find_replaced(request.headers, agent.dialogs, request.peer)
         if isinstance(replaced, Refusal):
             agent.refuse(transaction, replaced.status, now)
             return
@@ -188,7 +188,7 @@ class Uas:
             return
         sdp = find_sdp(request.headers, request.body)
         transaction.local_tag = agent.ids.token()
-        leg = Leg(transaction.local_tag, LegState.INCOMING, caller=False)
+        leg = Leg(transaction.local_tag, LegState.INCOMING, caller=False, peer=request.peer)
         leg.learn(request.headers)
         leg.remote_sdp = sdp or b""
         agent.legs[leg.leg_id] = leg

@@ -155,6 +155,7 @@ class NativeStack:
             leg.close()
             raise
         self._legs[leg.leg_id] = leg
+        self.user_agent.knows_as(leg.leg_id, plan.trunk)
         self.endpoint.flush()
         return leg
 
@@ -234,6 +235,8 @@ class NativeStack:
             policy.refer_uri,
         )
         self._legs[event.leg_id] = leg
+        if (credentials := policy.credentials.get(facts.trunk)) is not None:
+            self.user_agent.use_credentials(event.leg_id, credentials)
         if policy.screen is not None and policy.screen.concerns(facts):
             task = self.plane.loop.create_task(self._screen(policy.screen, event, leg))
             self._screening.add(task)

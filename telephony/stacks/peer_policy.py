@@ -10,6 +10,7 @@ import sipmessage
 
 from telephony.base.interfaces import LegFacts
 from telephony.sip import events as sip
+from telephony.sip.credentials import Credentials
 from telephony.sip.flow import Flow
 from telephony.sip.values import bracketed_host, read_uri
 from telephony.stacks.call_plan import MediaPolicy
@@ -62,13 +63,15 @@ def at_the_peers_host(facts: LegFacts, target: str, peer_uri: str) -> str:
 class PeerPolicy:
     """How the stack treats the peers of trunks.
 
-    ``media`` is by trunk name; ``may_refer(facts, target_uri)`` tells whether a peer may ask us to
+    ``media`` and ``credentials``, for peers that challenge what we send in their calls, are by
+    trunk name; ``may_refer(facts, target_uri)`` tells whether a peer may ask us to
     call somebody; ``refer_uri(facts, target, peer_uri)`` turns the number of a transfer into a URI
     that the peer can call; ``screen`` looks at calls before they are reported.
     """
 
     media: Mapping[str, MediaPolicy] = field(default_factory=dict)
     strangers: MediaPolicy = field(default_factory=MediaPolicy)
+    credentials: Mapping[str, Credentials] = field(default_factory=dict)
     read_facts: ReadFacts = facts_of
     may_refer: Callable[[LegFacts, str], bool] = nobody_refers
     refer_uri: ReferUri = at_the_peers_host

@@ -72,3 +72,14 @@ def test_another_trunk_may_not_replace() -> None:
     leg_id, ours = peer.up()
     peer.agent.legs[leg_id].peer = "carrier"
     assert lines(replace(peer, f"call-1;to-tag={ours};from-tag=peer")) == ["481 INVITE"]
+
+
+def test_calls_of_ours_know_whom_they_are_with() -> None:
+    peer = HandPeer()
+    leg_id, _ = peer.called()
+    assert peer.agent.knows_as(leg_id, "carrier")
+    dialog = peer.agent.legs[leg_id].dialog
+    assert dialog is not None
+    value = f"{dialog.call_id};to-tag={dialog.local_tag};from-tag={dialog.remote_tag}"
+    assert lines(replace(peer, value)) == ["481 INVITE"]
+    assert not peer.agent.knows_as("gone", "carrier")
