@@ -86,8 +86,8 @@ def test_nothing_unauthenticated_changes_an_srtp_session(
     intrusions: list[tuple[int, str, int, int, int, int]], tail: bytes, policy: LatchPolicy
 ) -> None:
     ours = session(policy)
-    keys = [SrtpKey("AES_CM_128_HMAC_SHA1_80", bytes([number]) * 30) for number in (1, 2)]
-    ours.use_srtp(SrtpSession(*keys))
+    send, receive = (SrtpKey("AES_CM_128_HMAC_SHA1_80", bytes([n]) * 30) for n in (1, 2))
+    ours.use_srtp(SrtpSession(send, receive))
     for at, host, port, sequence, ssrc, count in intrusions:
         for step in range(count):
             forged = rtp(sequence + step, ssrc, LOUD) + tail

@@ -86,7 +86,7 @@ async def test_a_call_turns_to_srtp_and_back() -> None:
         await c.tick(10)
         assert one.wire[-1][12:] == VOICE
         for mode in ("required", "off"):
-            one.negotiation.local = LocalMedia("127.0.0.1", one.media.port, srtp=mode)  # type: ignore[arg-type]
+            one.negotiation.local = LocalMedia("127.0.0.1", one.media.port, srtp=mode)
             c.exchange(one, other)
             await c.tick(10)
             assert other.hears(VOICE)
