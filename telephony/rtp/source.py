@@ -110,9 +110,11 @@ class SourcePolicy:
 
     def may_send(self, source: Address, now: float) -> bool:
         """Tell whether a packet from ``source`` is worth being looked at."""
+        if self._rank == _SIGNALLED:
+            return source == self.signalled
         if source == self.current or source == self.signalled:
             return True
-        if self._rank == _SIGNALLED or self._policy == "off":
+        if self._policy == "off":
             return False
         rank = self._rank_of(source)
         if rank <= self._rank or (source == self._former and now < self._former_until):
