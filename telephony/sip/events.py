@@ -1,7 +1,7 @@
 """What happened, as the user agent tells it.
 
 Every leg ends with exactly one of LegEnded, InviteCancelled and CallFailed; no event of the leg
-follows it.
+follows it. Session descriptions may hold keys (RFC 4568) and are left out of every ``repr``.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class InviteReceived:
     to_uri: str
     call_id: str
     headers: HeaderView = field(compare=False)
-    sdp: bytes | None
+    sdp: bytes | None = field(repr=False)
     flow: Flow
     peer: str = ""
     replaces_leg_id: str = ""
@@ -54,7 +54,7 @@ class LegConfirmed:
     """The ACK for our answer arrived; ``sdp`` is its body, the answer to an offer in our 200."""
 
     leg_id: str
-    sdp: bytes | None
+    sdp: bytes | None = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class OfferReceived:
     """
 
     leg_id: str
-    sdp: bytes | None
+    sdp: bytes | None = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ class AnswerReceived:
     """The peer's answer to our reinvite(), or to the offer given to answer_offer()."""
 
     leg_id: str
-    sdp: bytes | None
+    sdp: bytes | None = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +141,7 @@ class CallProgressed:
 
     leg_id: str
     status: int
-    sdp: bytes | None
+    sdp: bytes | None = field(repr=False)
     fork: str = ""
 
 
@@ -150,7 +150,7 @@ class CallAnswered:
     """The callee answered. After invite(sdp=None) ``sdp`` is an offer: call answer_offer()."""
 
     leg_id: str
-    sdp: bytes | None
+    sdp: bytes | None = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
