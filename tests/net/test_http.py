@@ -71,3 +71,12 @@ async def test_nothing_else_is_served(process: Process) -> None:
 async def test_a_taken_port_is_named(process: Process) -> None:
     with pytest.raises(PortInUse, match=str(process.port)):
         await Process().server.start("127.0.0.1", process.port)
+
+
+async def test_the_trunks_are_told_as_json() -> None:
+    server = HttpServer(CollectorRegistry(), list, float, lambda: [{"name": "pbx", "up": True}])
+    port = (await server.start("127.0.0.1", 0))[1]
+    url = f"http://127.0.0.1:{port}/trunks"
+    async with aiohttp.ClientSession() as session, session.get(url) as response:
+        assert await response.json() == [{"name": "pbx", "up": True}]
+    await server.close()
