@@ -41,10 +41,11 @@ def _groups(source_ip: str) -> list[str]:
 class NetworkSet:
     """Networks to look an address up in: one set lookup for each length of prefix."""
 
-    __slots__ = ("_v4", "_v6")
+    __slots__ = ("_v4", "_v4_heads", "_v6")
 
     def __init__(self, networks: Iterable[Network] = ()) -> None:
         found = set(networks)
+        self._v4_heads = _first_octets(net for net in found if net.version == 4)
         self._v4 = _by_shift(net for net in found if net.version == 4)
         self._v6 = _by_shift(net for net in found if net.version == 6)
 
@@ -52,9 +53,11 @@ class NetworkSet:
         """True for a numeric address in one of the networks; anything else is in none."""
         try:
             if ":" not in source_ip:
-                return bool(self._v4) and _is_v4_in(source_ip, self._v4)
+                # Most strangers share not even the first octet with a network of ours.
+                head = source_ip.partition(".")[0]
+                return head in self._v4_heads and _is_v4_in(source_ip, self._v4)
             if "." in source_ip:
-                return bool(self._v4) and _is_v4_in(source_key(source_ip), self._v4)
+                return _is_v4_in(source_key(source_ip), self._v4)
             return bool(self._v6) and _is_in(_v6_value(source_ip), self._v6)
         except ValueError:
             return False
@@ -69,6 +72,15 @@ def _by_shift(networks: Iterable[Network]) -> _ByShift:
         shift = network.max_prefixlen - network.prefixlen
         values.setdefault(shift, set()).add(int(network.network_address) >> shift)
     return tuple((shift, frozenset(prefixes)) for shift, prefixes in sorted(values.items()))
+
+
+def _first_octets(networks: Iterable[Network]) -> frozenset[str]:
+    """Return the texts that addresses in ``networks`` (IPv4) can begin with."""
+    octets: set[str] = set()
+    for network in networks:
+        first, last = network.network_address.packed[0], network.broadcast_address.packed[0]
+        octets.update(map(str, range(first, last + 1)))
+    return frozenset(octets)
 
 
 def _is_v4_in(text: str, networks: _ByShift) -> bool:
