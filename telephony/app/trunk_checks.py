@@ -12,6 +12,7 @@ from telephony.app.trunks import LoadedTrunk
 from telephony.base.errors import Problem
 from telephony.dialplan import Dialplan
 from telephony.net.tls import CertificateProblem, TlsContexts
+from telephony.sip.identity import Verifier, VerifierConfig
 from telephony.sip.location import fallback_transport, read_destination
 from telephony.stacks.trunk import Trunk
 
@@ -42,14 +43,27 @@ def check_tls(loaded: LoadedSettings) -> Iterator[Problem]:
 def check_identity(loaded: LoadedSettings, trunks: Sequence[LoadedTrunk]) -> Iterator[Problem]:
     """Find trunks whose callers' signatures can't be verified."""
     roots = loaded.settings.identity.roots
-    if roots is not None and isinstance(content := read_file(Path(roots)), Problem):
-        message = f"{content.file} {content.message}"
-        yield loaded.problem(("identity", "roots"), message, "name a PEM file")
+    if roots is not None:
+        yield from _check_roots(loaded, Path(roots))
     for trunk in _trunks(trunks):
         if trunk.attestation.mode != "off" and roots is None:
             message = f"trunk {trunk.name!r} verifies attestations: nobody is trusted to sign them"
             fix = "name a PEM file of the authorities"
             yield loaded.problem(("identity", "roots"), message, fix)
+
+
+def _check_roots(loaded: LoadedSettings, file: Path) -> Iterator[Problem]:
+    content = read_file(file)
+    message = ""
+    if isinstance(content, Problem):
+        message = f"{content.file} {content.message}"
+    else:
+        try:
+            Verifier(VerifierConfig(roots_pem=content))
+        except ValueError as error:
+            message = f"{display_name(file)} holds no certificates: {error}"
+    if message:
+        yield loaded.problem(("identity", "roots"), message, "name a PEM file")
 
 
 def check_trunks(loaded: LoadedSettings, trunks: Sequence[LoadedTrunk]) -> Iterator[Problem]:

@@ -57,6 +57,12 @@ def test_an_attestation_needs_roots(tmp_path: Path) -> None:
     assert list(check_identity(settings(tmp_path, ""), loaded(Trunk("t")))) == []
 
 
+def test_roots_must_be_certificates(tmp_path: Path) -> None:
+    (tmp_path / "roots.pem").write_text("nonsense")
+    (found,) = check_identity(settings(tmp_path, "identity: {roots: roots.pem}"), [])
+    assert "roots.pem holds no certificates" in found.message
+
+
 def test_two_trunks_are_not_known_by_the_same(tmp_path: Path) -> None:
     inbound = InboundPolicy(credentials=Credentials("u", "p"), certificate_names=("pbx.example",))
     trunks = loaded(Trunk("a", inbound=inbound), Trunk("b", inbound=inbound))
