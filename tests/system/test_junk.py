@@ -7,6 +7,7 @@ import random
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -108,7 +109,11 @@ async def disturb(bot: Bot, rtp: RtpPeer, chance: random.Random) -> None:
 
 
 async def test_a_call_survives_junk(tmp_path: Path, sipp: RunScenario, rtp: RtpPeer) -> None:
-    settings = {"sip": {"t1_ms": 20, "t2_ms": 160, "t4_ms": 200}}
+    settings: dict[str, dict[str, Any]] = {
+        "sip": {"t1_ms": 20, "t2_ms": 160, "t4_ms": 200},
+        # The junk has the caller's address: it is to be read, and the caller not to be banned.
+        "security": {"never_ban": ["127.0.0.1"]},
+    }
     with running_bot(tmp_path / "bot", settings) as bot:
         async with asyncio.TaskGroup() as tasks:
             call: asyncio.Task[SippRun] = tasks.create_task(sipp("basic", bot, pause_ms=4000))
