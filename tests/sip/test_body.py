@@ -50,6 +50,35 @@ def test_other_bodies_are_refused(headers: sipmessage.Headers, body: bytes) -> N
         find_sdp(headers, body)
 
 
+def _nested(depth: int, boundary: str = "b") -> tuple[sipmessage.Headers, bytes]:
+    """Wrap SDP in ``depth`` multiparts; each boundary begins with the one around it."""
+    body, kind = b"v=0\r\n", b"application/sdp"
+    for level in reversed(range(depth)):
+        mark = f"{boundary}{'x' * level}".encode()
+        part = b"Content-Type: " + kind + b"\r\n\r\n" + body
+        body = b"--" + mark + b"\r\n" + part + b"\r\n--" + mark + b"--\r\n"
+        kind = b"multipart/mixed;\r\n boundary=" + mark
+    return _headers(Content_Type=kind.decode().replace("\r\n", "")), body
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3, 4])
+def test_sdp_in_multiparts_within_multiparts(depth: int) -> None:
+    assert find_sdp(*_nested(depth)) == b"v=0\r\n"
+
+
+@pytest.mark.parametrize("depth", [5, 40, 400])
+def test_deeper_multiparts_are_not_searched(depth: int) -> None:
+    with pytest.raises(UnsupportedBodyError):
+        find_sdp(*_nested(depth))
+
+
+def test_only_so_many_parts_are_searched() -> None:
+    junk = b"--b\r\n\r\n\r\n" * 64
+    body = junk + b"--b\r\nc: application/sdp\r\n\r\nv=0\r\n--b--"
+    with pytest.raises(UnsupportedBodyError):
+        find_sdp(_headers(Content_Type="multipart/mixed;boundary=b"), body)
+
+
 def test_media_type() -> None:
     assert media_type(_headers(Content_Type="Application/DTMF-Relay; x=y")) == (
         "application/dtmf-relay"
