@@ -11,13 +11,18 @@ from telephony.sip.flow import Address, Transport
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageLimits:
-    """Sizes above which a message is refused (513) or a stream is given up."""
+    """Sizes above which a message is refused (513) or a stream is given up.
+
+    ``max_hop_count`` is how many values Via, Route and Record-Route may have each: with
+    Max-Forwards at 70 (section 8.1.1.6) an honest path stays below it.
+    """
 
     max_message_bytes: int = 65_535
     max_header_bytes: int = 32_768
     max_body_bytes: int = 32_768
     max_line_bytes: int = 8_192
     max_header_count: int = 128
+    max_hop_count: int = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,9 +20,10 @@ _TOKEN = re.compile(r"[A-Za-z0-9.!%*_+`'~-]+")
 _VERSION = re.compile(r"SIP/([0-9]{1,3}\.[0-9]{1,3})", re.IGNORECASE)
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*")
 _STATUS = re.compile(r"[1-6][0-9][0-9]")
-_LENGTH = re.compile(
-    rb"^(?:content-length|l)[ \t]*:(?:\r\n[ \t])?[ \t]*([^\r\n]*)", re.IGNORECASE | re.MULTILINE
-)
+_FOLD = re.compile(rb"\r\n[ \t]+")
+_LENGTH = re.compile(rb"\r\n(?:content-length|l)[ \t]*:([^\r\n]*)", re.IGNORECASE)
+_BREAKS = re.compile(r"[\r\n]")
+_BLANKS: Final = " \t"
 _MAX_STREAM_LENGTH_DIGITS: Final = 9
 _KEEPALIVE_OCTETS: Final = b"\r\n\0 "
 _DEFAULT_LIMITS: Final = MessageLimits()
@@ -96,11 +97,11 @@ def _unfold(head: bytes) -> list[str]:
     folded: dict[int, list[str]] = {}
     for line in head.decode("utf-8", "surrogateescape").split("\r\n"):
         if line[:1] in (" ", "\t") and lines:
-            folded.setdefault(len(lines) - 1, []).append(line.strip())
+            folded.setdefault(len(lines) - 1, []).append(line.strip(_BLANKS))
         else:
             lines.append(line)
     for index, parts in folded.items():
-        lines[index] = " ".join((lines[index].rstrip(), *parts))
+        lines[index] = " ".join((lines[index].rstrip(_BLANKS), *parts))
     return lines
 
 
@@ -114,17 +115,19 @@ def _read_headers(
         problem = SipParseError("too-many-headers", 513)
     for line in lines[: limits.max_header_count]:
         name, colon, value = line.partition(":")
-        name = name.rstrip()
-        if not colon or not _TOKEN.fullmatch(name) or "\n" in value or "\r" in value:
+        name = name.rstrip(_BLANKS)
+        if not colon or not _TOKEN.fullmatch(name) or _BREAKS.search(value):
             problem = problem or SipParseError("bad-header-line")
         elif len(line) > limits.max_line_bytes:
             problem = problem or SipParseError("line-too-long", 513)
         else:
-            headers.add(COMPACT_FORMS.get(name.lower(), name), value.strip())
+            headers.add(COMPACT_FORMS.get(name.lower(), name), value.strip(_BLANKS))
     return headers, problem
 
 
 def _read_start_line(line: str, headers: sipmessage.Headers) -> RawRequest | sipmessage.Response:
+    if _BREAKS.search(line):
+        raise SipParseError("bad-start-line")
     if version := _VERSION.match(line):
         return _read_status_line(line, version)
     parts = line.split()
@@ -141,6 +144,8 @@ def _read_start_line(line: str, headers: sipmessage.Headers) -> RawRequest | sip
     uri = read_uri(raw_uri)
     if uri is None:
         raise SipParseError("bad-request-uri", _uri_status(raw_uri), method, headers)
+    if "?" in raw_uri.rpartition("@")[2]:  # RFC 3261 table 1: headers are not for Request-URIs
+        raise SipParseError("headers-in-request-uri", 400, method, headers)
     return RawRequest(method, uri, raw_uri, b"")
 
 
@@ -270,10 +275,14 @@ class StreamFramer:
             del buffer[:2]
 
     def _body_length(self, head: bytes) -> int:
-        match = _LENGTH.search(head)
-        if match is None:
+        """Return the size that parse_message() will expect, 0 when the stream is given up."""
+        found = _LENGTH.findall(_FOLD.sub(b" ", head))
+        if not found:
             return 0
-        value = match.group(1).strip()
+        value = found[0].strip(b" \t")
+        if any(other.strip(b" \t") != value for other in found):
+            self.broken = "content-length-conflict"
+            return 0
         if not value.isdigit() or len(value) > _MAX_STREAM_LENGTH_DIGITS:
             self.broken = "bad-content-length"
             return 0

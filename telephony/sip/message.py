@@ -13,10 +13,13 @@ from typing import Final
 
 import sipmessage
 
+from telephony.sip.config import MessageLimits
 from telephony.sip.flow import Flow
 from telephony.sip.framing import RawRequest, SipParseError
+from telephony.sip.status import KNOWN_METHODS
 from telephony.sip.values import (
     ViaValue,
+    looks_like_via,
     printable,
     read_address,
     read_number,
@@ -30,6 +33,8 @@ _MAGIC_COOKIE: Final = "z9hg4bk"
 _MAX_CSEQ: Final = 2**31 - 1
 _CSEQ = re.compile(r"([0-9]{1,10})[ \t]+([^ \t]+)")
 _SINGLE: Final = ("From", "To", "Call-ID", "CSeq")
+_HOPS: Final = ("Via", "Route", "Record-Route")
+_DEFAULT_LIMITS: Final = MessageLimits()
 
 ServerKey = tuple[str, ...]
 DialogKey = tuple[str, str, str]
@@ -96,10 +101,16 @@ class IncomingRequest:
         """Equal for copies of one request that came along different paths (section 8.2.2.2)."""
         return self.call_id, self.from_tag, str(self.cseq), self.method
 
+    @property
+    def has_cookie(self) -> bool:
+        """Whether the branch is unique as RFC 3261 wants it; the bare cookie identifies nothing."""
+        branch = self.via.branch
+        return len(branch) > len(_MAGIC_COOKIE) and branch[:7].lower() == _MAGIC_COOKIE
+
     def transaction_key(self, method: str) -> ServerKey:
         """Return the key of section 17.2.3 for ``method``; without the cookie that of RFC 2543."""
         via = self.via
-        if via.branch[:7].lower() == _MAGIC_COOKIE:
+        if self.has_cookie:
             return via.branch, via.sent_by, method
         return via.sent_by, via.branch, self.call_id, self.from_tag, str(self.cseq), method
 
@@ -138,8 +149,22 @@ def contact_uri(headers: sipmessage.Headers) -> str | None:
     return None
 
 
-def read_request(message: RawRequest, flow: Flow) -> IncomingRequest:
+def remote_target(request: IncomingRequest) -> str | None:
+    """Return where the requests of the dialog that ``request`` makes go; None when it is not said.
+
+    Contact is mandatory (section 8.1.1.8). RFC 2543 meant From where there was none.
+    """
+    if request.has_cookie or request.headers.get("Contact") is not None:
+        return contact_uri(request.headers)
+    address = read_address(request.from_value)
+    return address.uri if address is not None and read_uri(address.uri) is not None else None
+
+
+def read_request(
+    message: RawRequest, flow: Flow, limits: MessageLimits = _DEFAULT_LIMITS
+) -> IncomingRequest:
     try:
+        _check_hops(message.headers, limits)
         return _read_request(message, flow)
     except SipParseError as error:
         error.method, error.headers = message.method, message.headers
@@ -152,7 +177,9 @@ def _read_request(message: RawRequest, flow: Flow) -> IncomingRequest:
     from_value, to_value, call_id, cseq_value = _mandatory(headers)
     cseq, cseq_method = _read_cseq(cseq_value)
     if cseq_method != message.method:
-        raise SipParseError("cseq-method-mismatch")
+        # RFC 4475 section 3.1.2.18 prefers 501 where the method is unknown as well.
+        status = 400 if message.method in KNOWN_METHODS else 501
+        raise SipParseError("cseq-method-mismatch", status)
     hops = headers.get("Max-Forwards")
     if hops is not None and read_number(hops, 255) is None:
         raise SipParseError("bad-max-forwards")
@@ -175,8 +202,11 @@ def _read_request(message: RawRequest, flow: Flow) -> IncomingRequest:
     )
 
 
-def read_response(message: sipmessage.Response) -> IncomingResponse:
+def read_response(
+    message: sipmessage.Response, limits: MessageLimits = _DEFAULT_LIMITS
+) -> IncomingResponse:
     headers = message.headers
+    _check_hops(headers, limits)
     via_lines, via = _read_vias(headers)
     if len(via_lines) != 1:  # section 8.1.3.3: meant for someone behind us
         raise SipParseError("misrouted-response")
@@ -202,7 +232,17 @@ def _read_vias(headers: sipmessage.Headers) -> tuple[list[str], ViaValue]:
     via = read_via(via_lines[0]) if via_lines else None
     if via is None:
         raise SipParseError("bad-via" if via_lines else "no-via")
+    if not all(looks_like_via(value) for value in via_lines):
+        raise SipParseError("bad-via")
     return via_lines, via
+
+
+def _check_hops(headers: sipmessage.Headers, limits: MessageLimits) -> None:
+    """Bound what is copied into every response (Via, Record-Route) and later request (Route)."""
+    for name in _HOPS:
+        values = headers.getlist(name)
+        if sum(value.count(",") + 1 for value in values) > limits.max_hop_count:
+            raise SipParseError("too-many-hops", 513)
 
 
 def _mandatory(headers: sipmessage.Headers) -> tuple[str, str, str, str]:

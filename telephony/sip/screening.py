@@ -12,6 +12,7 @@ from telephony.sip.writer import SDP_TYPE, HeaderLines
 
 _DESCRIBED_BY_SDP = frozenset(("INVITE", "PRACK", "UPDATE"))
 _SCHEMES = frozenset(("sip", "sips", "tel"))
+_SDP_RANGES = frozenset((SDP_TYPE, "application/*", "*/*"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +37,19 @@ def screen(request: IncomingRequest) -> Refusal | None:
     required = [tag for tag in request.values("Require") if tag.lower() not in EXTENSIONS]
     if required:
         return Refusal(420, (("Unsupported", ", ".join(required)),))
+    if request.method == "INVITE" and not _takes_sdp(request):
+        return Refusal(406, (("Warning", '399 telephony "a session is described by SDP"'),))
     if request.method in _DESCRIBED_BY_SDP:
         return _screen_body(request)
     return None
+
+
+def _takes_sdp(request: IncomingRequest) -> bool:
+    """Whether our answer may be SDP; an empty Accept takes nothing (section 20.1)."""
+    if request.headers.get("Accept") is None:
+        return True
+    kinds = (value.partition(";")[0].strip().lower() for value in request.values("Accept"))
+    return any(kind in _SDP_RANGES for kind in kinds)
 
 
 def _screen_body(request: IncomingRequest) -> Refusal | None:

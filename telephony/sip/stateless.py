@@ -8,22 +8,23 @@ import sipmessage
 
 from telephony.sip.flow import Address
 from telephony.sip.message import list_values
-from telephony.sip.values import ViaValue, read_tag, read_via
-from telephony.sip.writer import HeaderLines, response_head, write_response
+from telephony.sip.status import reason_phrase
+from telephony.sip.values import ViaValue, read_tag, read_via, stamp_via
+from telephony.sip.writer import HeaderLines
 
-_MANDATORY = ("From", "To", "Call-ID", "CSeq")
+_COPIED = ("From", "Call-ID", "CSeq")
 
 
 def answerable_via(method: str, headers: sipmessage.Headers) -> ViaValue | None:
     """Return where a response would go; None when there can't be one.
 
-    Without Via it has nowhere to go, without the other mandatory headers nobody could match it,
-    and an ACK is never answered.
+    Without Via it has nowhere to go, without CSeq nobody could match it (section 17.1.3), and an
+    ACK is never answered. A Via of a version that does not exist gets its 505.
     """
-    if method == "ACK" or any(not headers.get(name) for name in _MANDATORY):
+    if method == "ACK" or not headers.get("CSeq"):
         return None
     via_lines = list_values(headers, "Via")
-    return read_via(via_lines[0]) if via_lines else None
+    return read_via(via_lines[0], any_version=True) if via_lines else None
 
 
 def write_stateless(
@@ -34,11 +35,23 @@ def write_stateless(
     secret: bytes,
     extra: HeaderLines = (),
 ) -> bytes:
-    """Write a response to the request with ``headers``; every copy of it gets the same To tag."""
-    to_value = headers["To"]
-    if not read_tag(to_value):
-        text = f"{via.branch} {headers['Call-ID']} {headers['CSeq']}"
-        octets = text.encode("utf-8", "surrogateescape")
-        to_value += f";tag={blake2s(octets, digest_size=8, key=secret).hexdigest()}"
-    head = response_head(via, list_values(headers, "Via")[1:], source, headers)
-    return write_response(status, head, to_value, extra)
+    """Write a response to the request with ``headers``; every copy of it gets the same To tag.
+
+    Headers that the request should have had and has not are missing in the response too.
+    """
+    vias = [stamp_via(via, *source), *list_values(headers, "Via")[1:]]
+    lines = [f"SIP/2.0 {status} {reason_phrase(status)}"]
+    lines += [f"Via: {value}" for value in vias]
+    lines += [f"{name}: {value}" for name in _COPIED if (value := headers.get(name))]
+    if to_value := headers.get("To"):
+        lines.append(f"To: {_tagged(to_value, via, headers, secret)}")
+    lines += [f"{name}: {value}" for name, value in (*extra, ("Content-Length", "0"))]
+    return "\r\n".join((*lines, "", "")).encode("utf-8", "surrogateescape")
+
+
+def _tagged(to_value: str, via: ViaValue, headers: sipmessage.Headers, secret: bytes) -> str:
+    if read_tag(to_value):
+        return to_value
+    text = f"{via.branch} {headers.get('Call-ID')} {headers['CSeq']}"
+    octets = text.encode("utf-8", "surrogateescape")
+    return f"{to_value};tag={blake2s(octets, digest_size=8, key=secret).hexdigest()}"

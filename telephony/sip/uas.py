@@ -18,7 +18,8 @@ from telephony.sip.events import (
 )
 from telephony.sip.gate import Gate
 from telephony.sip.leg import Leg, LegState
-from telephony.sip.message import HeaderView, IncomingRequest, contact_uri
+from telephony.sip.loops import came_back
+from telephony.sip.message import HeaderView, IncomingRequest, remote_target
 from telephony.sip.pending_invite import PendingInvite
 from telephony.sip.replaces import find_replaced
 from telephony.sip.routing import response_flow
@@ -110,7 +111,8 @@ class Uas:
             return
         flow = response_flow(request.via, request.flow, agent.config.symmetric_signalling)
         transaction = transactions.create_server(request, flow)
-        refusal = Refusal(482) if merged else screen(request)
+        looped = merged or (initial and came_back(request, transactions.client))
+        refusal = Refusal(482) if looped else screen(request)
         if refusal is not None:
             agent.refuse(transaction, refusal.status, now, refusal.headers)
         elif request.to_tag and request.method != "CANCEL":
@@ -176,7 +178,7 @@ class Uas:
 
     def _receive_invite(self, transaction: ServerTransaction, now: float) -> None:
         agent, request = self._agent, transaction.request
-        target = contact_uri(request.headers)
+        target = remote_target(request)
         if target is None:
             agent.refuse(transaction, 400, now, (("Warning", '399 telephony "no Contact"'),))
             return

@@ -88,11 +88,11 @@ class UserAgent:
         try:
             message = parse_message(data, self._agent.config.limits)
             if isinstance(message, RawRequest):
-                request = read_request(message, flow)
+                request = read_request(message, flow, self._agent.config.limits)
                 stats.requests_received += 1
                 self._uas.receive_request(request, now)
             else:
-                response = read_response(message)
+                response = read_response(message, self._agent.config.limits)
                 stats.responses_received += 1
                 if not self._agent.transactions.receive_response(response, now):
                     stats.responses_unmatched += 1

@@ -25,9 +25,11 @@ _TAG = re.compile(r";\s*tag\s*=\s*([^\s;,<>]+)", re.IGNORECASE)
 _LIST_MARK = re.compile(r'[",<>]|\\.', re.DOTALL)
 _HOST = r"\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]+"
 _VIA = re.compile(
-    rf"SIP\s*/\s*2\.0\s*/\s*([A-Za-z]+)\s+({_HOST})(?:\s*:\s*(\d{{1,5}}))?\s*(;.*)?",
+    r"SIP\s*/\s*([0-9]{1,3}\.[0-9]{1,3})\s*/\s*([A-Za-z][A-Za-z0-9-]*)"
+    rf"\s+({_HOST})(?:\s*:\s*([0-9]{{1,5}}))?\s*(;.*)?",
     re.IGNORECASE | re.DOTALL,
 )
+_ANY_VIA = re.compile(r"[^\s/;,]+\s*/\s*[^\s/;,]+\s*/\s*[^\s/;,]+\s+[^\s;,]")
 _LOOSE_URI = re.compile(
     rf"(sips?):(?:([^@\s<>]*)@)?({_HOST})(?::(\d{{1,5}}))?((?:;[^?\s<>]*)?)(?:\?[^\s<>]*)?",
     re.IGNORECASE,
@@ -80,18 +82,25 @@ def split_list(value: str) -> list[str]:
     return [item for item in items if item]
 
 
-def read_via(value: str) -> ViaValue | None:
-    """Read one Via value; None when it is not one."""
+def read_via(value: str, *, any_version: bool = False) -> ViaValue | None:
+    """Read one Via value; None when it is not one, or of another version than ours."""
     match = _VIA.fullmatch(value.strip())
     if match is None:
         return None
-    transport, host, port_text, parameters = match.groups()
+    version, transport, host, port_text, parameters = match.groups()
+    if version != "2.0" and not any_version:
+        return None
     port = int(port_text) if port_text else None
     if port is not None and not 0 < port < 65_536:
         return None
     fields = read_parameters(parameters or "")
     branch = fields.get("branch") or ""
     return ViaValue(value.strip(), transport.upper(), host, port, branch, "rport" in fields)
+
+
+def looks_like_via(value: str) -> bool:
+    """Whether ``value`` has the shape of a Via: all that one further down the path must have."""
+    return _ANY_VIA.match(value) is not None
 
 
 def read_parameters(text: str) -> dict[str, str | None]:
@@ -122,10 +131,15 @@ def read_tag(value: str) -> str:
 
 
 def read_address(value: str) -> NameAddress | None:
-    """Read a name-addr or addr-spec (section 20.10); None when there is no URI in it."""
+    """Read a name-addr or addr-spec (section 20.10); None when there is no URI in it.
+
+    A quote that is never closed is not guessed at: where the name ends decides who is meant.
+    """
     if match := _QUOTED_NAME.match(value):
-        display = re.sub(r"\\(.)", r"\1", match.group(1))
+        display = re.sub(r"\\(.)", r"\1", match.group(1), flags=re.DOTALL)
         uri, closed, _ = value[match.end() :].partition(">")
+    elif value.lstrip()[:1] == '"':
+        return None
     elif "<" in value:
         display, _, rest = value.partition("<")
         uri, closed, _ = rest.partition(">")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 import sipmessage
 
+from telephony.sip.framing import parse_message
 from telephony.sip.stateless import answerable_via, write_stateless
-from tests.sip.wire import header, headers
+from tests.sip.wire import header, headers, start_line
 
 
 def _headers(**changes: str) -> sipmessage.Headers:
@@ -24,11 +25,27 @@ def _headers(**changes: str) -> sipmessage.Headers:
     return result
 
 
-@pytest.mark.parametrize("missing", ["Via", "From", "To", "Call-ID", "CSeq"])
+@pytest.mark.parametrize("missing", ["Via", "CSeq"])
 def test_what_can_not_be_answered(missing: str) -> None:
     assert answerable_via("OPTIONS", _headers()) is not None
     assert answerable_via("OPTIONS", _headers(**{missing: ""})) is None
     assert answerable_via("ACK", _headers()) is None
+
+
+@pytest.mark.parametrize("missing", ["From", "To", "Call-ID"])
+def test_what_is_missing_is_missing_in_the_response(missing: str) -> None:
+    copied = _headers(**{missing: ""})
+    via = answerable_via("OPTIONS", copied)
+    assert via is not None
+    data = write_stateless(400, via, copied, ("192.0.2.1", 5), b"s")
+    assert headers(data, missing) == []
+    assert start_line(data) == "400 OPTIONS"
+    assert parse_message(data).body == b""
+
+
+def test_request_of_another_version_can_be_told_so() -> None:
+    copied = _headers(Via="SIP/7.0/UDP h;branch=z9hG4bK1")
+    assert answerable_via("OPTIONS", copied) is not None
 
 
 def test_tag_is_the_same_for_copies_and_differs_otherwise() -> None:
