@@ -57,10 +57,11 @@ class IdentityScreen:
         caller = asserted_identity(event.headers, trunk.inbound.trust_identity).number
         result = await self._check.check(
             event.headers,
-            plan.to_e164(caller),
+            caller,
             facts.called,
             IdentityPolicy(wanted.mode, wanted.minimum, wanted.missing_is or ""),
             utc_now().timestamp(),
+            plan=plan,
         )
         if isinstance(result, IdentityRefused):
             log.warning(

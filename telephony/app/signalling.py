@@ -222,6 +222,7 @@ class Signalling:
         directory = self.directory
         return PeerPolicy(
             media=directory.media(),
+            credentials=directory.credentials(),
             strangers=MediaPolicy(srtp=self.settings.media.srtp),
             read_facts=directory.read_facts,
             may_refer=directory.may_refer,

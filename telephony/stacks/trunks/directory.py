@@ -9,6 +9,7 @@ from ipaddress import ip_network
 from telephony.base.interfaces import LegFacts
 from telephony.sip.admission import Peer
 from telephony.sip.caller_id import asserted_identity
+from telephony.sip.credentials import Credentials
 from telephony.sip.diversion import diverted_from
 from telephony.sip.events import InviteReceived
 from telephony.sip.telephone import number_of, user_of
@@ -106,6 +107,11 @@ class TrunkDirectory:
 
     def media(self) -> Mapping[str, MediaPolicy]:
         return {name: trunk.media for name, trunk in self.trunks.items()}
+
+    def credentials(self) -> Mapping[str, Credentials]:
+        """Return what we answer with where a trunk challenges us, by its name."""
+        found = ((name, trunk.credentials) for name, trunk in self.trunks.items())
+        return {name: credentials for name, credentials in found if credentials is not None}
 
     def read_facts(self, event: InviteReceived) -> LegFacts:
         """Return the numbers of an inbound call as E.164, as far as its trunk can be trusted."""

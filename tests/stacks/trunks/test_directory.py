@@ -193,6 +193,8 @@ def test_a_number_that_the_peer_is_to_call_is_written_as_the_peer_does() -> None
     assert directory.refer_uri(facts(""), "100", peer) == "sip:100@192.0.2.7:5080"
 
 
-def test_media_policies_are_by_name() -> None:
-    policy = MediaPolicy(srtp="required")
-    assert TrunkDirectory([trunk(media=policy)]).media() == {"t": policy}
+def test_media_policies_and_credentials_are_by_name() -> None:
+    policy, login = MediaPolicy(srtp="required"), Credentials("u", "secret")
+    directory = TrunkDirectory([trunk(media=policy, credentials=login), trunk("b")])
+    assert directory.media() == {"t": policy, "b": MediaPolicy()}
+    assert directory.credentials() == {"t": login}
