@@ -59,7 +59,7 @@ http: {{port: {http_port}}}
 log: {{level: warning}}
 agents: {{dir: agents}}
 dialplan: {{dir: dialplans}}
-security: {{trusted: ["127.0.0.1/32"]}}
+security: {{never_ban: ["127.0.0.1"], unknown_sources: accept}}
 """
 
 _FAILED = re.compile(r"Failed call\s*\|\s*\d+\s*\|\s*(\d+)")
