@@ -259,10 +259,17 @@ class Call:
         return self.line.line or self.line.open(self.leg.media)
 
     async def pre_answer(self) -> None:
-        """Let the caller hear the line before the call is answered (early media)."""
-        if self.line.line is None:
-            self.leg.progress()
+        """Let the caller hear the line before the call is answered (early media).
+
+        A caller who made no offer yet can only hear what comes after the answer.
+        """
+        if self.line.line is not None:
+            return
+        self.leg.progress()
+        try:
             self.line.open(self.leg.media)
+        except LocalProtocolError:
+            await self.answer()
 
     async def play(self, source: str) -> None:
         """Play a prompt to its last frame, on a line that is open, or that is answered now."""

@@ -45,25 +45,29 @@ class CallLine:
         return self._line
 
     def open(self, media: Media) -> Line:
-        """Begin to exchange frames with the first leg's media."""
+        """Begin to exchange frames with the first leg's media.
+
+        Raises LocalProtocolError, and may be tried again, while that is not negotiated yet.
+        """
         line_format = AudioFormat(media.encoding, media.sample_rate_hz)
-        if self._services.open_recorder is not None:
-            open_recorder = self._services.open_recorder
+        open_recorder = self._services.open_recorder
+        if open_recorder is not None and self._recorder is None:
             self._recorder = open_recorder(self._call_id, line_format, media.ptime_ms)
-        self._line = Line(line_format, media.ptime_ms, self._recorder, on_error=self._on_error)
-        self._start(media)
-        return self._line
+        line = Line(line_format, media.ptime_ms, self._recorder, on_error=self._on_error)
+        self._start(media, line)
+        self._line = line
+        return line
 
     def move(self, media: Media) -> None:
         """Go on with the media of another leg, which :meth:`check` found to fit."""
         self._unregister()
-        self._start(media)
+        self._start(media, self.opened)
 
-    def _start(self, media: Media) -> None:
+    def _start(self, media: Media, line: Line) -> None:
+        media.start(line)
         self._media, self._stats = media, media.stats
         self._services.metrics.register_leg(self._stats)
         self.expect_media()
-        media.start(self.opened)
 
     def suit(self, leg: Leg) -> None:
         """Let another leg's media show the line's format."""

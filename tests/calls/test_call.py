@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from telephony.base.errors import LocalProtocolError
 from telephony.base.interfaces import CannotAnswer, ModelUnavailable
 from telephony.calls import call as call_module
 from telephony.calls import cause
@@ -13,7 +14,15 @@ from telephony.calls.cause import Ending
 from telephony.calls.conversation import Conversation
 from telephony.calls.services import CallLimits
 from telephony.calls.verbs import VERBS
-from telephony.dialplan.actions import Action, Answer, ConnectModel, Hangup, Play
+from telephony.dialplan.actions import (
+    Action,
+    Answer,
+    ConnectModel,
+    Hangup,
+    Play,
+    PreAnswer,
+    Reject,
+)
 from telephony.dialplan.matcher import Route
 from tests.support.eventually import eventually
 from tests.support.fake_call import FakeClock, FakeConnector, FakeLeg, services
@@ -317,3 +326,56 @@ async def test_audio_that_never_reached_a_model_is_counted() -> None:
     scene.call.end(cause.DRAIN_DEADLINE)
     await running
     assert scene.watcher.audio_dropped_s == 0.12
+
+
+async def test_what_is_played_after_a_pre_answer_does_not_answer() -> None:
+    scene = Scene(PreAnswer(), PreAnswer(), Play("apology"), Reject(480))
+    running = scene.start()
+    await eventually(lambda: scene.leg.media.sink)
+    assert scene.leg.did == ["prepare", "progress"]
+    assert len(scene.watcher.legs) == 1
+    while not running.done():
+        if scene.call.ended_at is None:
+            tick(scene.leg, 50)
+        await asyncio.sleep(0)
+    assert ("reject", 480, "", None) in scene.leg.did
+    assert "answer" not in scene.leg.did
+    assert scene.call.result == "rejected"
+    assert scene.watcher.legs == []
+
+
+async def test_a_pre_answered_call_is_answered_on_the_same_line() -> None:
+    scene = Scene(PreAnswer(), ConnectModel("bot"))
+    running = scene.start()
+    await eventually(lambda: "answer" in scene.leg.did)
+    await eventually(lambda: scene.call.line.opened.partner)
+    assert scene.leg.did == ["prepare", "ring", "progress", "answer"]
+    assert len(scene.watcher.legs) == 1
+    scene.call.leg_ended("remote", "", 0)
+    await running
+
+
+async def test_a_pre_answered_caller_may_give_up() -> None:
+    scene = Scene(PreAnswer(), Play("apology"), Reject(480))
+    running = scene.start()
+    await eventually(lambda: scene.leg.media.sink)
+    scene.call.leg_ended("remote", "cancelled", 487)
+    await running
+    assert scene.call.ending is cause.CALLER_CANCELLED
+    assert scene.leg.did[-1] == "close"
+
+
+async def test_a_caller_without_an_offer_is_answered_instead(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    scene = Scene(PreAnswer(), Hangup())
+    media, start = scene.leg.media, scene.leg.media.start
+
+    def starts_once_answered(sink: Any) -> None:
+        if "answer" not in scene.leg.did:
+            raise LocalProtocolError("media was not negotiated")
+        start(sink)
+
+    monkeypatch.setattr(media, "start", starts_once_answered)
+    assert await scene.run() is cause.DIALPLAN_HUNG_UP
+    assert scene.leg.did[:3] == ["prepare", "progress", "answer"]

@@ -2,6 +2,9 @@ from __future__ import annotations
 
 from typing import get_args
 
+import pytest
+
+from telephony.base.dialing import DialFailed, DialOutcome
 from telephony.calls import cause
 from telephony.calls.cause import EndedBy, Ending
 
@@ -24,3 +27,20 @@ def test_statuses_refuse_a_call() -> None:
 def test_a_dialplan_may_reject_with_its_own_words() -> None:
     ending = cause.dialplan_rejected(486, "Busy")
     assert (ending.cause, ending.status, ending.reason) == ("dialplan_rejected", 486, "Busy")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "ending"),
+    [
+        ("busy", cause.CALLEE_BUSY),
+        ("no_answer", cause.NO_ANSWER),
+        ("rejected", cause.CALLEE_REJECTED),
+        ("not_found", cause.CALLEE_NOT_FOUND),
+        ("unreachable", cause.UNREACHABLE),
+        ("failed", cause.DIAL_FAILED),
+    ],
+)
+def test_why_a_call_of_ours_was_not_answered(outcome: DialOutcome, ending: cause.Ending) -> None:
+    assert cause.for_dial(DialFailed(outcome, 0, "")) is ending
+    told = cause.for_dial(DialFailed(outcome, 499, ""))
+    assert (told.cause, told.status) == (ending.cause, 499)
