@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import structlog
 
+from telephony.app.guard_watch import GuardWatch
 from telephony.app.identity_screen import IdentityScreen
 from telephony.app.settings import Settings
 from telephony.app.settings_mapping import (
@@ -34,7 +35,7 @@ from telephony.observe.trunk_gauges import TrunkSample
 from telephony.sip.admission import Admission, AdmissionConfig
 from telephony.sip.flow import Address, Flow, Transport
 from telephony.sip.registration import Registered, RegistrationEvent, RegistrationFailed
-from telephony.sip.source_guard import SourceBanned, SourceGuard
+from telephony.sip.source_guard import SourceGuard
 from telephony.sip.user_agent import UserAgent
 from telephony.stacks.call_plan import MediaPolicy
 from telephony.stacks.native import NativeStack
@@ -51,8 +52,6 @@ log = structlog.get_logger()
 
 PORTS_TRIED = 50
 STUN_PORT = 3478
-GUARD_INTERVAL_S = 1.0
-"""How often the guard's bans are read, logged and counted."""
 
 
 class CannotListen(TelephonyError):  # noqa: N818 - what happened, not whose fault it is
@@ -149,7 +148,9 @@ class Signalling:
         """Register, ask servers whether they are there, and watch the guard."""
         self._expose()
         self.trunks.start()
-        watching = asyncio.create_task(self._watch_guard(), name="guard")
+        watching = asyncio.create_task(
+            GuardWatch(self.guard, self._metrics.source_banned).run(), name="guard"
+        )
         self._resources.callback(watching.cancel)
 
     async def unregister(self) -> None:
@@ -272,22 +273,6 @@ class Signalling:
         return to_admission_config(
             self.settings.security, self.directory.peers(), self.directory.identifies_peers
         )
-
-    async def _watch_guard(self) -> None:
-        while True:
-            await asyncio.sleep(GUARD_INTERVAL_S)
-            self.guard.handle_timer(monotonic())
-            for event in self.guard.events_received():
-                if isinstance(event, SourceBanned):
-                    self._metrics.source_banned(event.offence)
-                    log.warning(
-                        "source.banned",
-                        source=event.address,
-                        offence=event.offence,
-                        seconds=event.seconds,
-                    )
-                else:
-                    log.info("source.released", source=event.address)
 
     # Ports
 
