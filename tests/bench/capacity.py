@@ -48,7 +48,7 @@ sip: {{host: 127.0.0.1, udp_port: {sip_port}, tcp_port: {sip_port}}}
 media: {{host: 127.0.0.1, port_min: 20000, port_max: 23999, append_ms: 60}}
 limits: {{max_calls: 2000}}
 http: {{port: {http_port}}}
-log: {{level: warning}}
+log: {{level: error}}
 agents: {{dir: agents}}
 dialplan: {{dir: dialplans}}
 """

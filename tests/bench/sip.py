@@ -56,7 +56,7 @@ sip: {{host: 127.0.0.1, udp_port: {port}, tcp_port: {port}}}
 media: {{host: 127.0.0.1, port_min: 20000, port_max: 39999, port_quarantine_s: 1}}
 limits: {{max_calls: 5000}}
 http: {{port: {http_port}}}
-log: {{level: warning}}
+log: {{level: error}}
 agents: {{dir: agents}}
 dialplan: {{dir: dialplans}}
 security: {{never_ban: ["127.0.0.1"], unknown_sources: accept}}
