@@ -14,7 +14,9 @@ from typing import Final
 
 _SCHEME = re.compile(r"\s*([A-Za-z][A-Za-z0-9-]*)\s+")
 _PARAMETER = re.compile(
-    r"""\s*([A-Za-z0-9.!%*_+`'~-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s",=;]*))\s*(?:,|$)""",
+    r"""\s*+([A-Za-z0-9.!%*_+`'~-]++)\s*+=\s*+"""
+    # Possessive, or blanks before what is no value take time quadratic in their number.
+    r"""(?:"((?:[^"\\]|\\.)*+)"|([^\s",=;]*+))\s*+(?:,|$)""",
     re.DOTALL,
 )
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)

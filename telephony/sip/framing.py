@@ -25,6 +25,10 @@ _LENGTH = re.compile(rb"\r\n(?:content-length|l)[ \t]*:([^\r\n]*)", re.IGNORECAS
 _BREAKS = re.compile(r"[\r\n]")
 _BLANKS: Final = " \t"
 _MAX_STREAM_LENGTH_DIGITS: Final = 9
+_PING: Final = b"\r\n\r\n"
+_PINGS = re.compile(rb"(?:\r\n\r\n)++")
+# Nobody has more pings under way; a flood of them is not worth as many answers.
+_MAX_PONGS: Final = 8
 _KEEPALIVE_OCTETS: Final = b"\r\n\0 "
 _DEFAULT_LIMITS: Final = MessageLimits()
 
@@ -264,9 +268,9 @@ class StreamFramer:
 
     def _skip_keepalives(self) -> None:
         buffer = self._buffer
-        while buffer.startswith(b"\r\n\r\n"):
-            del buffer[:4]
-            self._pongs += 1
+        if pings := _PINGS.match(buffer):
+            self._pongs = min(self._pongs + pings.end() // len(_PING), _MAX_PONGS)
+            del buffer[: pings.end()]
         if self._pong_expected and buffer.startswith(b"\r\n"):
             self._pong_expected = False
             del buffer[:2]

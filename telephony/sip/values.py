@@ -34,7 +34,8 @@ _LOOSE_URI = re.compile(
     rf"(sips?):(?:([^@\s<>]*)@)?({_HOST})(?::(\d{{1,5}}))?((?:;[^?\s<>]*)?)(?:\?[^\s<>]*)?",
     re.IGNORECASE,
 )
-_RPORT = re.compile(r";\s*rport(?:\s*=\s*[^;,\s]*)?(?=\s*(?:;|$))", re.IGNORECASE)
+# Possessive: what was taken for white space is not tried again as nothing, over and over.
+_RPORT = re.compile(r";\s*+rport(?:\s*+=\s*+[^;,\s]*+)?+(?=\s*+(?:;|$))", re.IGNORECASE)
 _RECEIVED = re.compile(r";\s*received\s*=\s*[^;,\s]*", re.IGNORECASE)
 _NUMBER = re.compile(r"[0-9]{1,10}")
 

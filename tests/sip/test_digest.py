@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from telephony.sip.digest import (
@@ -15,6 +17,7 @@ from telephony.sip.digest import (
     parse_challenge,
     quoted,
 )
+from tests.support.growth import grows_linearly
 
 _MD5 = 'Digest realm="a", nonce="m", qop="auth", algorithm=MD5'
 _SHA_256 = 'Digest realm="a", nonce="s", qop="auth", algorithm=SHA-256'
@@ -95,6 +98,12 @@ def test_parameters(value: str, fields: dict[str, str]) -> None:
 )
 def test_what_is_no_list_of_parameters(value: str) -> None:
     assert parse_auth(value) is None
+
+
+@pytest.mark.parametrize("tail", ["x y", '"', ";", ",", ""])
+@pytest.mark.parametrize("middle", ["realm=", "realm", 'realm="', "", 'realm="a"'])
+def test_blanks_take_no_quadratic_time(middle: str, tail: str) -> None:
+    assert grows_linearly(lambda size: partial(parse_auth, f"Digest {middle}{' ' * size}{tail}"))
 
 
 def test_quoting_and_reading_are_inverse() -> None:

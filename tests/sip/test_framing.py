@@ -157,6 +157,15 @@ def test_two_pongs_are_not_a_ping(octets: list[bytes]) -> None:
     assert framer.bytes_to_send() == b"\r\n"
 
 
+def test_a_flood_of_pings_gets_few_pongs() -> None:
+    framer = StreamFramer()
+    message = b"OPTIONS sip:a SIP/2.0\r\nl: 0\r\n\r\n"
+    assert framer.receive(b"\r\n" * 100_001 + message) == [message]
+    assert framer.bytes_to_send() == b"\r\n" * 8
+    framer.receive(b"\r\n\r\n")
+    assert framer.bytes_to_send() == b"\r\n"
+
+
 def test_a_pong_before_a_message() -> None:
     framer = StreamFramer()
     framer.expect_pong()

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import pytest
 
 from telephony.sip.values import (
     NameAddress,
+    ViaValue,
     bare_host,
     bracketed_host,
     is_numeric,
@@ -21,6 +25,7 @@ from telephony.sip.values import (
     stamp_via,
     uri_scheme,
 )
+from tests.support.growth import grows_linearly
 
 
 @pytest.mark.parametrize(
@@ -76,6 +81,16 @@ def test_stamp_via(value: str, stamped: str) -> None:
     via = read_via(value)
     assert via is not None
     assert stamp_via(via, "192.0.2.1", 4000) == stamped
+
+
+@pytest.mark.parametrize("tail", ["x y", "x;rport=", ""])
+@pytest.mark.parametrize("middle", [";rport=", ";rport", ";", ";received=", ";rport ="])
+def test_blanks_in_a_via_take_no_quadratic_time(middle: str, tail: str) -> None:
+    def read(size: int) -> Callable[[], object]:
+        via = ViaValue(f"SIP/2.0/UDP h{middle}{' ' * size}{tail}", "UDP", "h", None, "b", True)
+        return partial(stamp_via, via, "192.0.2.1", 4000)
+
+    assert grows_linearly(read)
 
 
 @pytest.mark.parametrize(
