@@ -83,8 +83,8 @@ class SipConnection(asyncio.Protocol):
             return
         messages = self._framer.receive(data)
         self._time_message(bool(messages), data)
-        if pong := self._framer.bytes_to_send():
-            self._write(transport, pong)
+        if (pong := self._framer.bytes_to_send()) and not self._pong(transport, pong, len(data)):
+            return
         self._backlog += messages
         self._deliver_some()
 
@@ -93,6 +93,11 @@ class SipConnection(asyncio.Protocol):
             self._streams.lost(self, self._flow)
 
     # Commands
+
+    @property
+    def source(self) -> str:
+        """The address of the other end, "" before there is one."""
+        return self._flow.remote[0] if self._flow is not None else ""
 
     def serves(self, server_name: str) -> bool:
         """Say whether the peer may get what is meant for ``server_name`` (RFC 5923 section 9.2)."""
@@ -187,6 +192,7 @@ class SipConnection(asyncio.Protocol):
         if tls.plain:
             self._give_up_on_junk(transport)
         else:
+            self._note("handshake_failed", self.active_at)
             # The alert goes out before the end, so that the peer can tell what it did wrong.
             transport.close()
 
@@ -268,6 +274,20 @@ class SipConnection(asyncio.Protocol):
         self._streams.stats.junk += 1
         self._note("malformed", self.active_at)
         transport.abort()
+
+    def _pong(self, transport: asyncio.Transport, pong: bytes, size_bytes: int) -> bool:
+        """Answer pings; False when they are so many that the connection is closed."""
+        guard = self._streams.guard
+        if self.opened_by_us or guard is None:
+            admitted = True
+        else:
+            admitted = guard.admits(self.source, size_bytes, self.active_at)
+        if not admitted:
+            self._streams.stats.not_admitted += 1
+            transport.abort()
+        else:
+            self._write(transport, pong)
+        return admitted
 
     def _time_out(self, offence: str, now: float) -> None:
         self._streams.stats.timed_out += 1

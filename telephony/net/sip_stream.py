@@ -35,6 +35,7 @@ class StreamLimits:
     needs its connection; ``max_unsent_bytes`` ends a connection whose peer does not read. When all
     ``max_connections`` are taken, a new one takes the place of the peer's that was silent for
     longest, if that is ``evict_after_s`` at least: connections that are only held lock nobody out.
+    One of ours, or of a trusted source, takes a stranger's place however short that was silent.
 
     ``keepalive_s`` is the longest time between two pings on a connection we opened (RFC 5626
     section 4.4.1), 0 for none. A peer that has answered one and then leaves one unanswered for
@@ -177,7 +178,7 @@ class SipStreams:
             waiting = self._opening[flow][1]
             if sum(map(len, waiting)) + len(data) <= self.limits.max_unsent_bytes:
                 waiting.append(data)
-        elif (flow.transport == "tls" and self.tls is None) or not self._has_room():
+        elif (flow.transport == "tls" and self.tls is None) or not self._has_room(known=True):
             self.stats.refused += 1
             self._failed(flow)
         else:
@@ -243,9 +244,9 @@ class SipStreams:
         """Return a time between 80 and 100 % of the interval ahead (RFC 5626 section 4.4.1)."""
         return now + self.limits.keepalive_s * (0.8 + 0.2 * self._ids.uint16() / 65535)
 
-    def _has_room(self) -> bool:
+    def _has_room(self, known: bool) -> bool:
         taken = len(self._connections) + len(self._opening)
-        return taken < self.limits.max_connections or self._evict(self.clock())
+        return taken < self.limits.max_connections or self._evict(self.clock(), known)
 
     def _may_open(self, connection: SipConnection, flow: Flow) -> bool:
         if connection.opened_by_us:
@@ -255,13 +256,22 @@ class SipStreams:
             return False
         if self.guard is not None and not self.guard.admits(source, 0, self.clock()):
             return False
-        return self._has_room()
+        return self._has_room(self._is_trusted(source))
 
-    def _evict(self, now: float) -> bool:
-        """Close the connection of a peer that was silent for longest; False if none was long."""
-        accepted = (c for c in self._connections.values() if not c.opened_by_us)
-        silent = min(accepted, key=lambda connection: connection.active_at, default=None)
-        if silent is None or now - silent.active_at < self.limits.evict_after_s:
+    def _is_trusted(self, source: str) -> bool:
+        return self.guard is not None and self.guard.is_trusted(source)
+
+    def _evict(self, now: float, known: bool) -> bool:
+        """Close the connection of a peer that was silent for longest; False if none was long.
+
+        For a ``known`` peer the longest silent stranger has to go in any case.
+        """
+        accepted = [c for c in self._connections.values() if not c.opened_by_us]
+        strangers = [c for c in accepted if known and not self._is_trusted(c.source)]
+        silent = min(strangers or accepted, key=lambda found: found.active_at, default=None)
+        if silent is None:
+            return False
+        if not strangers and now - silent.active_at < self.limits.evict_after_s:
             return False
         self.stats.evicted += 1
         silent.abort()

@@ -13,5 +13,8 @@ class SourceGuard(Protocol):
         nothing.
         """
 
+    def is_trusted(self, source_ip: str) -> bool:
+        """Say whether a source is a peer that we know by its address."""
+
     def note(self, offence: str, source_ip: str, now: float) -> None:
         """Remember what a source did."""

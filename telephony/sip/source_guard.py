@@ -43,6 +43,7 @@ def default_points() -> Mapping[Offence, float]:
         "unknown_source": 5,
         "unwanted_register": 25,
         "slow": 20,
+        "handshake_failed": 5,
     }
 
 

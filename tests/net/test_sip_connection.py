@@ -313,6 +313,58 @@ async def test_held_connections_lock_nobody_out() -> None:
             await hang_up(writer)
 
 
+async def test_strangers_make_room_for_trunks_and_for_us() -> None:
+    async with side(limits=StreamLimits(max_connections=2), listen=True) as near:
+        address = near.streams.bound["tcp"][0]
+        near.guard.trusted = {"127.0.0.2"}
+        strangers = [await asyncio.open_connection(*address) for _ in range(2)]
+        await eventually(lambda: near.streams.connections == 2)
+        trunk = await asyncio.open_connection(*address, local_addr=("127.0.0.2", 0))
+        await until_closed(strangers[0][0])
+        async with side(listen=True) as far:
+            near.streams.send(MESSAGE, near.to(far, "tcp"))
+            await eventually(lambda: far.received)
+            await until_closed(strangers[1][0])
+            assert (near.streams.stats.evicted, near.streams.stats.refused) == (2, 0)
+            # A trunk's connection gives way to nobody so soon.
+            near.now += 59
+            late = await asyncio.open_connection(*address)
+            await until_closed(late[0])
+            trunk[1].write(MESSAGE)
+            await eventually(lambda: near.received)
+        for _, writer in (*strangers, trunk, late):
+            await hang_up(writer)
+
+
+async def test_a_flood_of_pings_is_no_way_around_the_guard() -> None:
+    async with side(listen=True) as near:
+        reader, writer = await asyncio.open_connection(*near.streams.bound["tcp"][0])
+        writer.write(MESSAGE)
+        await eventually(lambda: near.received)
+        writer.write(b"\r\n" * 200)
+        assert await reader.readexactly(16) == b"\r\n" * 8
+        assert near.guard.asked[2] == ("127.0.0.1", 400)
+        near.guard.open = False
+        writer.write(b"\r\n\r\n")
+        await until_closed(reader)
+        assert near.streams.stats.not_admitted == 1
+        await hang_up(writer)
+
+
+@pytest.mark.parametrize(
+    "junk", [b"\x16\x03\x01\x00\x05hello", b"\x16\x03\x03\x00\x04\x0b\x00\x00\x00"]
+)
+async def test_what_only_looks_like_a_handshake(bot: TlsContexts, junk: bytes) -> None:
+    async with side(bot, listen=True) as near:
+        reader, writer = await asyncio.open_connection(*near.streams.bound["tls"][0])
+        writer.write(junk)
+        # The alert tells the peer what it did wrong.
+        assert (await reader.read())[:1] == b"\x15"
+        assert near.streams.stats.handshakes_failed == 1
+        assert near.guard.noted == [("handshake_failed", "127.0.0.1")]
+        await hang_up(writer)
+
+
 async def test_a_banned_source_gets_no_connection() -> None:
     async with side(listen=True) as near:
         near.guard.open = False
