@@ -14,7 +14,7 @@ import sipmessage
 from sipmessage.message import COMPACT_FORMS
 
 from telephony.sip.config import MessageLimits
-from telephony.sip.values import read_uri, uri_scheme
+from telephony.sip.values import MAX_URI_CHARS, read_uri, uri_scheme
 
 _TOKEN = re.compile(r"[A-Za-z0-9.!%*_+`'~-]+")
 _VERSION = re.compile(r"SIP/([0-9]{1,3}\.[0-9]{1,3})", re.IGNORECASE)
@@ -154,7 +154,9 @@ def _read_start_line(line: str, headers: sipmessage.Headers) -> RawRequest | sip
 
 
 def _uri_status(raw_uri: str) -> int:
-    """Return 416 for a URI of a scheme we do not serve, 400 for no URI at all."""
+    """Return 414 for one above any bound, 416 for a scheme we do not serve, else 400."""
+    if len(raw_uri) > MAX_URI_CHARS:
+        return 414
     scheme = uri_scheme(raw_uri)
     known = scheme in ("sip", "sips", "tel")
     return 416 if _SCHEME.fullmatch(scheme) and not known else 400

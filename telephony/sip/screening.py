@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from telephony.sip.body import UnsupportedBodyError, find_sdp
 from telephony.sip.message import IncomingRequest
@@ -12,6 +13,8 @@ from telephony.sip.writer import SDP_TYPE, HeaderLines
 
 _DESCRIBED_BY_SDP = frozenset(("INVITE", "PRACK", "UPDATE"))
 _SCHEMES = frozenset(("sip", "sips", "tel"))
+# Enough to tell a peer; a list of any length would be a larger answer than question.
+_MAX_UNSUPPORTED: Final = 16
 _SDP_RANGES = frozenset((SDP_TYPE, "application/*", "*/*"))
 
 
@@ -36,7 +39,7 @@ def screen(request: IncomingRequest) -> Refusal | None:
         return Refusal(416)
     required = [tag for tag in request.values("Require") if tag.lower() not in EXTENSIONS]
     if required:
-        return Refusal(420, (("Unsupported", ", ".join(required)),))
+        return Refusal(420, (("Unsupported", ", ".join(required[:_MAX_UNSUPPORTED])),))
     if request.method == "INVITE" and not _takes_sdp(request):
         return Refusal(406, (("Warning", '399 telephony "a session is described by SDP"'),))
     if request.method in _DESCRIBED_BY_SDP:

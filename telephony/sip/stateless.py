@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hashlib import blake2s
+from typing import Final
 
 import sipmessage
 
@@ -13,6 +14,8 @@ from telephony.sip.values import ViaValue, read_tag, read_via, stamp_via
 from telephony.sip.writer import HeaderLines
 
 _COPIED = ("From", "Call-ID", "CSeq")
+# A response has more octets for each Via than the request, whose source may be forged.
+_MAX_VIAS: Final = 100
 
 
 def answerable_via(method: str, headers: sipmessage.Headers) -> ViaValue | None:
@@ -39,7 +42,7 @@ def write_stateless(
 
     Headers that the request should have had and has not are missing in the response too.
     """
-    vias = [stamp_via(via, *source), *list_values(headers, "Via")[1:]]
+    vias = [stamp_via(via, *source), *list_values(headers, "Via")[1:_MAX_VIAS]]
     lines = [f"SIP/2.0 {status} {reason_phrase(status)}"]
     lines += [f"Via: {value}" for value in vias]
     lines += [f"{name}: {value}" for name in _COPIED if (value := headers.get(name))]

@@ -16,7 +16,7 @@ from typing import Final
 from sipmessage import URI, Parameters
 
 _UNPRINTABLE: Final = {"\t": " "}
-_MAX_URI_CHARS: Final = 2_048
+MAX_URI_CHARS: Final = 2_048
 # The library's pattern for tel numbers takes time quadratic in their length.
 _MAX_TEL_CHARS: Final = 128
 
@@ -160,7 +160,7 @@ def read_uri(text: str) -> URI | None:
     Host names such as ``pbx1`` and ``bot_1``, and user parts such as ``*55#``, are outside the
     library's grammar and common, so they are read here.
     """
-    limit = _MAX_TEL_CHARS if text[:4].lower() == "tel:" else _MAX_URI_CHARS
+    limit = _MAX_TEL_CHARS if text[:4].lower() == "tel:" else MAX_URI_CHARS
     if len(text) > limit or not text.isprintable() or " " in text:
         return None
     try:

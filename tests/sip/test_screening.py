@@ -47,3 +47,25 @@ def test_bodies_matter_only_on_invite() -> None:
     assert (
         _screen(info.replace(b"Content-Length: 0\r\n\r\n", b"Content-Length: 1\r\n\r\nx")) is None
     )
+
+
+@pytest.mark.parametrize(
+    "accept",
+    [
+        "application/sdp",
+        "text/x, Application/SDP;level=1",
+        "application/*;q=0.1",
+        "*/*",
+        "x/y\r\nAccept: */*",
+    ],
+)
+def test_answers_in_sdp_are_accepted(accept: str) -> None:
+    assert _screen(HandPeer().request(extra=f"Accept: {accept}\r\n")) is None
+
+
+@pytest.mark.parametrize("accept", ["text/plain", "", "application/sdpx, text/*"])
+def test_answers_in_sdp_are_not_accepted(accept: str) -> None:
+    refusal = _screen(HandPeer().request(extra=f"Accept: {accept}\r\n"))
+    assert refusal is not None
+    assert refusal.status == 406
+    assert _screen(HandPeer().request("OPTIONS", extra=f"Accept: {accept}\r\n")) is None

@@ -14,6 +14,7 @@ from telephony.sip.values import (
     bracketed_host,
     is_numeric,
     is_private,
+    looks_like_via,
     printable,
     read_address,
     read_number,
@@ -218,3 +219,34 @@ def test_hostile_values_take_linear_time(hostile: str) -> None:
     via = read_via(hostile)
     if via is not None:
         stamp_via(via, "192.0.2.1", 1)
+
+
+@pytest.mark.parametrize(
+    "value", ['"a <sip:a@b>', ' "a', '"a\\" <sip:a@b>', '"a" "b" <sip:a@b>', '"a";x']
+)
+def test_quotes_that_are_not_closed_are_not_guessed_at(value: str) -> None:
+    assert read_address(value) is None
+
+
+def test_versions_of_via() -> None:
+    assert read_via("SIP/7.0/UDP h") is None
+    via = read_via("SIP/7.0/UDP h:1;branch=x", any_version=True)
+    assert via is not None
+    assert (via.host, via.port, via.branch) == ("h", 1, "x")
+    other = read_via("SIP/2.0/TLS-SCTP h")
+    assert other is not None
+    assert other.transport == "TLS-SCTP"
+
+
+@pytest.mark.parametrize(
+    ("value", "shape"),
+    [
+        ("SIP/2.0/UDP h", True),
+        ("a/b/c d;", True),
+        ("SIP/2.0/UDP", False),
+        (";", False),
+        ("", False),
+    ],
+)
+def test_shape_of_a_via(value: str, shape: bool) -> None:
+    assert looks_like_via(value) is shape
