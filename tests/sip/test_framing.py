@@ -172,3 +172,109 @@ def test_a_pong_before_a_message() -> None:
     message = b"OPTIONS sip:a SIP/2.0\r\nl: 0\r\n\r\n"
     assert framer.receive(b"\r\n" + message) == [message]
     assert framer.bytes_to_send() == b""
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"l:5",
+        b"Content-Length\t : \t5 ",
+        b"CONTENT-LENGTH:\r\n 5",
+        b"Content-Length: \r\n\t5",
+        b"Content-Length\r\n : 5",
+        b"l: 5\r\nContent-Length: 5",
+        b"l: 0005",
+    ],
+)
+def test_stream_and_parser_agree_on_the_length(line: bytes) -> None:
+    message = b"OPTIONS sip:a@b SIP/2.0\r\n" + line + b"\r\n\r\nhello"
+    framer = StreamFramer()
+    assert framer.receive(message * 2) == [message, message]
+    assert parse_message(message).body == b"hello"
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (b"l: 5\r\nContent-Length: 6", "content-length-conflict"),
+        (b"l: 5\r\nX: y\r\nl: ", "content-length-conflict"),
+        (b"l: 5\r\n 6", "bad-content-length"),
+        (b"l: +5", "bad-content-length"),
+        (b"l: 5, 5", "bad-content-length"),
+        (b"l: 0x5", "bad-content-length"),
+        (b"l: 5 ;x", "bad-content-length"),
+        (b"l:", "bad-content-length"),
+        (b"l: \xd9\xa5", "bad-content-length"),
+    ],
+)
+def test_a_length_that_could_be_read_in_two_ways_ends_the_stream(line: bytes, reason: str) -> None:
+    """What one reads as the body another would read as the next message."""
+    head = b"OPTIONS sip:a@b SIP/2.0\r\n" + line + b"\r\n\r\n"
+    framer = StreamFramer()
+    assert framer.receive(head + b"BYE sip:a@b SIP/2.0\r\n\r\n") == [head]
+    assert framer.broken == reason
+    with pytest.raises(SipParseError) as error:
+        parse_message(head)
+    assert error.value.reason == reason
+    assert error.value.status == 400
+
+
+def _headers_of(data: bytes) -> sipmessage.Headers | None:
+    try:
+        return parse_message(data).headers
+    except SipParseError as error:
+        return error.headers
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"X: y\r\n l: 5",
+        b"X: y\nl: 5",
+        b"X: y\rl: 5",
+        b'X: "\r\n\tl: 5"',
+        b"X: y\x0bl: 5",
+        b"\x1fl: 5",
+        b"l\x1f: 5",
+        b"l\xc2\xa0: 5",
+        b"l\0: 5",
+    ],
+)
+def test_lengths_inside_of_other_lines_are_none(line: bytes) -> None:
+    head = b"OPTIONS sip:a@b SIP/2.0\r\n" + line + b"\r\n\r\n"
+    assert StreamFramer().receive(head + head) == [head, head]
+    headers = _headers_of(head)
+    assert headers is not None
+    assert headers.get("Content-Length") is None
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r", b"\r\r", b"\n\r"])
+@pytest.mark.parametrize("line", [b"SIP/2.0 200 OK%sX: y", b"A sip:a@b%sX: y SIP/2.0"])
+def test_line_ends_in_a_start_line(line: bytes, end: bytes) -> None:
+    with pytest.raises(SipParseError, match="bad-start-line"):
+        parse_message(line % end + b"\r\nTo: x\r\n\r\n")
+
+
+def test_a_folded_start_line_is_none() -> None:
+    with pytest.raises(SipParseError) as error:
+        parse_message(b"A sip:a@b SIP/2.0\r\n X: y\r\n\r\n")
+    assert error.value.status == 400
+
+
+@pytest.mark.parametrize("uri", ["sip:a@b?x=y", "sip:b?x=y", "sips:a?b@c?x=y"])
+def test_headers_are_not_for_request_uris(uri: str) -> None:
+    with pytest.raises(SipParseError) as error:
+        parse_message(f"A {uri} SIP/2.0\r\n\r\n".encode())
+    assert (error.value.reason, error.value.status) == ("headers-in-request-uri", 400)
+
+
+def test_question_marks_in_a_user_are_no_headers() -> None:
+    message = parse_message(b"A sip:a?b@c SIP/2.0\r\n\r\n")
+    assert isinstance(message, RawRequest)
+    assert message.raw_uri == "sip:a?b@c"
+
+
+def test_request_uri_too_long() -> None:
+    with pytest.raises(SipParseError) as error:
+        parse_message(b"A sip:" + b"a" * 2045 + b"@b SIP/2.0\r\n\r\n")
+    assert (error.value.reason, error.value.status) == ("bad-request-uri", 414)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from telephony.sip.config import MessageLimits
 from telephony.sip.flow import Flow
 from telephony.sip.framing import RawRequest, SipParseError, parse_message
 from telephony.sip.message import (
@@ -12,6 +13,7 @@ from telephony.sip.message import (
     contact_uri,
     read_request,
     read_response,
+    remote_target,
 )
 from tests.sip.wire import PEER, US, HandPeer
 
@@ -99,3 +101,75 @@ def test_header_view() -> None:
 )
 def test_contact_uri(contact: str, uri: str | None) -> None:
     assert contact_uri(_request(HandPeer().request(contact=contact)).headers) == uri
+
+
+def test_the_bare_cookie_identifies_nothing() -> None:
+    one, two = (_request(HandPeer().request(branch="z9hG4bK", cseq=n)) for n in (1, 2))
+    assert not one.has_cookie
+    assert one.transaction_key("INVITE") != two.transaction_key("INVITE")
+    assert _request(HandPeer().request(branch="Z9HG4BK1")).has_cookie
+
+
+@pytest.mark.parametrize("name", ["Via", "Route", "Record-Route"])
+@pytest.mark.parametrize("separator", [",", "\r\n"])
+def test_hops_are_bounded(name: str, separator: str) -> None:
+    value = "SIP/2.0/UDP h" if name == "Via" else "<sip:h;lr>"
+    between = f",{value}" if separator == "," else f"\r\n{name}: {value}"
+    limits = MessageLimits(max_hop_count=10)
+
+    def read(count: int) -> IncomingRequest:
+        extra = f"{name}: {value}{between * (count - 1)}\r\n" if count else ""
+        message = parse_message(HandPeer().request(extra=extra), limits)
+        assert isinstance(message, RawRequest)
+        return read_request(message, _FLOW, limits)
+
+    allowed = 9 if name == "Via" else 10  # The request has a Via of its own.
+    assert len(read(allowed).values(name)) == 10
+    with pytest.raises(SipParseError) as error:
+        read(allowed + 1)
+    assert (error.value.reason, error.value.status) == ("too-many-hops", 513)
+
+
+def test_hops_of_responses_are_bounded() -> None:
+    peer = HandPeer()
+    _, invite = peer.calling()
+    extra = "Record-Route: <sip:h;lr>\r\n" * 101
+    assert peer.send(peer.response(invite, 200, extra=extra)) == []
+    assert peer.agent.stats.malformed["too-many-hops"] == 1
+
+
+@pytest.mark.parametrize("second", [";", "SIP/2.0/UDP", "SIP/2.0 h", "h"])
+def test_every_via_has_the_shape_of_one(second: str) -> None:
+    data = HandPeer().request(extra=f"Via: {second}\r\n")
+    with pytest.raises(SipParseError, match="bad-via"):
+        _request(data)
+
+
+@pytest.mark.parametrize("second", ["SIP/2.0/TLS-SCTP h:1;x", "sip / 3.0 / x  h", "X/1/y [::1]"])
+def test_vias_of_others_may_be_of_any_kind(second: str) -> None:
+    assert len(_request(HandPeer().request(extra=f"Via: {second}\r\n")).via_lines) == 2
+
+
+@pytest.mark.parametrize(("method", "status"), [("INVITE", 400), ("NEWMETHOD", 501)])
+def test_cseq_of_another_method(method: str, status: int) -> None:
+    data = HandPeer().request(method).replace(f"1 {method}".encode(), b"1 OPTIONS")
+    with pytest.raises(SipParseError) as error:
+        _request(data)
+    assert (error.value.reason, error.value.status) == ("cseq-method-mismatch", status)
+
+
+@pytest.mark.parametrize(
+    ("branch", "contact", "target"),
+    [
+        ("z9hG4bK1", "<sip:c@d>", "sip:c@d"),
+        ("1", "<sip:c@d>", "sip:c@d"),
+        ("1", "*", None),
+        ("1", "", "sip:peer@192.0.2.20"),
+        ("z9hG4bK1", "", None),
+    ],
+)
+def test_remote_target(branch: str, contact: str, target: str | None) -> None:
+    data = HandPeer().request(branch=branch, contact=contact)
+    if not contact:
+        data = data.replace(b"Contact: \r\n", b"")
+    assert remote_target(_request(data)) == target
