@@ -256,10 +256,11 @@ class SipStreams:
             return False
         if self.guard is not None and not self.guard.admits(source, 0, self.clock()):
             return False
-        return self._has_room(self._is_trusted(source))
+        return self._has_room(known=not self._is_stranger(source))
 
-    def _is_trusted(self, source: str) -> bool:
-        return self.guard is not None and self.guard.is_trusted(source)
+    def _is_stranger(self, source: str) -> bool:
+        """Without a guard nobody is known, and nobody a stranger."""
+        return self.guard is not None and not self.guard.is_trusted(source)
 
     def _evict(self, now: float, known: bool) -> bool:
         """Close the connection of a peer that was silent for longest; False if none was long.
@@ -267,7 +268,7 @@ class SipStreams:
         For a ``known`` peer the longest silent stranger has to go in any case.
         """
         accepted = [c for c in self._connections.values() if not c.opened_by_us]
-        strangers = [c for c in accepted if known and not self._is_trusted(c.source)]
+        strangers = [c for c in accepted if known and self._is_stranger(c.source)]
         silent = min(strangers or accepted, key=lambda found: found.active_at, default=None)
         if silent is None:
             return False
