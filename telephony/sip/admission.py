@@ -6,7 +6,7 @@ Repeated requests are asked for again until one is admitted.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
@@ -37,6 +37,7 @@ UnknownPolicy = Literal["accept", "reject", "drop"]
 _NEVER_CHALLENGED: Final = frozenset(("OPTIONS", "REGISTER"))
 _MAX_ANSWERS_READ: Final = 4
 _THROTTLED_RETRY_S: Final = 5
+_MAX_VERIFIED_SOURCES: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +112,8 @@ class Admission:
         self._ids = ids
         self._guard = guard
         self._throttle = UsernameThrottle()
+        # Whoever was verified here may ask for many challenges at once: each call begins with one.
+        self._verified: OrderedDict[str, None] = OrderedDict()
         self.stats = AdmissionStats()
         self._apply(config)
         self._digest = self._new_digest()
@@ -229,7 +232,7 @@ class Admission:
             answer = verdict
         if answer is not None:
             self._note_failure(answer, source, now)
-        elif peer is None:
+        elif peer is None and source not in self._verified:
             self._note_stranger(request, now)
         return self._challenge(source, now)
 
@@ -246,10 +249,22 @@ class Admission:
         self._throttle.succeeded(verdict.username, source)
         if isinstance(verdict, Stale):
             return self._challenge(source, now, stale=True)
-        if peer is None and self._guard is not None:
-            self._guard.pardon("unknown_source", source, now)
+        if peer is None:
+            self._remember(source, now)
         known = peer or self._by_username[verdict.username]
         return self._admit(known.name)
+
+    def _remember(self, source: str, now: float) -> None:
+        """Note that a peer is at ``source``; his question that was held against him was none."""
+        verified = self._verified
+        if source in verified:
+            verified.move_to_end(source)
+            return
+        if len(verified) >= _MAX_VERIFIED_SOURCES:
+            verified.popitem(last=False)
+        verified[source] = None
+        if self._guard is not None:
+            self._guard.pardon("unknown_source", source, now)
 
     def _lookup(self, peer: Peer | None) -> PasswordOf:
         def password_of(username: str) -> str | None:
@@ -275,6 +290,7 @@ class Admission:
 
     def _note_failure(self, verdict: Failed, source: str, now: float) -> None:
         self.stats.authentication_failures[verdict.reason] += 1
+        self._verified.pop(source, None)
         if verdict.reason in ("wrong-password", "unknown-user"):
             self._throttle.failed(verdict.username, source, now)
         if self._guard is not None:

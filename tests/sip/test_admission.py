@@ -238,10 +238,25 @@ def test_challenges_that_are_never_answered_are_an_offence() -> None:
     for _ in range(100):
         challenge = admission.screen(_request(), 0.0)
         assert admission.screen(_answered(challenge), 0.0) == Admitted("phone")
-    assert not guard.banned(0.0)
     for _ in range(20):
-        admission.screen(_request(), 0.0)
-    assert list(guard.banned(0.0)) == [_STRANGER_IP]
+        admission.screen(_request(source="203.0.113.10"), 0.0)
+    assert list(guard.banned(0.0)) == ["203.0.113.10"]
+
+
+def test_who_was_verified_may_begin_many_calls_at_once() -> None:
+    guard = SourceGuard(GuardConfig())
+    admission = _admission(_PHONE, guard=guard)
+    first = admission.screen(_request(), 0.0)
+    assert admission.screen(_answered(first), 0.0) == Admitted("phone")
+    many = [admission.screen(_request(), 1.0) for _ in range(50)]
+    for challenge in many:
+        assert admission.screen(_answered(challenge), 1.0) == Admitted("phone")
+    assert not guard.banned(1.0)
+    # One wrong password, and he is anybody again.
+    admission.screen(_answered(many[0], Credentials("bot", "guess")), 1.0)
+    for _ in range(20):
+        admission.screen(_request(), 1.0)
+    assert list(guard.banned(1.0)) == [_STRANGER_IP]
 
 
 def test_peers_become_trusted_and_reload_replaces_them() -> None:
