@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -15,6 +14,7 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from telephony import __version__
+from telephony.app.remains import Remains
 from telephony.app.settings import Settings
 from telephony.app.settings_mapping import to_call_limits, to_media_config
 from telephony.app.signalling import CannotListen, Signalling
@@ -47,14 +47,6 @@ log = structlog.get_logger()
 
 GOODBYE_S = 2.0
 """How long the last BYEs are given to be answered before the sockets close."""
-
-CALLS_PER_COLLECTION = 50
-"""Calls after which their remains are collected.
-
-What a call was made of refers to itself in circles, and the collector's own rule for full runs
-waits until the garbage rivals all that was there at the start: hundreds of calls. One run costs
-some 20 us per call that is going on.
-"""
 
 __all__ = ["CannotListen", "Server", "with_base_url"]
 
@@ -89,7 +81,7 @@ class Server:
         self._ids = Ids(os.urandom)
         self._resources = AsyncExitStack()
         self._started = False
-        self._calls_reported = 0
+        self._remains = Remains(monotonic)
         self._recordings: Recordings | None = None
         self._cdr_file: CdrFile | None = None
         self.http: Address | None = None
@@ -294,9 +286,7 @@ class Server:
         if self._cdr_file is not None:
             self._cdr_file.append(cdr)
         log.info("call.finished", **cdr.to_log_fields())
-        self._calls_reported += 1
-        if self._calls_reported % CALLS_PER_COLLECTION == 0:
-            gc.collect()
+        self._remains.call_finished()
 
     async def _close_stack(self) -> None:
         """Take registrations back, wait a moment for the answers to our last BYEs, then close."""

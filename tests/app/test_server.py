@@ -155,8 +155,8 @@ async def test_what_finished_calls_leave_behind_is_collected(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     collections: list[int] = []
-    monkeypatch.setattr("telephony.app.server.CALLS_PER_COLLECTION", 2)
-    monkeypatch.setattr("telephony.app.server.gc.collect", lambda: collections.append(1))
+    monkeypatch.setattr("telephony.app.remains.CALLS_PER_COLLECTION", 2)
+    monkeypatch.setattr("telephony.app.remains.gc.collect", lambda: collections.append(1))
     async with running_server() as server:
         for _ in range(4):
             async with telephone("127.0.0.1") as caller:
