@@ -61,8 +61,7 @@ class Answers:
             leg.agree(local=sdp)
             return True
         if leg.offered is not None:
-            self.offers.answer(leg, leg.offered, sdp, now)
-            return True
+            return self.offers.answer(leg, leg.offered, sdp, now)
         if leg.state is not LegState.UP:
             raise LocalProtocolError("the call is not answered yet")
         if leg.incoming is None or leg.dialog is None:

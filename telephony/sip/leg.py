@@ -99,8 +99,14 @@ class Leg:
 
     def find_dialog(self, remote_tag: str) -> Dialog | None:
         """Return the dialog with the peer of that tag, early ones included."""
-        early = self.early_dialogs.get(remote_tag)
-        return self.dialog if early is None else early
+        dialog = self.dialog
+        if dialog is not None and dialog.remote_tag == remote_tag:
+            return dialog
+        return self.early_dialogs.get(remote_tag)
+
+    def has(self, dialog: Dialog) -> bool:
+        """Return False for a dialog whose callee is out of the race: another one answered."""
+        return self.find_dialog(dialog.remote_tag) is dialog
 
     @property
     def invite_in_progress(self) -> bool:

@@ -62,18 +62,23 @@ class Offers:
         """Return the refusal of an offer that comes before the one before it is answered."""
         return Refusal(500, (("Retry-After", str(self._agent.ids.uint16() % 11)),))
 
-    def answer(self, leg: Leg, offer: PendingOffer, sdp: bytes, now: float) -> None:
+    def answer(self, leg: Leg, offer: PendingOffer, sdp: bytes, now: float) -> bool:
+        """Send the answer; False when another callee answered the call meanwhile."""
         agent, transaction = self._agent, offer.transaction
+        dialog = leg.find_dialog(transaction.request.from_tag)
+        if dialog is None:
+            self.refuse(leg, offer, 481, now)
+            return False
+        dialog.remote_sdp = offer.sdp
         leg.offers_answered += 1
         leg.agree(local=sdp, remote=offer.sdp)
-        if dialog := leg.find_dialog(transaction.request.from_tag):
-            dialog.remote_sdp = offer.sdp
         headers: HeaderLines = ()
         if transaction.request.method == "UPDATE":
             headers = self.update_headers(leg, transaction, now)
         data = agent.write(transaction, 200, headers, sdp)
         transaction.respond(200, data, now)
         self._settle(leg, offer, now)
+        return True
 
     def update_headers(self, leg: Leg, transaction: ServerTransaction, now: float) -> HeaderLines:
         """Take over the peer's target and refresh the session; return the headers of the 200."""

@@ -27,12 +27,15 @@ _LONGEST_WAIT_S = 10
 
 @dataclass(slots=True)
 class UpdateAttempt:
-    """An UPDATE of ours. ``sdp`` None: no offer. ``refresh``: the layer above knows nothing of it.
+    """An UPDATE of ours in ``dialog``, which may be that of a callee who does not answer the call.
+
+    ``sdp`` None: no offer. ``refresh``: the layer above knows nothing of it.
 
     ``session`` is the leg's ``offers_answered`` at the time of our offer, ``response`` the final
     one if there was any.
     """
 
+    dialog: Dialog
     sdp: bytes | None
     refresh: bool
     session: int
@@ -57,21 +60,21 @@ class Updates:
         What is known to fail is reported like a refusal on the wire: 405 when the peer does not
         allow UPDATE, 491 for a collision.
         """
-        _dialog_for_update(leg, sdp)
+        dialog = _dialog_for_update(leg, sdp)
         collides = sdp is not None and (leg.awaits_our_answer or leg.awaits_their_answer)
         if "UPDATE" not in leg.peer_methods:
             self._failed(leg, 405)
         elif collides or leg.updating is not None or leg.retry is not None:
             self._failed(leg, 491)
         else:
-            self._begin(leg, UpdateAttempt(sdp, False, leg.offers_answered), now)
+            self._begin(leg, UpdateAttempt(dialog, sdp, False, leg.offers_answered), now)
 
     def refresh(self, leg: Leg, now: float) -> None:
         """Refresh the session: what it carries stays as it is."""
-        self._begin(leg, UpdateAttempt(None, True, leg.offers_answered), now)
+        dialog = _dialog_for_update(leg, None)
+        self._begin(leg, UpdateAttempt(dialog, None, True, leg.offers_answered), now)
 
     def _begin(self, leg: Leg, attempt: UpdateAttempt, now: float) -> None:
-        dialog = _dialog_for_update(leg, attempt.sdp)
         attempt.tries += 1
         attempt.response = None
         leg.updating = attempt
@@ -79,10 +82,10 @@ class Updates:
         session = sessions.request_headers(leg) if leg.state is LegState.UP else ()
         headers: HeaderLines = (ALLOW, SUPPORTED, *session)
         self._uac.send_in_dialog(
-            dialog,
+            attempt.dialog,
             "UPDATE",
             headers,
-            partial(self._finished, leg, dialog, attempt),
+            partial(self._finished, leg, attempt),
             now,
             SDP_TYPE if attempt.sdp else "",
             attempt.sdp or b"",
@@ -91,26 +94,24 @@ class Updates:
         )
 
     def _finished(
-        self, leg: Leg, dialog: Dialog, attempt: UpdateAttempt, status: int, reason: str, now: float
+        self, leg: Leg, attempt: UpdateAttempt, status: int, reason: str, now: float
     ) -> None:
         if leg.updating is attempt:
             leg.updating = None
         if leg.state is LegState.ENDING:
             return
         response = attempt.response
-        if response is not None and 200 <= status < 300:
-            self._accepted(leg, dialog, attempt, response, now)
+        if not leg.has(attempt.dialog):
+            self._failed(leg, 481)
+        elif response is not None and 200 <= status < 300:
+            self._accepted(leg, attempt, response, now)
         else:
             self._refused(leg, attempt, status, reason, now)
 
     def _accepted(
-        self,
-        leg: Leg,
-        dialog: Dialog,
-        attempt: UpdateAttempt,
-        response: IncomingResponse,
-        now: float,
+        self, leg: Leg, attempt: UpdateAttempt, response: IncomingResponse, now: float
     ) -> None:
+        dialog = attempt.dialog
         dialog.refresh_target(contact_uri(response.headers))
         leg.learn(response.headers)
         self._uac.sessions.accepted(leg, response.headers, now)
@@ -151,7 +152,9 @@ class Updates:
         leg.retry = None
         collides = leg.awaits_our_answer or leg.awaits_their_answer
         stale = collides or leg.offers_answered != attempt.session
-        if leg.updating is not None or (attempt.sdp is not None and stale):
+        if not leg.has(attempt.dialog):
+            self._failed(leg, 481)
+        elif leg.updating is not None or (attempt.sdp is not None and stale):
             self._failed(leg, 491)
         else:
             self._begin(leg, attempt, now)

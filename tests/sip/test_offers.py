@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from telephony.sip.events import OfferReceived, OfferWithdrawn
-from tests.sip.wire import OTHER_SDP, SDP, HandPeer, header, lines, with_sdp
+from tests.sip.wire import OTHER_SDP, SDP, HandPeer, header, lines, tag, with_sdp
 
 
 def _update(peer: HandPeer, ours: str, cseq: int = 2) -> bytes:
@@ -68,3 +68,24 @@ def test_an_offer_in_our_200_without_its_answer_makes_others_collide() -> None:
     peer.agent.answer(event.leg_id, SDP, peer.now)
     ours = header(peer.sent()[0], "To").rpartition(";tag=")[2]
     assert lines(peer.send(_update(peer, ours))) == ["491 UPDATE"]
+
+
+def test_an_offer_of_a_callee_out_of_the_race_gets_481() -> None:
+    peer = HandPeer()
+    contact = "Contact: <sip:far@192.0.2.20:5060>\r\n"
+    leg_id, invite = peer.calling()
+    reliable = f"{contact}Require: 100rel\r\nRSeq: 5\r\n"
+    early = peer.response(invite, 183, to_tag="one", sdp=OTHER_SDP, extra=reliable)
+    (prack,) = peer.send(early)
+    peer.send(peer.response(prack, 200))
+    call_id, ours = header(invite, "Call-ID"), tag(header(invite, "From"))
+    moved = "<sip:one@192.0.2.20:7070>"
+    offer = peer.request(
+        "UPDATE", to_tag=ours, from_tag="one", call_id=call_id, contact=moved, branch="z9hG4bKu"
+    )
+    assert peer.send(with_sdp(offer, SDP)) == []
+    peer.send(peer.response(invite, 200, to_tag="other", sdp=OTHER_SDP))
+    assert not peer.agent.answer_offer(leg_id, SDP, peer.now)
+    assert lines(peer.sent()) == ["481 UPDATE"]
+    peer.agent.bye(leg_id, peer.now)
+    assert peer.sent()[0].startswith(b"BYE sip:far@192.0.2.20:5060 SIP/2.0\r\n")

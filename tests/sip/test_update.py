@@ -265,3 +265,50 @@ class TestOurs:
 
     def test_of_a_leg_that_is_over(self) -> None:
         assert not HandPeer().agent.update("gone", None, 0.0)
+
+
+class TestForks:
+    """Our UPDATE goes to one callee of several, and another one may answer the call."""
+
+    def _early(self, peer: HandPeer) -> tuple[str, bytes, bytes]:
+        """Call, agree on early media with callee ``one`` and send it an UPDATE."""
+        contact = "Contact: <sip:far@192.0.2.20:5060>\r\n"
+        leg_id, invite = peer.calling()
+        reliable = f"{contact}{ALLOW}Require: 100rel\r\nRSeq: 5\r\n"
+        early = peer.response(invite, 183, to_tag="one", sdp=OTHER_SDP, extra=reliable)
+        (prack,) = peer.send(early)
+        peer.send(peer.response(prack, 200))
+        assert peer.agent.update(leg_id, NEW_SDP, peer.now)
+        (update,) = peer.sent()
+        peer.events()
+        return leg_id, invite, update
+
+    @pytest.mark.parametrize("status", [200, 408, 481])
+    def test_a_callee_out_of_the_race_changes_nothing(self, status: int) -> None:
+        peer = HandPeer()
+        leg_id, invite, update = self._early(peer)
+        peer.send(peer.response(invite, 200, to_tag="other", sdp=SDP))
+        peer.events()
+        peer.send(peer.response(update, status, sdp=OTHER_SDP))
+        assert peer.events() == [ReinviteFailed(leg_id, 481, "Call/Transaction Does Not Exist")]
+        leg = peer.agent.legs[leg_id]
+        assert (leg.local_sdp, leg.remote_sdp) == (SDP, SDP)
+
+    def test_a_collision_with_one_of_two_callees_is_tried_again_with_that_one(self) -> None:
+        peer = HandPeer()
+        _, invite, update = self._early(peer)
+        peer.send(peer.response(update, 491))
+        peer.send(peer.response(invite, 180, to_tag="other"))
+        (again,) = peer.wait(4.0)[:1]
+        assert (lines([again]), tag(header(again, "To"))) == (["UPDATE"], "one")
+
+    def test_a_collision_is_not_tried_again_when_the_call_is_placed_anew(self) -> None:
+        peer = HandPeer()
+        leg_id, invite, update = self._early(peer)
+        peer.send(peer.response(update, 491))
+        more = peer.response(invite, 422, to_tag="other", extra="Min-SE: 3600\r\n")
+        assert lines(peer.send(more)) == ["ACK", "INVITE"]
+        assert "UPDATE" not in lines(peer.wait(10.0))
+        assert [type(event) for event in peer.events()] == [ReinviteFailed]
+        peer.agent.cancel(leg_id, peer.now)
+        peer.assert_drained()
