@@ -12,6 +12,7 @@ from telephony.sip.events import LegEnded
 from telephony.sip.leg import Leg, LegState
 from telephony.sip.screening import Refusal
 from telephony.sip.session_timer import (
+    SessionTimer,
     Terms,
     accepted_terms,
     answer_terms,
@@ -158,22 +159,28 @@ class SessionRefresher:
         if session.refresher == "peer" or not session.interval_s:
             # The peer's refresh crossed it and made other terms.
             self._uac.dialog_refused(leg, status, now)
-        elif self.raised(leg, status, headers):
+        elif self._may_raise(session) and self.raised(leg, status, headers):
+            session.raised += 1
             self._refresh(leg, now)
         elif status in _NOT_SERVED and "UPDATE" in leg.peer_methods:
             leg.peer_methods -= {"UPDATE"}
             self._refresh(leg, now)
         else:
             left_s = session.ends_at - now
-            wait_s = retry_after_s(headers)
+            asked_s = retry_after_s(headers)
+            wait_s = left_s / 2
             if status == 491:
                 wait_s = collision_delay_s(leg.caller, self._agent.ids)
-            elif wait_s is None or wait_s >= left_s:
-                wait_s = left_s / 2
+            elif asked_s is not None and asked_s < left_s:
+                wait_s = max(asked_s, _BUSY_RETRY_S)
             # Half of what is left has no end of its own.
             at = now + max(wait_s, _SHORTEST_WAIT_S)
             self._act_at(leg, min(at, session.ends_at))
             self._uac.dialog_refused(leg, status, now)
+
+    def _may_raise(self, session: SessionTimer) -> bool:
+        """Return False for a peer that never has enough: it would be asked without a pause."""
+        return session.raised < self._agent.config.reinvite_attempts
 
 
 def retry_after_s(headers: sipmessage.Headers | None) -> float | None:

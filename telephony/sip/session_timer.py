@@ -49,6 +49,7 @@ class Terms:
 class SessionTimer:
     """The timer of one leg; ``interval_s`` 0 means that none runs.
 
+    ``raised`` counts the longer intervals that the peer wanted for one refresh.
     ``min_se_s`` is the largest Min-SE heard in the dialog, ``ends_at`` when the session is over
     unless it is refreshed. ``handle`` runs until our refresh is due, or until the peer's is late.
     """
@@ -56,6 +57,7 @@ class SessionTimer:
     interval_s: int = 0
     refresher: Refresher = "us"
     min_se_s: int = 0
+    raised: int = 0
     ends_at: float = 0.0
     handle: TimerHandle | None = None
 
@@ -67,6 +69,7 @@ class SessionTimer:
     def settle(self, terms: Terms | None, now: float) -> float | None:
         """Take over ``terms``; return when to act, None when no timer runs any more."""
         self.stop()
+        self.raised = 0
         if terms is None:
             self.interval_s = 0
             return None

@@ -393,3 +393,14 @@ def test_both_sides_of_one_call_agree(refresher: Refresher) -> None:
     del network.endpoints[active.address]
     network.run(200.0)
     assert LegEnded in [type(event) for event in passive.events]
+
+
+def test_a_peer_that_always_wants_a_longer_session_is_not_asked_without_a_pause() -> None:
+    peer = HandPeer()
+    _called(peer, f"{TIMER}Session-Expires: 90;refresher=uac\r\n")
+    asked = 0
+    for data in (waiting := peer.wait(45)):
+        if lines([data]) == ["UPDATE"]:
+            asked += 1
+            waiting += peer.send(peer.response(data, 422, extra=f"Min-SE: {90 + asked}\r\n"))
+    assert asked == 5
