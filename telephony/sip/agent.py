@@ -74,6 +74,13 @@ class Agent:
         if leg.early_dialogs.pop(dialog.remote_tag, None) is not None:
             self.dialogs.pop(dialog.key, None)
 
+    def disconnect(self, flow: Flow) -> None:
+        """Note that the connection of ``flow`` is gone: requests need another one."""
+        for (_, _, remote_tag), leg in self.dialogs.items():
+            dialog = leg.find_dialog(remote_tag)
+            if dialog is not None and dialog.flow == flow:
+                dialog.connected = False
+
     def end_leg(self, leg: Leg, event: LegEnded | InviteCancelled | CallFailed) -> None:
         """Report the end once; the dialog stays for the BYE until ``forget``."""
         leg.state = LegState.ENDING
@@ -81,6 +88,8 @@ class Agent:
         leg.stop_retrying()
         leg.stop_referring()
         leg.session.stop()
+        if leg.dialog is not None:
+            leg.dialog.over = True
         if self.legs.pop(leg.leg_id, None) is not None:
             self.events.append(event)
 

@@ -29,6 +29,7 @@ class Dialog:
     peer was last heard; ``connected`` is False once that was a connection which is gone.
     ``remote_cseq`` is None until the peer sent a request. ``authentication`` answers the challenges
     to our requests. ``remote_sdp`` is what an early dialog agreed on, None when nothing was said.
+    ``over``: the call has ended, nothing but a BYE is worth another try.
     """
 
     call_id: str
@@ -45,6 +46,7 @@ class Dialog:
     connected: bool = True
     authentication: Authentication | None = None
     remote_sdp: bytes | None = None
+    over: bool = False
 
     @classmethod
     def for_uas(cls, request: IncomingRequest, local_tag: str, target: str) -> Dialog:

@@ -19,20 +19,23 @@ ResponseCallback = Callable[[IncomingResponse, float], None]
 class RequestAttempt:
     """The user of the non-INVITE client transactions of one request.
 
-    Provisional responses are of no interest; a challenge that can be answered makes another try.
+    Provisional responses are of no interest; a challenge that can be answered makes another try, if
+    the request is still ``wanted`` then.
     """
 
-    __slots__ = ("_finished", "_received", "_request")
+    __slots__ = ("_finished", "_received", "_request", "_wanted")
 
     def __init__(
         self,
         request: OutgoingRequest,
         finished: FinalCallback,
         received: ResponseCallback | None = None,
+        wanted: Callable[[], bool] = lambda: True,
     ) -> None:
         self._request = request
         self._finished = finished
         self._received = received
+        self._wanted = wanted
 
     def begin(self, now: float) -> None:
         request = self._request
@@ -45,7 +48,7 @@ class RequestAttempt:
     def response_received(self, response: IncomingResponse, now: float) -> None:
         if response.status < 200:
             return
-        if self._request.answer_challenge(response):
+        if self._wanted() and self._request.answer_challenge(response):
             self._request.renew()
             self.begin(now)
             return
@@ -55,7 +58,7 @@ class RequestAttempt:
 
     def request_failed(self, status: int, now: float) -> None:
         """End, or go back from the stream that a large request was sent over."""
-        if status == 503 and self._request.return_to_datagrams(now):
+        if status == 503 and self._wanted() and self._request.return_to_datagrams(now):
             self.begin(now)
             return
         self._finished(status, reason_phrase(status), now)

@@ -88,7 +88,7 @@ ALLOWED_METHODS: Final = (
 
 ALLOW: Final[tuple[str, str]] = ("Allow", ", ".join(ALLOWED_METHODS))
 
-EXTENSIONS: Final = ("100rel", "timer", "replaces",)
+EXTENSIONS: Final = ("100rel", "timer", "replaces")
 """Option tags of what we understand, and so may be required of us."""
 
 SUPPORTED: Final[tuple[str, str]] = ("Supported", ", ".join(EXTENSIONS))

@@ -262,7 +262,11 @@ class Uac:
             secure=dialog.secure,
             authentication=dialog.authentication,
         )
-        RequestAttempt(request, finished, received).begin(now)
+
+        def wanted() -> bool:
+            return method == "BYE" or not dialog.over
+
+        RequestAttempt(request, finished, received, wanted).begin(now)
 
     def send_cancel(
         self, parts: RequestParts, branch: str, flow: Flow, headers: HeaderLines, now: float

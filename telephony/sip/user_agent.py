@@ -107,10 +107,7 @@ class UserAgent:
         """The connection of ``flow`` is gone, or a datagram to it was refused."""
         self._agent.stats.transports_failed += 1
         if flow.reliable:
-            for (_, _, remote_tag), leg in self._agent.dialogs.items():
-                dialog = leg.find_dialog(remote_tag)
-                if dialog is not None and dialog.flow == flow:
-                    dialog.connected = False
+            self._agent.disconnect(flow)
         self._agent.transactions.transport_failed(flow, now)
 
     def next_timer(self) -> float | None:
@@ -254,8 +251,7 @@ class UserAgent:
     def is_heard(self, leg_id: str) -> bool:
         """Tell whether a call of ours got any response yet; silence means a dead server."""
         leg = self._agent.find_leg(leg_id)
-        attempt = leg.outgoing if leg is not None else None
-        return attempt is None or attempt.heard
+        return leg is None or leg.outgoing is None or leg.outgoing.heard
 
     def use_credentials(self, leg_id: str, credentials: Credentials) -> bool:
         """Answer challenges to our requests in an incoming call: a peer's proxy may ask for it."""
