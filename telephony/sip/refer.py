@@ -17,7 +17,7 @@ from telephony.sip.replaces import replaces_value
 from telephony.sip.status import reason_phrase
 from telephony.sip.timers import TimerHandle
 from telephony.sip.transaction import ServerTransaction
-from telephony.sip.values import printable, read_address, read_parameters, read_uri
+from telephony.sip.values import printable, read_address, read_number, read_parameters, read_uri
 from telephony.sip.writer import HeaderLines, check_headers
 
 if TYPE_CHECKING:
@@ -26,16 +26,21 @@ if TYPE_CHECKING:
 _SIPFRAG = "message/sipfrag"
 _STATUS_LINE = re.compile(rb"\s*SIP/2\.0[ \t]+([1-6][0-9]{2})[ \t]*([^\r\n]*)")
 _MAX_EXPIRES_S = 3600
+_MAX_CSEQ = 2**31 - 1
 _NOTIFY_EXPIRES_S = 180
 _REPLACES_IN_URI = re.compile(r"(?:^|&)Replaces=([^&]*)", re.IGNORECASE)
 
 
 class Referral:
-    """Our REFER: ``accepted`` once the peer took it; ``limit`` runs until a NOTIFY is due."""
+    """Our REFER with the number ``cseq``, or a higher one if it was challenged.
 
-    __slots__ = ("accepted", "limit")
+    ``accepted`` once the peer took it; ``limit`` runs until a NOTIFY is due.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("accepted", "cseq", "limit")
+
+    def __init__(self, cseq: int) -> None:
+        self.cseq = cseq
         self.accepted = False
         self.limit: TimerHandle | None = None
 
@@ -91,7 +96,7 @@ class Refers:
         by = referred_by or (read_address(dialog.local_value) or _NOBODY).uri
         headers = (("Refer-To", f"<{target}>"), ("Referred-By", f"<{by}>"))
         check_headers(headers)
-        leg.referral = referral = Referral()
+        leg.referral = referral = Referral(dialog.local_cseq + 1)
         self._expect_notify(leg, referral, self._agent.config.refer_timeout_s, now)
         finished = partial(self._refer_answered, leg, referral)
         self._uac.send_in_dialog(dialog, "REFER", headers, finished, now)
@@ -128,12 +133,12 @@ class Refers:
     def receive_notify(self, leg: Leg, transaction: ServerTransaction, now: float) -> None:
         """Take what the peer tells of the call we asked for (section 2.4.4)."""
         agent, request = self._agent, transaction.request
-        event = (request.headers.get("Event") or "").partition(";")[0].strip().lower()
-        if event != "refer":
+        event, _, parameters = (request.headers.get("Event") or "").partition(";")
+        if event.strip().lower() != "refer":
             agent.refuse(transaction, 489, now, (("Allow-Events", "refer"),))
             return
         referral = leg.referral
-        if referral is None:
+        if referral is None or _names_another(referral, parameters):
             agent.refuse(transaction, 481, now)
             return
         agent.respond(transaction, 200, now)
@@ -266,6 +271,12 @@ class Refers:
         """A peer that no longer listens gets no more of it; the call itself goes on."""
         if status >= 300 and leg.referred is referred:
             leg.referred = None
+
+
+def _names_another(referral: Referral, parameters: str) -> bool:
+    """Whether the id of an Event is that of an earlier REFER (RFC 3515 section 2.4.6)."""
+    number = read_number(read_parameters(parameters).get("id"), _MAX_CSEQ)
+    return number is not None and number < referral.cseq
 
 
 class _Nobody:

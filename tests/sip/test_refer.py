@@ -11,6 +11,7 @@ from telephony.sip.events import (
     ReferProgressed,
     ReferReceived,
 )
+from tests.sip.challenging import ALICE, challenge_lines
 from tests.sip.wire import OTHER_SDP, HandPeer, body, header, lines, tag
 
 TARGET = "sip:+15550123@example.com"
@@ -291,3 +292,30 @@ def test_a_refer_before_the_answer_and_outside_of_dialogs() -> None:
     peer.sent()
     (answer,) = peer.send(peer.request("REFER", branch="z9hG4bKq", call_id="other"))
     assert lines([answer]) == ["603 REFER"]
+
+
+def test_a_late_notify_of_an_earlier_refer_says_nothing_of_this_one() -> None:
+    peer, leg_id, ours, first = referring()
+    peer.send(peer.response(first, 202))
+    peer.wait(61)
+    peer.agent.refer(leg_id, TARGET, peer.now)
+    (second,) = peer.sent()
+    peer.send(peer.response(second, 202))
+    peer.events()
+    for request, answer in ((first, "481 NOTIFY"), (second, "200 NOTIFY")):
+        number = int(header(request, "CSeq").split()[0])
+        told = notify(peer, ours, "SIP/2.0 200 OK", cseq=number + 1, event=f"refer;id={number}")
+        assert lines(peer.send(told)) == [answer]
+    assert peer.events() == [ReferFinished(leg_id, 200, "OK")]
+
+
+def test_a_challenge_that_comes_after_the_call_is_not_answered() -> None:
+    """Nobody is to be transferred who has hung up."""
+    peer = HandPeer()
+    leg_id, invite = peer.calling(credentials=ALICE)
+    peer.send(peer.response(invite, 200, sdp=OTHER_SDP))
+    peer.agent.refer(leg_id, TARGET, peer.now)
+    peer.agent.bye(leg_id, peer.now)
+    request, bye = peer.sent()[-2:]
+    assert peer.send(peer.response(request, 401, extra=challenge_lines(401))) == []
+    assert lines(peer.send(peer.response(bye, 401, extra=challenge_lines(401)))) == ["BYE"]
