@@ -294,7 +294,8 @@ class InviteAttempt:
         if self.refresh:
             self.uac.sessions.refreshed()
         if changed or not self.refresh:
-            event = OfferReceived if self.sdp is None else AnswerReceived
+            offered = self.sdp is None and sdp is not None
+            event = OfferReceived if offered else AnswerReceived
             self.uac.agent.events.append(event(self.leg.leg_id, sdp))
 
     def _acknowledge(self, response: IncomingResponse, sdp: bytes | None, now: float) -> None:

@@ -6,7 +6,13 @@ import pytest
 
 from telephony.base.errors import LocalProtocolError
 from telephony.sip.config import UserAgentConfig
-from telephony.sip.events import CallAnswered, CallFailed, CallProgressed, LegEnded
+from telephony.sip.events import (
+    AnswerReceived,
+    CallAnswered,
+    CallFailed,
+    CallProgressed,
+    LegEnded,
+)
 from tests.sip.wire import OTHER_SDP, SDP, HandPeer, body, header, headers, lines, tag
 
 
@@ -237,3 +243,12 @@ def test_early_media_of_an_unknown_kind_is_no_sdp() -> None:
     peer.send(progress)
     assert peer.events() == [CallProgressed(leg_id, 183, None, "far")]
     assert tag(header(progress, "To")) == "far"
+
+
+def test_a_200_without_the_offer_that_was_asked_for_is_no_offer() -> None:
+    peer = HandPeer()
+    leg_id, _ = peer.called()
+    peer.agent.reinvite(leg_id, None, peer.now)
+    reinvite = peer.sent()[-1]
+    assert lines(peer.send(peer.response(reinvite, 200))) == ["ACK"]
+    assert peer.events() == [AnswerReceived(leg_id, None)]
