@@ -87,9 +87,9 @@ class RtpPeer(asyncio.DatagramProtocol):
 
 
 @asynccontextmanager
-async def rtp_peer() -> AsyncIterator[RtpPeer]:
+async def rtp_peer(host: str = "127.0.0.1") -> AsyncIterator[RtpPeer]:
     loop = asyncio.get_running_loop()
-    transport, peer = await loop.create_datagram_endpoint(RtpPeer, ("127.0.0.1", 0))
+    transport, peer = await loop.create_datagram_endpoint(RtpPeer, (host, 0))
     try:
         yield peer
     finally:
