@@ -16,6 +16,7 @@ from telephony.sip.reason import reason_for
 from telephony.sip.user_agent import UserAgent
 from telephony.stacks.call_plan import MediaPolicy
 from telephony.stacks.media_config import ip_version
+from telephony.stacks.negotiation import Negotiation
 from telephony.stacks.peer_policy import ReferUri, at_the_peers_host
 from telephony.stacks.rtp_media import MediaPlane, RtpMedia
 
@@ -52,10 +53,10 @@ class NativeLeg:
         self._fault: tuple[str, int] | None = None
         self._digits_by_rtp: bool | None = None
         self._media: RtpMedia | None = None
-        self._negotiation: OfferAnswer | None = None
+        self._negotiation: Negotiation | None = None
         self._listener: LegListener | None = None
         self._early_media = False
-        self._last_offer_was_theirs = False
+        self._confirmed = False
         self._adopted: tuple[Encoding, int] | None = None
         self._refer_accepted = False
 
@@ -86,7 +87,7 @@ class NativeLeg:
         if self._offer is None:
             # The model is connected before the answer to our offer is known.
             self.media.keep_encoding()
-            self.local_sdp = negotiation.create_offer()
+            self.local_sdp = negotiation.offer()
             return
         try:
             answer = negotiation.answer(self._offer)
@@ -95,14 +96,13 @@ class NativeLeg:
             self._warning = (("Warning", error.warning_value),)
             raise CannotAnswer(error.status, error.warning) from error
         self.local_sdp = answer.sdp
-        self._last_offer_was_theirs = True
         self.media.negotiated(answer.media)
 
     def prepare_offer(self) -> None:
         """Open the media port and make the offer of an outbound call."""
-        self.local_sdp = self._open_media().create_offer()
+        self.local_sdp = self._open_media().offer()
 
-    def _open_media(self) -> OfferAnswer:
+    def _open_media(self) -> Negotiation:
         config = self._plane.config
         try:
             signalling_host = self.facts.source_ip
@@ -122,18 +122,16 @@ class NativeLeg:
             raise CannotAnswer(503, "No media port") from error
         if self._adopted is not None:
             self._media.adopt_encoding(*self._adopted)
-        self._negotiation = OfferAnswer(
-            LocalMedia(
-                address=address,
-                port=self._media.port,
-                codecs=self._policy.codecs or config.codecs,
-                ptime_ms=config.ptime_ms,
-                telephone_event=config.telephone_event,
-                srtp=self._policy.srtp,
-                srtp_suites=available_suites(),
-            ),
-            self._plane.ids,
+        local = LocalMedia(
+            address=address,
+            port=self._media.port,
+            codecs=self._policy.codecs or config.codecs,
+            ptime_ms=config.ptime_ms,
+            telephone_event=config.telephone_event,
+            srtp=self._policy.srtp,
+            srtp_suites=available_suites(),
         )
+        self._negotiation = Negotiation(OfferAnswer(local, self._plane.ids))
         return self._negotiation
 
     def ring(self) -> None:
@@ -183,14 +181,17 @@ class NativeLeg:
         self._turn("sendrecv")
 
     def _turn(self, direction: Direction) -> None:
-        """Offer another direction; one that can't be offered now goes with the next offer."""
+        """Offer another direction, as soon as nothing else is under way."""
+        if self._negotiation is not None and self._answered:
+            self._negotiation.turn(direction)
+            self._offer_turn()
+
+    def _offer_turn(self) -> None:
         negotiation = self._negotiation
-        if self.ended or not self._answered or negotiation is None:
+        if self.ended or self._final_sent or not self._confirmed or negotiation is None:
             return
-        negotiation.direction = direction
-        if not negotiation.offer_pending:
-            self._last_offer_was_theirs = False
-            self._user_agent.reinvite(self.leg_id, negotiation.create_offer(), self._now())
+        if negotiation.unsaid and not negotiation.offer_pending:
+            self._user_agent.reinvite(self.leg_id, negotiation.offer(), self._now())
             self._endpoint.flush()
 
     def transfer(self, target_uri: str, replacing: Leg | None = None) -> None:
@@ -247,9 +248,11 @@ class NativeLeg:
         self._confirm()
 
     def _confirm(self) -> None:
+        self._confirmed = True
         if self._listener is not None:
             self._listener.leg_confirmed()
         self._report_hold(held_before=False)
+        self._offer_turn()
 
     def ack_timed_out(self, event: sip.AckTimedOut) -> None:
         self._fault = ("no_ack", 408)
@@ -260,8 +263,7 @@ class NativeLeg:
         negotiation = self._negotiation
         assert negotiation is not None
         if event.sdp is None:
-            self._last_offer_was_theirs = False
-            user_agent.answer_offer(self.leg_id, negotiation.create_offer(), now)
+            user_agent.answer_offer(self.leg_id, negotiation.offer(), now)
         else:
             try:
                 answer = negotiation.answer(event.sdp)
@@ -272,23 +274,27 @@ class NativeLeg:
             else:
                 user_agent.answer_offer(self.leg_id, answer.sdp, now)
                 held = self.media.caller_away
-                self._last_offer_was_theirs = True
                 self.media.negotiated(answer.media)
                 self._report_hold(held)
         self._endpoint.flush()
 
     def offer_withdrawn(self, event: sip.OfferWithdrawn) -> None:
         if self._negotiation is not None:
-            self._negotiation.withdraw_offer()
+            self._negotiation.lapse()
 
     def answer_received(self, event: sip.AnswerReceived) -> None:
         held = self.media.caller_away
         if event.sdp is not None and self._take_answer(event.sdp):
             self._report_hold(held)
+        elif self._negotiation is not None:
+            # The session goes on as it was.
+            self._negotiation.lapse()
+        self._offer_turn()
 
     def reinvite_failed(self, event: sip.ReinviteFailed) -> None:
         if self._negotiation is not None:
-            self._negotiation.withdraw_offer()
+            self._negotiation.lapse()
+            self._offer_turn()
 
     def call_progressed(self, event: sip.CallProgressed) -> None:
         # Each callee behind a forking proxy answers our offer: the last one is heard.
@@ -343,12 +349,8 @@ class NativeLeg:
     def _take_answer(self, sdp: bytes) -> bool:
         negotiation = self._negotiation
         assert negotiation is not None
-        if self._last_offer_was_theirs:
-            # The user agent refreshed the session with the description of before.
-            negotiation.create_offer()
-            self._last_offer_was_theirs = False
         try:
-            self.media.negotiated(negotiation.receive_answer(sdp))
+            self.media.negotiated(negotiation.take_answer(sdp))
         except NotAcceptable:
             return False
         return True

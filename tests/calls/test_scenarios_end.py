@@ -164,8 +164,8 @@ async def test_a_caller_may_hang_up_while_a_tool_runs() -> None:
 async def hold(caller: SipCaller, direction: str) -> None:
     leg: Any = caller._leg
     negotiation = leg._negotiation
-    negotiation.direction = direction
-    leg._user_agent.reinvite(leg.leg_id, negotiation.create_offer(), time.monotonic())
+    negotiation.turn(direction)
+    leg._user_agent.reinvite(leg.leg_id, negotiation.offer(), time.monotonic())
     leg._endpoint.flush()
 
 

@@ -336,3 +336,60 @@ async def test_a_prack_may_bring_the_answer_to_our_offer() -> None:
         leg.confirmed(sip.LegConfirmed("leg-1", None))
         assert s.agent.names == ["progress", "answer"]
         assert s.listener.told == ["confirmed"]
+
+
+async def test_an_offer_of_the_peer_while_ours_waits_after_a_collision_is_answered() -> None:
+    """RFC 3261 section 14.1: whoever may try again first does, and the other side answers."""
+    async with scene() as s:
+        leg = s.answered()
+        leg.hold()
+        leg.offer_received(sip.OfferReceived("leg-1", s.peer.create_offer()))
+        assert s.agent.names == ["answer", "reinvite", "answer_offer"]
+        assert b"a=sendonly" in s.agent.calls[-1][1][1]
+        leg.reinvite_failed(sip.ReinviteFailed("leg-1", 491, ""))
+        leg.resume()
+        assert s.agent.names[-1] == "reinvite"
+
+
+async def test_an_offer_without_its_answer_does_not_stand_in_the_way_of_the_next() -> None:
+    async with scene() as s:
+        leg = s.answered()
+        leg.offer_received(sip.OfferReceived("leg-1", None))
+        leg.answer_received(sip.AnswerReceived("leg-1", None))
+        leg.offer_received(sip.OfferReceived("leg-1", s.peer.create_offer()))
+        leg.hold()
+        assert s.agent.names == ["answer", "answer_offer", "answer_offer", "reinvite"]
+
+
+async def test_the_answer_to_our_offer_in_a_200_counts_after_an_offer_of_ours_failed() -> None:
+    async with scene() as s:
+        leg = s.answered()
+        leg.hold()
+        leg.offer_received(sip.OfferReceived("leg-1", None))
+        offer = s.agent.calls[-1][1][1]
+        leg.reinvite_failed(sip.ReinviteFailed("leg-1", 491, ""))
+        leg.answer_received(sip.AnswerReceived("leg-1", s.peer.answer(offer).sdp))
+        assert leg.media.stats() is not None
+        assert s.agent.names == ["answer", "reinvite", "answer_offer"]
+
+
+async def test_who_is_taken_off_hold_while_it_is_offered_is_not_left_there() -> None:
+    async with scene() as s:
+        leg = s.answered()
+        leg.hold()
+        offer = s.agent.calls[-1][1][1]
+        leg.resume()
+        assert s.agent.names == ["answer", "reinvite"]
+        leg.answer_received(sip.AnswerReceived("leg-1", s.peer.answer(offer).sdp))
+        assert s.agent.names == ["answer", "reinvite", "reinvite"]
+        assert b"a=sendrecv" in s.agent.calls[-1][1][1]
+
+
+async def test_a_hold_before_the_call_stands_is_offered_once_it_does() -> None:
+    async with scene() as s:
+        leg = s.inbound()
+        leg.answer()
+        leg.hold()
+        assert s.agent.names == ["answer"]
+        leg.confirmed(sip.LegConfirmed("leg-1", None))
+        assert s.agent.names == ["answer", "reinvite"]
