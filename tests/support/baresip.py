@@ -37,6 +37,11 @@ ctrl_tcp_listen 127.0.0.1:{control_port}
 snd_path {directory}
 """
 
+_TLS = """\
+sip_cafile {authority}
+sip_verify_server yes
+"""
+
 
 class Baresip:
     """A running baresip, commanded over its control socket.
@@ -133,13 +138,17 @@ async def baresip(
     codec: Literal["PCMU", "PCMA"] = "PCMU",
     answer: Literal["manual", "auto"] = "manual",
     media_encryption: Literal["srtp", "srtp-mand", "srtp-mandf"] | None = None,
+    transport: Literal["udp", "tls"] = "udp",
+    authority: Path | None = None,
+    port: int = 0,
 ) -> AsyncIterator[Baresip]:
     """Run a baresip that says ``play`` (8 kHz, mono, 16 bits) in its calls.
 
-    ``media_encryption`` offers RTP/AVP with keys, or RTP/SAVP(F) and nothing else.
+    ``media_encryption`` offers RTP/AVP with keys, or RTP/SAVP(F) and nothing else. Whom it
+    connects to by TLS must have a certificate signed by ``authority``.
     """
     program = require_program("baresip")
-    port = free_ports(20)
+    port = port or free_ports(20)
     control_port = port + 4
     (directory / "config").write_text(
         _CONFIG.format(
@@ -151,10 +160,11 @@ async def baresip(
             modules=_MODULES,
             directory=directory,
         )
+        + (_TLS.format(authority=authority) if authority else "")
     )
     encryption = "" if media_encryption is None else f";mediaenc={media_encryption}"
     (directory / "accounts").write_text(
-        f"<sip:{user}@127.0.0.1:{port}>;regint=0;answermode={answer};audio_codecs={codec}/8000"
+        f"<sip:{user}@127.0.0.1:{port};transport={transport}>;regint=0;answermode={answer};audio_codecs={codec}/8000"
         f"{encryption}\n"
     )
     (directory / "contacts").write_text("")

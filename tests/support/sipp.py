@@ -101,11 +101,15 @@ async def sipp_server(
     *,
     calls: int = 1,
     transport: Literal["udp", "tcp"] = "udp",
+    port: int = 0,
     timeout_s: int = 30,
+    values: Mapping[str, str] | None = None,
     extra: Sequence[str] = (),
 ) -> AsyncIterator[SippServer]:
-    """Run a scenario of the called side; entered once SIPp listens."""
-    port = free_ports(2)
+    """Run a scenario of the called side on ``port`` (0: a free one); entered once SIPp listens."""
+    port = port or free_ports(2)
+    if isinstance(scenario, Path):
+        scenario = _filled_in(scenario, directory, values or {})
     arguments = [
         *_common(scenario, transport, timeout_s),
         *("-p", str(port), "-m", str(calls)),

@@ -171,13 +171,19 @@ def running_bot(
     *,
     environ: Mapping[str, str] | None = None,
     agents: Mapping[str, Mapping[str, Any]] | None = None,
+    trunks: Mapping[str, Mapping[str, Any]] | None = None,
+    dialplan: str = DIALPLAN,
+    scenario: str = "",
 ) -> Iterator[Bot]:
     """Run a bot that is ready for calls; ``settings`` are laid over those of a test.
 
-    It listens on free ports of loopback; ``agents`` are added to the rehearsal one.
+    It listens on free ports of loopback; ``agents`` are added to the rehearsal one, ``trunks`` are
+    files by name. ``scenario`` is YAML of the rehearsal model, in place of the default one.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    _write_configuration(directory, settings or {}, agents or {})
+    _write_configuration(directory, settings or {}, agents or {}, scenario)
+    _write_files(directory / "trunks", trunks or {})
+    (directory / "dialplans" / "main.yaml").write_text(dialplan)
     with (directory / "bot.log").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "telephony.app.cli", "serve", "--config", "telephony.yaml"],
@@ -200,14 +206,19 @@ def running_bot(
 
 
 async def run_command(
-    directory: Path, *arguments: str, environ: Mapping[str, str] | None = None
+    directory: Path,
+    *arguments: str,
+    environ: Mapping[str, str] | None = None,
+    secrets: Mapping[str, str] | None = None,
+    log_name: str = "command",
 ) -> tuple[int, str]:
     """Run ``telephony`` with arguments to its end; return its status and what it printed.
 
-    ``environ`` are settings, without their ``TELEPHONY_``.
+    ``environ`` are settings, without their ``TELEPHONY_``; ``secrets`` are what files refer to.
     """
-    log = directory / "command.log"
+    log = directory / f"{log_name}.log"
     settings = {f"TELEPHONY_{name}": value for name, value in (environ or {}).items()}
+    settings.update(secrets or {})
     command = [sys.executable, "-m", "telephony.app.cli", *arguments]
     async with peer_process(command, directory, log, bot_environment(settings)) as process:
         status = await process.wait()
@@ -226,6 +237,7 @@ def _write_configuration(
     directory: Path,
     settings: Mapping[str, Mapping[str, Any]],
     agents: Mapping[str, Mapping[str, Any]],
+    scenario: str,
 ) -> None:
     rtp = free_ports(2 * RTP_PAIRS)
     values: dict[str, dict[str, Any]] = {
@@ -237,7 +249,11 @@ def _write_configuration(
         "cdr": {"file": "cdr.jsonl"},
         "dialplan": {"dir": "dialplans"},
         "agents": {"dir": "agents"},
+        "trunks": {"dir": "trunks"},
     }
+    if scenario:
+        values["rehearsal"] = {"scenario": "scenario.yaml"}
+        (directory / "scenario.yaml").write_text(scenario)
     for section, keys in settings.items():
         values.setdefault(section, {}).update(keys)
     (directory / "telephony.yaml").write_text(yaml.safe_dump(values))
@@ -247,13 +263,16 @@ def _write_configuration(
         "unreachable": {"base_url": "rehearsal"},
         **agents,
     }
-    for folder in ("agents", "dialplans"):
-        (directory / folder).mkdir(exist_ok=True)
-    for name, keys in everyone.items():
-        (directory / "agents" / f"{name}.yaml").write_text(yaml.safe_dump({"name": name, **keys}))
-    (directory / "dialplans" / "main.yaml").write_text(DIALPLAN)
+    _write_files(directory / "agents", everyone)
+    (directory / "dialplans").mkdir(exist_ok=True)
     announcement = (PROMPTS / "short_answer.wav").read_bytes()
     (directory / "dialplans" / "announcement.wav").write_bytes(announcement)
+
+
+def _write_files(folder: Path, files: Mapping[str, Mapping[str, Any]]) -> None:
+    folder.mkdir(exist_ok=True)
+    for name, keys in files.items():
+        (folder / f"{name}.yaml").write_text(yaml.safe_dump({"name": name, **keys}))
 
 
 def _wait_until_ready(bot: Bot) -> None:

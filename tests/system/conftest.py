@@ -4,13 +4,21 @@ import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 
 from tests.support.sipp import SCENARIOS, SippRun, run_sipp
 from tests.system.bot import Bot, running_bot
 from tests.system.rtp_peer import RtpPeer, rtp_peer
+
+
+class Callee(Protocol):
+    """Whom SIPp calls: the bot, or what stands in front of it."""
+
+    @property
+    def sip(self) -> tuple[str, int]: ...
+
 
 RunScenario = Callable[..., Coroutine[None, None, SippRun]]
 
@@ -81,7 +89,7 @@ def sipp(tmp_path: Path, rtp: RtpPeer) -> RunScenario:
 
     numbers = count(1)
 
-    async def run(name: str, to: Bot, *, pause_ms: int = 500, **options: Any) -> SippRun:
+    async def run(name: str, to: Callee, *, pause_ms: int = 500, **options: Any) -> SippRun:
         directory = tmp_path / f"{name}-{next(numbers)}"
         directory.mkdir()
         options["extra"] = ("-d", str(pause_ms), *options.get("extra", ()))
