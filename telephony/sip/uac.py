@@ -311,11 +311,27 @@ class Uac:
             self.send_bye(leg.dialog, leg, headers, now)
 
     def send_bye(self, dialog: Dialog, leg: Leg | None, headers: HeaderLines, now: float) -> None:
-        """Send BYE; the dialog of ``leg`` is forgotten when its transaction has an outcome."""
-        self.send_in_dialog(dialog, "BYE", headers, partial(self._bye_finished, leg), now)
+        """Send BYE; the dialog of ``leg`` is forgotten when its transaction has an outcome.
 
-    def _bye_finished(self, leg: Leg | None, _status: int, _reason: str, _now: float) -> None:
-        if leg is not None:
+        A connection that is found dead costs the BYE, and nobody else would end the call over
+        there: it goes out once more over a new one.
+        """
+        again = headers if dialog.connected else None
+        finished = partial(self._bye_finished, dialog, leg, again)
+        self.send_in_dialog(dialog, "BYE", headers, finished, now)
+
+    def _bye_finished(
+        self,
+        dialog: Dialog,
+        leg: Leg | None,
+        again: HeaderLines | None,
+        status: int,
+        _reason: str,
+        now: float,
+    ) -> None:
+        if status == 503 and again is not None and not dialog.connected:
+            self.send_bye(dialog, leg, again, now)
+        elif leg is not None:
             self.agent.forget(leg)
 
     def dialog_refused(self, leg: Leg, status: int, now: float) -> None:

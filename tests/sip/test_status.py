@@ -22,5 +22,5 @@ def test_every_class_has_a_phrase() -> None:
 
 def test_methods() -> None:
     assert KNOWN_METHODS.issuperset(ALLOWED_METHODS)
-    assert ALLOW == ("Allow", ", ".join(ALLOWED_METHODS))
+    assert ("Allow", ", ".join(ALLOWED_METHODS)) == ALLOW
     assert {"INVITE", "ACK", "CANCEL", "BYE"} <= set(ALLOWED_METHODS)

@@ -14,7 +14,20 @@ from telephony.sip.events import (
     ReinviteFailed,
     RequestAnswered,
 )
-from tests.sip.wire import OTHER_SDP, SDP, HandPeer, body, header, headers, lines, tag
+from telephony.sip.flow import Flow
+from tests.sip.wire import (
+    OTHER_SDP,
+    PEER,
+    SDP,
+    US,
+    HandPeer,
+    body,
+    header,
+    headers,
+    lines,
+    start_line,
+    tag,
+)
 
 
 def test_bye_is_in_the_dialog_and_keeps_it_until_answered() -> None:
@@ -264,3 +277,24 @@ def test_an_answer_without_contact_leaves_the_request_uri_as_target() -> None:
     (ack,) = peer.send(peer.response(invite, 200, sdp=OTHER_SDP, extra=""))
     assert ack.startswith(b"ACK sip:far@192.0.2.20 SIP/2.0\r\n")
     assert peer.events() == [CallAnswered(leg_id, OTHER_SDP)]
+
+
+@pytest.mark.parametrize("refused", [False, True])
+def test_a_bye_that_finds_the_connection_dead_goes_over_another_one(refused: bool) -> None:
+    peer = HandPeer(transport="tcp")
+    leg_id, ours = peer.up()
+    caller = Flow("tcp", (PEER[0], 40000), US)
+    peer.send(peer.request("INFO", branch="z9hG4bKi", cseq=2, to_tag=ours), caller)
+    peer.agent.bye(leg_id, peer.now, (("Reason", "Q.850;cause=16"),))
+    (bye,) = peer.agent.messages_to_send()
+    assert bye.flow == caller
+    peer.agent.transport_failed(caller, peer.now)
+    (again,) = peer.agent.messages_to_send()
+    assert (start_line(again.data), again.flow) == ("BYE", Flow("tcp", PEER, US))
+    assert header(again.data, "Reason") == "Q.850;cause=16"
+    if refused:
+        peer.agent.transport_failed(again.flow, peer.now)
+        assert not peer.sent()
+    else:
+        peer.send(peer.response(again.data, 200))
+    peer.assert_drained()
