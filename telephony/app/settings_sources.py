@@ -3,7 +3,8 @@
 A relative path in the file is relative to the file's directory, one in a variable to the working
 directory. The variable of a key is its path in capitals: ``media.jitter.min_ms`` is
 ``TELEPHONY_MEDIA_JITTER_MIN_MS``. A value of null is written ``null``; lists are separated by
-commas. An empty variable is a mistake: what is meant by it differs too much.
+commas, the empty one is ``[]``. An empty variable is a mistake: what is meant by it differs too
+much.
 """
 
 from __future__ import annotations
@@ -144,7 +145,7 @@ def _read_variable(text: str, field: FieldInfo) -> Any:
         return None
     value: Any = text
     if typing.get_origin(field.annotation) is list:
-        value = [item.strip() for item in text.split(",")]
+        value = [] if text.strip() == "[]" else [item.strip() for item in text.split(",")]
     # Lenient where the file is strict: a variable is always text.
     hint: Any = Annotated[field.annotation, field]
     return TypeAdapter(hint).validate_python(value)

@@ -29,7 +29,7 @@ assert set(WRITTEN) <= {key for key, _ in setting_fields()}
 
 def as_variable(value: Any) -> str:
     if isinstance(value, list):
-        return ",".join(value)
+        return ",".join(value) or "[]"
     if isinstance(value, bool):
         return "true" if value else "false"
     return "null" if value is None else str(value)
