@@ -25,8 +25,8 @@ from pathlib import Path
 
 import uvloop
 
-from telephony.rehearsal.prompt_library import shipped_prompts
 from telephony.audio.wav import write_wav
+from telephony.rehearsal.prompt_library import shipped_prompts
 from tests.bench.capacity import Bot, percentile, speech_frames, wait_for_http
 from tests.bench.load import Load, Tallies
 from tests.bench.mock_model import MockModel
