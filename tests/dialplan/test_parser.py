@@ -111,8 +111,8 @@ def test_trunks_that_do_not(extension: str, trunks: list[str], expected: str) ->
 def test_a_transfer_with_everything() -> None:
     text = (
         main(
-            "{name: a, do: [pre_answer, transfer: '+1 555', transfer: {to: 'sip:d@e', mode: attended, "
-            "timeout_s: 20, trunks: t, play: hi.wav}]}"
+            "{name: a, do: [pre_answer, transfer: '+1 555', transfer: {to: 'sip:d@e', "
+            "mode: attended, timeout_s: 20, trunks: t, play: hi.wav}]}"
         )
         .replace(
             "pre_answer, transfer: '+1 555', transfer: {",
