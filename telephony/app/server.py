@@ -279,9 +279,8 @@ class Server:
         facts = call.leg.facts
         if call.direction == "inbound":
             self.metrics.trunk_call(facts.trunk, "inbound", call.result)
-        answered = call.answered_at is not None
-        recordings = self._recordings
-        recording = recordings.path_of(call.call_id) if recordings and answered else None
+        recordings, recorded = self._recordings, call.line.recorded
+        recording = recordings.path_of(call.call_id) if recordings and recorded else None
         cdr = cdr_of(call, monotonic(), utc_now(), recording)
         if self._cdr_file is not None:
             self._cdr_file.append(cdr)

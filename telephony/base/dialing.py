@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -41,14 +41,24 @@ class DialRequest:
     headers: Sequence[tuple[str, str]] = ()
 
 
+OnLeg = Callable[[Leg], None]
+"""Is given a leg that is about to be rung."""
+
+
 class Dialer(Protocol):
     """Places calls over the trunks."""
 
-    async def dial(self, request: DialRequest, listener: LegListener) -> Leg:
-        """Call until somebody answers; return the answered leg, its media not yet started.
+    async def dial(
+        self, request: DialRequest, listener: LegListener, *, on_leg: OnLeg | None = None
+    ) -> Leg:
+        """Call until somebody answers; return the answered leg, its media not started by us.
 
         ``listener`` hears the leg from its first provisional response on, early media included,
-        and goes on hearing it. A trunk that cannot be reached or is out of service (5xx, 408
+        and goes on hearing it. ``on_leg`` is given every leg that is tried, one after the other,
+        before the listener hears of it: its media may be started as soon as early media is
+        reported. Legs that nobody answered are ended and closed here, and report nothing more.
+
+        A trunk that cannot be reached or is out of service (5xx, 408
         without any answer, its limit of calls) gives way to the next one; what the callee decides
         (busy, declined) does not. Cancelling the task cancels the call. Raises DialFailed.
         """

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from telephony.audio.format import AudioFormat
 from telephony.base.errors import LocalProtocolError
 from telephony.base.interfaces import CannotAnswer, Leg, Media, MediaSink, MediaStats
+from telephony.calls.early_media import EarlyMedia
 from telephony.calls.line import Line
 from telephony.calls.ringback import Ringback
 from telephony.calls.services import CallRecorder, CallServices
@@ -28,6 +29,8 @@ class CallLine:
         self._on_error = on_error
         self._line: Line | None = None
         self._recorder: CallRecorder | None = None
+        self.recorded = False
+        """True once there is a recording, or will be."""
         self._media: Media | None = None
         self._stats: Callable[[], MediaStats] | None = None
         self._expecting_since = 0.0
@@ -53,10 +56,18 @@ class CallLine:
         open_recorder = self._services.open_recorder
         if open_recorder is not None and self._recorder is None:
             self._recorder = open_recorder(self._call_id, line_format, media.ptime_ms)
+            self.recorded = True
         line = Line(line_format, media.ptime_ms, self._recorder, on_error=self._on_error)
         self._start(media, line)
         self._line = line
         return line
+
+    def carry_on(self, media: Media) -> None:
+        """Exchange frames with ``media`` from now on, be it the first, another one, or the same."""
+        if self._line is None:
+            self.open(media)
+        elif media is not self._media:
+            self.move(media)
 
     def move(self, media: Media) -> None:
         """Go on with the media of another leg, which :meth:`check` found to fit."""
@@ -89,9 +100,28 @@ class CallLine:
         if line is not None and line.partner is None:
             line.connect(Ringback(line.format, line.ptime_ms))
 
+    def ring_back_with(self, leg: Leg) -> EarlyMedia | None:
+        """Let a caller who hears nobody hear what ``leg`` plays, given to what is returned.
+
+        None when the caller hears somebody, or can't hear this.
+        """
+        line = self._line
+        if line is None or not isinstance(line.partner, Ringback | EarlyMedia | None):
+            return None
+        try:
+            self.check(leg)
+        except CannotAnswer:
+            return None
+        ringing = line.partner
+        if not isinstance(ringing, Ringback):
+            ringing = Ringback(line.format, line.ptime_ms)
+        early = EarlyMedia(ringing)
+        line.connect(early)
+        return early
+
     def stop_ringing(self) -> None:
         line = self._line
-        if line is not None and isinstance(line.partner, Ringback):
+        if line is not None and isinstance(line.partner, Ringback | EarlyMedia):
             line.connect(None)
 
     @contextmanager

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Protocol
 
 from telephony.base.dialing import Dialer, DialFailed, DialRequest
 from telephony.base.errors import TelephonyError
-from telephony.base.interfaces import CannotAnswer
+from telephony.base.interfaces import CannotAnswer, Leg
 from telephony.calls import cause
 from telephony.calls.call import Call, Direction, Verbs
 from telephony.calls.call_tasks import CallTasks
 from telephony.calls.cause import Ending
+from telephony.calls.early_media import EarlyListener
 from telephony.calls.line import Line
 from telephony.calls.quiet_listener import hang_up
 from telephony.calls.reception import Reception
@@ -26,11 +28,25 @@ class CannotPlace(TelephonyError):  # noqa: N818 - what happened, not a fault
         super().__init__(f"no call is placed: {ending.cause}")
 
 
+class DialWatcher(Protocol):
+    """Who placed a call and follows its dialling. Every method returns at once."""
+
+    def call_rings(self) -> None:
+        """Somebody is being rung."""
+
+    def early_media_began(self) -> None:
+        """What the far end plays before it answers can be heard: ringing, an announcement."""
+
+    def hear_early_media(self, frame: bytes, now: float) -> None:
+        """Take one ptime of it in the encoding of ``CallServices.outbound_line``."""
+
+
 class OutboundCall(Call):
     """One agent and one callee. ``rang`` and ``early_media`` tell how far the dialling got.
 
     The model is connected before anybody is disturbed, so that nobody who answers meets silence;
-    it hears nothing of the ringing or of early media, and greets once the callee has answered.
+    it greets once the callee has answered. What the far end plays before that (RFC 3960) is in the
+    recording and goes to ``watcher``; the model hears nothing of it, and nothing is said to it.
     """
 
     direction: Direction = "outbound"
@@ -42,6 +58,7 @@ class OutboundCall(Call):
         agent: str,
         dialer: Dialer,
         services: CallServices,
+        watcher: DialWatcher | None = None,
     ) -> None:
         super().__init__(call_id, UndialledLeg(request), services)
         self.request = request
@@ -50,6 +67,8 @@ class OutboundCall(Call):
         self.failure: DialFailed | None = None
         self._agent = agent
         self._dialer = dialer
+        self._watcher = watcher
+        self._dialled: Leg | None = None
         self._answered = asyncio.Event()
         self._finished = asyncio.Event()
 
@@ -77,15 +96,42 @@ class OutboundCall(Call):
     # What the leg reports
 
     def leg_progressed(self, status: int, early_media: bool = False) -> None:
+        if self.ending is None and self.answered_at is None:
+            self._guard(self._progressed, status, early_media)
+
+    def _progressed(self, status: int, early_media: bool) -> None:
+        watcher = self._watcher
         if status >= 180 and not self.rang:
             self.rang = True
             self.log.info("leg.rings", status=status)
-        self.early_media = self.early_media or early_media
+            if watcher is not None:
+                watcher.call_rings()
+        if early_media and not self.early_media:
+            self.early_media = True
+            self.log.info("leg.early_media", status=status)
+            if watcher is not None:
+                watcher.early_media_began()
+        if early_media and self._dialled is not None:
+            self._hear_early_media(self._dialled)
+
+    def _hear_early_media(self, leg: Leg) -> None:
+        if self._fits(leg):
+            self.line.carry_on(leg.media)
+            if self._watcher is not None:
+                self.line.opened.connect(EarlyListener(self._watcher.hear_early_media))
 
     def leg_confirmed(self) -> None:
         if self.answered_at is None:
             self.answered_at = self.services.clock()
+            if self.line.line is not None:
+                # What comes from now on is the callee.
+                self.line.line.connect(None)
         super().leg_confirmed()
+
+    @property
+    def talks(self) -> bool:
+        # A leg that reports its answer is the call's only when the dialler has returned it.
+        return super().talks and self._answered.is_set()
 
     def leg_ended(self, ended_by: str, reason: str, status: int) -> None:
         # What fails while it is dialled may be tried elsewhere: the dialler tells.
@@ -126,18 +172,25 @@ class OutboundCall(Call):
             self.end(ending)
 
     async def _dial(self) -> None:
-        leg = await self._dialer.dial(self.request, self)
+        leg = await self._dialer.dial(self.request, self, on_leg=self._rings_at)
         if self.ending is not None:
             hang_up(leg, self.ending.cause)
             return
         self.leg, self.facts = leg, leg.facts
         self.leg_confirmed()
+        if not self._fits(leg):
+            raise CannotAnswer(488, "media of another ptime")
+        self.line.carry_on(leg.media)
+        self._answered.set()
+
+    def _rings_at(self, leg: Leg) -> None:
+        """Let every leg that is tried show the line that the model was promised."""
         shape = self.services.outbound_line
         leg.adopt_encoding(shape.encoding, shape.sample_rate_hz)
-        if leg.media.ptime_ms != shape.ptime_ms:
-            raise CannotAnswer(488, "media of another ptime")
-        self._answered.set()
-        self.line.open(leg.media)
+        self._dialled = leg
+
+    def _fits(self, leg: Leg) -> bool:
+        return leg.media.ptime_ms == self.services.outbound_line.ptime_ms
 
     async def answer(self) -> Line:
         """Return the line: the callee has answered."""
@@ -151,8 +204,10 @@ class Originator:
         self._reception = reception
         self._services = services
 
-    def place(self, request: DialRequest, agent_name: str) -> OutboundCall:
-        """Begin a call and return it at once; its methods tell how it goes.
+    def place(
+        self, request: DialRequest, agent_name: str, watcher: DialWatcher | None = None
+    ) -> OutboundCall:
+        """Begin a call and return it at once; its methods, and ``watcher``, tell how it goes.
 
         Raises CannotPlace while draining, at the limit of calls and without trunks, and KeyError
         for an agent that there is not.
@@ -165,6 +220,8 @@ class Originator:
             refusal = cause.UNREACHABLE
         if refusal is not None or services.dialer is None:
             raise CannotPlace(refusal or cause.UNREACHABLE)
-        call = OutboundCall(services.ids.token(6), request, agent_name, services.dialer, services)
+        call = OutboundCall(
+            services.ids.token(6), request, agent_name, services.dialer, services, watcher
+        )
         self._reception.place(call)
         return call

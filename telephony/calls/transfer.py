@@ -118,11 +118,11 @@ class Transfers:
         )
         with ExitStack() as last:
             last.enter_context(self._caller_waits())
-            consultation = Consultation(services.metrics, call.log, call.line.ring_back)
+            consultation = Consultation(services.metrics, call.log, call.line)
             last.callback(self._end_consultation, consultation)
             self._consultation = consultation
             try:
-                leg = await services.dialer.dial(request, consultation)
+                leg = await services.dialer.dial(request, consultation, on_leg=consultation.dialled)
             except DialFailed as failure:
                 return TransferResult(failure.outcome, failure.status, failure.reason)
             consultation.begin(leg)

@@ -97,6 +97,121 @@ async def test_who_answers_is_greeted_by_a_model_that_was_ready_before() -> None
         assert call.setup_s == 0.0
 
 
+class Follower:
+    """Notes how the dialling goes."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+        self.heard: list[bytes] = []
+
+    def call_rings(self) -> None:
+        self.told.append("rings")
+
+    def early_media_began(self) -> None:
+        self.told.append("early media")
+
+    def hear_early_media(self, frame: bytes, now: float) -> None:
+        self.heard.append(frame)
+
+
+class Recording:
+    def __init__(self) -> None:
+        self.pushed: list[tuple[bytes | None, bytes | None]] = []
+        self.closed = False
+
+    def push(self, caller_frame: bytes | None, bot_frame: bytes | None) -> None:
+        self.pushed.append((caller_frame, bot_frame))
+
+    async def close(self) -> None:
+        self.closed = True
+
+
+FRAMES = [bytes([number]) * 160 for number in range(1, 4)]
+
+
+def exchange(leg: FakeLeg, frame: bytes) -> bytes | None:
+    """Pass one ptime, as the leg's media does; returns what we say in it."""
+    assert leg.media.sink is not None
+    leg.media.sink.hear(frame, 0.0)
+    return leg.media.sink.speak(0.0)
+
+
+async def test_early_media_is_recorded_and_heard_and_not_answered() -> None:
+    recording, follower = Recording(), Follower()
+    async with scene(open_recorder=lambda *_: recording) as s:
+        call = s.originator.place(REQUEST, "bot", follower)
+        await eventually(lambda: s.dialer.pending)
+        model = s.connector.opened[-1]
+        first = s.dialer.ring()
+        assert first.did == [("adopt_encoding", "pcmu")]
+        s.dialer.listeners[-1].leg_progressed(180)
+        assert first.media.sink is None
+        s.dialer.listeners[-1].leg_progressed(183, True)
+        s.dialer.listeners[-1].leg_progressed(180, True)
+        assert follower.told == ["rings", "early media"]
+        assert exchange(first, FRAMES[0]) is None
+        assert len(s.watcher.legs) == 1
+        # The trunk gives way to another one, whose early media goes on in the same recording.
+        second = s.dialer.ring()
+        s.dialer.listeners[-1].leg_progressed(183, True)
+        assert second.media.sink is first.media.sink
+        assert exchange(second, FRAMES[1]) is None
+        assert len(s.watcher.legs) == 1
+        assert model.audio == []
+        assert call.line.recorded
+        s.dialer.answer(second)
+        assert call.line.opened.partner is None
+        assert exchange(second, FRAMES[2]) is None
+        assert await call.answered()
+        await eventually(lambda: call.line.opened.partner)
+        assert second.media.sink is call.line.line
+        call.cancel()
+        await call.finished()
+    assert recording.pushed == [(frame, None) for frame in FRAMES]
+    assert recording.closed
+    assert follower.heard == FRAMES[:2]
+
+
+async def test_a_call_that_fails_after_early_media_leaves_its_recording() -> None:
+    recording = Recording()
+    async with scene(open_recorder=lambda *_: recording) as s:
+        call = await s.ringing()
+        leg = s.dialer.ring()
+        s.dialer.listeners[-1].leg_progressed(183, True)
+        exchange(leg, FRAMES[0])
+        s.dialer.fail("not_found", 404)
+        assert await call.finished() == cause.CALLEE_NOT_FOUND
+        assert call.early_media
+        # What comes late opens nothing again.
+        call.leg_progressed(183, True)
+        assert recording.closed
+        assert recording.pushed == [(FRAMES[0], None)]
+        assert call.line.recorded
+
+
+async def test_early_media_of_another_ptime_is_not_heard() -> None:
+    async with scene(outbound_line=OutboundLine(ptime_ms=30)) as s:
+        call = await s.ringing()
+        leg = s.dialer.ring()
+        s.dialer.listeners[-1].leg_progressed(183, True)
+        assert call.early_media
+        assert leg.media.sink is None
+        s.dialer.fail("busy", 486)
+        await call.finished()
+
+
+async def test_a_watcher_that_fails_ends_its_call_alone() -> None:
+    class Broken(Follower):
+        def call_rings(self) -> None:
+            raise RuntimeError("a fault of the watcher")
+
+    async with scene() as s:
+        call = s.originator.place(REQUEST, "bot", Broken())
+        await eventually(lambda: s.dialer.pending)
+        s.dialer.listeners[-1].leg_progressed(180)
+        assert await call.finished() is cause.INTERNAL_ERROR
+
+
 @pytest.mark.parametrize(
     ("outcome", "status", "finished"),
     [

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from telephony.base.dialing import DialFailed, DialOutcome, DialRequest
+from telephony.base.dialing import DialFailed, DialOutcome, DialRequest, OnLeg
 from telephony.base.ids import Ids
 from telephony.base.interfaces import (
     CannotAnswer,
@@ -209,15 +209,21 @@ class FakeDialer:
         self.answered: list[FakeLeg] = []
         self.cancelled = 0
         self._outcome: asyncio.Future[FakeLeg] | None = None
+        self._on_leg: OnLeg | None = None
+        self._tried: list[FakeLeg] = []
 
     @property
     def pending(self) -> bool:
         return self._outcome is not None
 
-    async def dial(self, request: DialRequest, listener: LegListener) -> FakeLeg:
+    async def dial(
+        self, request: DialRequest, listener: LegListener, *, on_leg: OnLeg | None = None
+    ) -> FakeLeg:
         self.requests.append(request)
         self.listeners.append(listener)
+        self._on_leg, self._tried = on_leg, []
         self._outcome = asyncio.get_running_loop().create_future()
+        leg: FakeLeg | None = None
         try:
             leg = await self._outcome
         except asyncio.CancelledError:
@@ -225,6 +231,18 @@ class FakeDialer:
             raise
         finally:
             self._outcome = None
+            for tried in self._tried:
+                if tried is not leg:
+                    tried.hangup()
+                    tried.close()
+        return leg
+
+    def ring(self, leg: FakeLeg | None = None) -> FakeLeg:
+        """Try a leg; returns it."""
+        leg = leg or FakeLeg()
+        self._tried.append(leg)
+        if self._on_leg is not None:
+            self._on_leg(leg)
         return leg
 
     def answer(self, leg: FakeLeg | None = None) -> FakeLeg:
@@ -233,6 +251,8 @@ class FakeDialer:
         assert self._outcome is not None
         if self._outcome.done():
             return leg
+        if leg not in self._tried:
+            self.ring(leg)
         leg.listen(self.listeners[-1])
         self.answered.append(leg)
         self.listeners[-1].leg_confirmed()

@@ -37,7 +37,7 @@ class Attempt:
     """Listens to a leg until its final response.
 
     Whatever the leg reports goes on to ``listener``, but not the end of a leg that was never
-    answered: the next target may do better.
+    answered: the next target may do better. Nothing goes on after :meth:`give_up`.
     """
 
     def __init__(self, listener: LegListener) -> None:
@@ -45,6 +45,7 @@ class Attempt:
         self.progressed = False
         self._rang = False
         self._answered = False
+        self._given_up = False
         self._ending: tuple[str, int] | None = None
         self._over = asyncio.Event()
 
@@ -63,6 +64,10 @@ class Attempt:
                 return False
             await self._over.wait()
         return self._answered
+
+    def give_up(self) -> None:
+        """Nobody waits any longer: what the leg still reports concerns no call."""
+        self._given_up = True
 
     def failure(self, failed: CallFailed | None) -> Failure:
         """Return why the call was not answered; ``failed`` is what its leg knows of it."""
@@ -83,7 +88,8 @@ class Attempt:
     def leg_progressed(self, status: int, early_media: bool = False) -> None:
         self.progressed = True
         self._rang = self._rang or status == 180
-        self._listener.leg_progressed(status, early_media)
+        if not self._given_up:
+            self._listener.leg_progressed(status, early_media)
 
     def leg_confirmed(self) -> None:
         self._answered = True

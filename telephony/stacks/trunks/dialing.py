@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from telephony.base.dialing import DialFailed, DialOutcome, DialRequest
+from telephony.base.dialing import DialFailed, DialOutcome, DialRequest, OnLeg
 from telephony.base.interfaces import CannotAnswer, Clock, Leg, LegListener
 from telephony.net.dns import ResolutionFailed
 from telephony.sip.location import Target
@@ -32,7 +32,6 @@ UNHEARD_S = 6.0
 """How long a server may take for its first response, 100 Trying at least, before the next is
 tried. Over UDP the INVITE was sent four times by then."""
 
-OnLeg = Callable[[Leg], None]
 OnDialled = Callable[[str, str], None]
 """Is told a trunk and what came of a call over it: ``answered``, ``cancelled``, ``full`` or a
 DialOutcome."""
@@ -78,11 +77,7 @@ class TrunkDialer:
     async def dial(
         self, request: DialRequest, listener: LegListener, *, on_leg: OnLeg | None = None
     ) -> Leg:
-        """Call until somebody answers; see the Dialer for the contract.
-
-        ``on_leg`` is given every leg that is tried: its media can be heard once early media is
-        reported. Legs that were not answered are closed here.
-        """
+        """Call until somebody answers; see the Dialer for the contract."""
         if not is_dialable(request.target):
             raise DialFailed("not_found", 0, f"{request.target!r} is no number and no SIP URI")
         call = _Call(request, listener, on_leg)
@@ -218,6 +213,7 @@ class TrunkDialer:
         finally:
             call.progressed = call.progressed or attempt.progressed
             if not answered:
+                attempt.give_up()
                 # Cancels what rings, and ends what was answered just now.
                 leg.hangup()
                 leg.close()
