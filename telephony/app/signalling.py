@@ -119,6 +119,7 @@ class Signalling:
             monotonic,
             self,
         )
+        self.stack.endpoint.flow_listeners.append(self.trunks.flow_failed)
         self.dialer = TrunkDialer(
             self.stack,
             self.directory,

@@ -49,6 +49,9 @@ class SipEndpoint:
     ``trace`` sees every message in both directions. ``guard`` is asked about every datagram,
     connection and message before it is parsed. ``tls`` is what connections of ours over TLS use;
     the first :meth:`listen_tls` sets it, if nothing did before.
+
+    Each of ``flow_listeners`` hears of every connection that is lost or could not be made, after
+    the user agent did.
     """
 
     def __init__(
@@ -80,6 +83,7 @@ class SipEndpoint:
             ids=ids,
         )
         self.streams.tls = tls
+        self.flow_listeners: list[Callable[[Flow], None]] = []
         self._loop = loop
         self._on_event = on_event
         self._events: deque[Event] = deque()
@@ -178,6 +182,8 @@ class SipEndpoint:
         if not self._closed:
             self.user_agent.transport_failed(flow, self.clock())
             self.flush()
+            for listener in self.flow_listeners:
+                listener(flow)
 
     def _send_all(self) -> bool:
         """Write every message out; return whether there was one."""

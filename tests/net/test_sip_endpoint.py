@@ -172,6 +172,20 @@ async def test_a_lost_connection_fails_its_flow(peers: tuple[Peer, Peer]) -> Non
     assert b.core.failed == []
 
 
+async def test_who_needs_a_connection_hears_that_it_is_lost(peers: tuple[Peer, Peer]) -> None:
+    a, b = peers
+    heard: list[Flow] = []
+    a.endpoint.flow_listeners.append(heard.append)
+    flow = a.endpoint.flow_to(b.address, "tcp")
+    a.core.outbox.append(Outgoing(MESSAGE, flow))
+    a.endpoint.flush()
+    await b.core.until(lambda: b.core.received)
+    await b.endpoint.close()
+    await a.core.until(lambda: a.core.failed)
+    await eventually(lambda: heard)
+    assert heard == [flow]
+
+
 async def test_a_taken_port_leaves_nothing_open() -> None:
     peer = Peer()
     with bind_tcp(("127.0.0.1", 0)) as taken:

@@ -58,6 +58,7 @@ class Registrar:
         self._on_event = on_event
         self._wake = asyncio.Event()
         self._asking: asyncio.Task[Answer] | None = None
+        self._flow: Flow | None = None
         self._stopping = False
         self._registration = Registration(
             RegistrationConfig(
@@ -95,6 +96,16 @@ class Registrar:
             self._registration.transport_failed(self._clock())
             self._wake.set()
 
+    def flow_failed(self, flow: Flow) -> None:
+        """Register again when ``flow`` carries our registration (RFC 5626 section 4.4).
+
+        Calls to us come over the connection that the REGISTER went over, or not at all.
+        """
+        if flow == self._flow:
+            self._flow = None
+            self._registration.transport_failed(self._clock())
+            self._wake.set()
+
     async def _send_requests(self) -> None:
         while requests := self._registration.requests_to_send():
             for request in requests:
@@ -116,6 +127,7 @@ class Registrar:
             raise
         finally:
             self._asking = None
+        self._flow = answer.flow
         contact = self._contact_for(answer.flow, self._trunk.username) if answer.flow else ""
         self._registration.response_received(
             answer.status, answer.headers, contact, self._clock(), answer.reason

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from telephony.base.ids import Ids
 from telephony.base.interfaces import Clock
 from telephony.net.dns import ResolutionFailed
+from telephony.sip.flow import Flow
 from telephony.sip.registration import RegistrationEvent
 from telephony.stacks.trunk import Trunk
 from telephony.stacks.trunks.addressing import server_of
@@ -96,6 +97,11 @@ class RunningTrunks:
         watching = [task for tasks in self._watching.values() for task in tasks]
         self._watching.clear()
         await _cancel(watching)
+
+    def flow_failed(self, flow: Flow) -> None:
+        """Let who is registered over this connection register again."""
+        for registrar in self._registrars.values():
+            registrar.flow_failed(flow)
 
     def _begin(self, name: str) -> None:
         trunk = self.directory.trunks[name]

@@ -13,6 +13,7 @@ from telephony.base.ids import Ids
 from telephony.net.clock import monotonic
 from telephony.net.dns import SipResolver
 from telephony.sip.credentials import Credentials
+from telephony.sip.flow import Flow
 from telephony.sip.registration import RegistrationEvent
 from telephony.stacks.native import NativeStack
 from telephony.stacks.trunk import RegisterPolicy, Trunk
@@ -30,11 +31,18 @@ class FakeRegistrar(asyncio.DatagramProtocol):
         self.seen: list[sipmessage.Request] = []
         self.port = 0
 
+    @property
+    def uri(self) -> str:
+        return f"sip:127.0.0.1:{self.port}"
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport
         self.port = transport.get_extra_info("sockname")[1]
 
     def datagram_received(self, data: bytes, source: tuple[str, int]) -> None:
+        self.transport.sendto(self.answer(data), source)  # type: ignore[attr-defined]
+
+    def answer(self, data: bytes) -> bytes:
         request = sipmessage.Message.parse(data)
         assert isinstance(request, sipmessage.Request)
         self.seen.append(request)
@@ -48,12 +56,34 @@ class FakeRegistrar(asyncio.DatagramProtocol):
             lines.append('WWW-Authenticate: Digest realm="r", nonce="n", algorithm=MD5, qop="auth"')
         if status == 423:
             lines.append("Min-Expires: 7200")
-        answer = "\r\n".join([*lines, "Content-Length: 0", "", ""]).encode()
-        self.transport.sendto(answer, source)  # type: ignore[attr-defined]
+        return "\r\n".join([*lines, "Content-Length: 0", "", ""]).encode()
 
     @property
     def expires(self) -> list[str]:
         return [request.headers["Expires"] for request in self.seen]
+
+
+class StreamRegistrar(FakeRegistrar):
+    """The same over TCP; its connections can be cut."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.writers: list[asyncio.StreamWriter] = []
+
+    @property
+    def uri(self) -> str:
+        return f"{super().uri};transport=tcp"
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.writers.append(writer)
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                writer.write(self.answer(await reader.readuntil(b"\r\n\r\n")))
+        writer.close()
+
+    def cut(self) -> None:
+        for writer in self.writers:
+            writer.transport.abort()
 
 
 class World:
@@ -72,10 +102,19 @@ class World:
         self._resources.callback(transport.close)
         return server
 
+    async def stream_server(self) -> StreamRegistrar:
+        server = StreamRegistrar()
+        listening = await asyncio.start_server(server.serve, "127.0.0.1", 0)
+        self._resources.push_async_callback(listening.wait_closed)
+        self._resources.callback(listening.close)
+        self._resources.callback(server.cut)
+        server.port = listening.sockets[0].getsockname()[1]
+        return server
+
     def registrar(self, *servers: FakeRegistrar, **policy: float) -> Registrar:
         self.trunk = Trunk(
             "t",
-            tuple(f"sip:127.0.0.1:{server.port}" for server in servers),
+            tuple(server.uri for server in servers),
             domain="carrier.example",
             username="bot",
             credentials=Credentials("bot", "secret"),
@@ -174,6 +213,26 @@ async def test_a_server_that_stopped_answering_is_left_early(world: World) -> No
     registrar.server_failed("sip:elsewhere")
     registrar.server_failed(world.trunk.servers[0])
     await until(lambda: len(server.seen) == 2)
+
+
+async def test_a_lost_connection_registers_at_once_over_another(world: World) -> None:
+    server = await world.stream_server()
+    registrar = world.registrar(server)
+    world.native.endpoint.flow_listeners.append(registrar.flow_failed)
+    await until(lambda: world.status.registered)
+    server.cut()
+    await until(lambda: world.names() == ["Registered", "Registered"])
+    assert server.expires == ["3600", "3600"]
+    assert len(server.writers) == 2
+
+
+async def test_connections_of_others_are_none_of_its_business(world: World) -> None:
+    server = await world.stream_server()
+    registrar = world.registrar(server)
+    await until(lambda: world.status.registered)
+    registrar.flow_failed(Flow("tcp", ("127.0.0.1", 9), ("127.0.0.1", 5060)))
+    await asyncio.sleep(0.05)
+    assert server.expires == ["3600"]
 
 
 async def test_stop_does_not_wait_for_a_server_that_is_silent(world: World) -> None:

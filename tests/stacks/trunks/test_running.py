@@ -9,6 +9,7 @@ import pytest
 from telephony.base.ids import Ids
 from telephony.net.clock import monotonic
 from telephony.net.dns import SipResolver
+from telephony.sip.flow import Flow
 from telephony.sip.registration import RegistrationEvent
 from telephony.stacks.trunk import InboundPolicy, KeepalivePolicy, RegisterPolicy, Trunk
 from telephony.stacks.trunks.directory import TrunkDirectory
@@ -105,6 +106,17 @@ async def test_a_change_ends_the_old_and_begins_the_new(world: World) -> None:
     await running.replace([])
     await running.stop()
     assert running.directory.trunks == {}
+
+
+async def test_a_lost_connection_is_told_to_who_registers(world: World) -> None:
+    running, listener, port = world
+    trunk = Trunk(
+        "t", (f"sip:127.0.0.1:{port}",), username="u", register=RegisterPolicy(), keepalive=None
+    )
+    await running.replace([trunk])
+    await until(lambda: listener.registrations)
+    running.flow_failed(Flow("tcp", ("127.0.0.1", port), ("127.0.0.1", 5060)))
+    assert listener.registrations == [("t", "RegistrationFailed")]
 
 
 async def test_a_name_that_does_not_resolve_is_told_and_leaves_what_was_known(world: World) -> None:
