@@ -39,6 +39,9 @@ contexts:
     - name: to a desk, else to the agent
       when: {called: desk}
       do: [answer, {play: announcement.wav}, {transfer: "100"}, {connect_model: {agent: rehearsal}}]
+    - name: to a desk at once
+      when: {called: desk_first}
+      do: [{transfer: "100"}, {connect_model: {agent: rehearsal}}]
     - name: an agent that transfers
       when: {called: switchboard}
       do: [{connect_model: {agent: switchboard}}]
@@ -195,9 +198,9 @@ async def test_a_word_and_the_caller_hangs_up(
     front: Front, sipp: RunScenario, rtp: RtpPeer
 ) -> None:
     """RTP goes past the proxy; requests within the call go through it, both ways."""
-    said = silence(190) + frames_of(PROMPTS / "caller_yes.wav")
+    said = silence(110) + frames_of(PROMPTS / "caller_yes.wav")
     speaking = asyncio.create_task(rtp.speak(said))
-    run = await sipp("basic", front, pause_ms=5800)
+    run = await sipp("basic", front, pause_ms=4800)
     speaking.cancel()
     call = await the_call(front)
     assert (call["cause"], call["transport"]) == ("caller_hung_up", "udp")
@@ -304,7 +307,7 @@ async def test_a_failed_transfer_gives_the_caller_back(
     front: Front, sipp: RunScenario, rtp: RtpPeer, scenario: str, outcome: str, status: int
 ) -> None:
     values = {**REFER_TO, "outcome": "486 Busy Here"} if scenario == "refer_fails" else REFER_TO
-    await sipp(scenario, front, service="desk", pause_ms=3500, values=values)
+    await sipp(scenario, front, service="desk_first", pause_ms=2500, values=values)
     assert (await the_call(front))["cause"] == "caller_hung_up"
     (transfer,) = front.bot.events("transfer.finished")
     assert (transfer["outcome"], transfer["status"]) == (outcome, status)
@@ -365,7 +368,7 @@ async def test_a_draining_bot_gets_no_more_calls(
     for name in ("present", "new0", "new1"):
         (tmp_path / name).mkdir()
     with front_of(tmp_path, agents, bots=2, edge=False) as front:
-        present = asyncio.create_task(_call(front, tmp_path / "present", rtp, pause_ms=6000))
+        present = asyncio.create_task(_call(front, tmp_path / "present", rtp, pause_ms=4500))
         draining = await _who_answered(front.bots)
         (other,) = (bot for bot in front.bots if bot is not draining)
         draining.terminate()
