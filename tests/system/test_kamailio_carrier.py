@@ -84,7 +84,7 @@ def bot_of(
     directory: Path, authority: Authority, trunks: Mapping[str, Mapping[str, Any]]
 ) -> Iterator[Bot]:
     issued = authority.issue("bot", addresses=["127.0.0.1"])
-    settings = {
+    settings: dict[str, dict[str, Any]] = {
         # A server that says nothing is given up after 64 times T1.
         "sip": {"t1_ms": 30, "t2_ms": 240, "t4_ms": 500, "tls_port": 0},
         "tls": {

@@ -119,7 +119,7 @@ def front_of(
             )
             for n in range(bots)
         )
-        definitions = {
+        definitions: dict[str, int | str | Path] = {
             "PUBLIC": PUBLIC,
             "INSIDE": INSIDE,
             "PUBLIC_PORT": ports,
@@ -142,7 +142,7 @@ def front_of(
 @contextmanager
 def _edge(directory: Path, tls_port: int, issued: Issued) -> Iterator[int]:
     port = free_ports(2)
-    definitions = {
+    definitions: dict[str, int | str | Path] = {
         "PORT": port,
         "TLS_PORT": port + 1,
         "NEXT": text(f"sip:{PUBLIC}:{tls_port};transport=tls"),
