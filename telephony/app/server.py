@@ -19,6 +19,8 @@ from telephony.app.settings import Settings
 from telephony.app.settings_mapping import to_call_limits, to_media_config
 from telephony.app.signalling import CannotListen, Signalling
 from telephony.base.ids import Ids
+from telephony.base.interfaces import Leg
+from telephony.calls import cause
 from telephony.calls.agent import Agent
 from telephony.calls.call import Call
 from telephony.calls.cdr import CdrFile, cdr_of
@@ -162,7 +164,7 @@ class Server:
             plane,
             self.metrics,
             self._ids,
-            lambda leg: self.reception.incoming(leg),
+            self._incoming,
             trace=self._trace,
             next_free_port=self._next_free_port,
         )
@@ -209,8 +211,6 @@ class Server:
             observer=self._observer,
             dialer=self.signalling.dialer,
             referral_target=self.signalling.directory.referral_target,
-            # The leg knows best where its peer finds a number.
-            refer_uri=lambda facts, target: target,
             outbound_line=OutboundLine(
                 encoding=self.settings.media.codecs[0], ptime_ms=self.settings.media.ptime_ms
             ),
@@ -265,6 +265,10 @@ class Server:
 
     # Running and ending
 
+    def _incoming(self, leg: Leg, full_status: int | None) -> None:
+        refusal = None if full_status is None else cause.trunk_full(full_status)
+        self.reception.incoming(leg, refusal)
+
     def _reasons_not_ready(self) -> list[str]:
         if not self._started:
             return ["starting"]
@@ -278,7 +282,8 @@ class Server:
         """Write the call's record and its one line of log."""
         facts = call.leg.facts
         if call.direction == "inbound":
-            self.metrics.trunk_call(facts.trunk, "inbound", call.result)
+            full = call.ending is not None and call.ending.cause == cause.TRUNK_FULL
+            self.metrics.trunk_call(facts.trunk, "inbound", "full" if full else call.result)
         recordings, recorded = self._recordings, call.line.recorded
         recording = recordings.path_of(call.call_id) if recordings and recorded else None
         cdr = cdr_of(call, monotonic(), utc_now(), recording)

@@ -61,7 +61,8 @@ class CannotListen(TelephonyError):  # noqa: N818 - what happened, not whose fau
 class Signalling:
     """Guard, user agent, stack, trunks and dialler, plugged together.
 
-    ``on_incoming`` gets every inbound leg that its trunk has room for. ``next_free_port`` replaces
+    ``on_incoming`` gets every inbound leg, with the status to refuse it with when its trunk is
+    full. ``next_free_port`` replaces
     a listening port that is taken by the next free one. Call :meth:`listen`, then :meth:`start`.
     """
 
@@ -72,7 +73,7 @@ class Signalling:
         plane: MediaPlane,
         metrics: Metrics,
         ids: Ids,
-        on_incoming: Callable[[NativeLeg], None],
+        on_incoming: Callable[[NativeLeg, int | None], None],
         *,
         trace: Trace | None = None,
         next_free_port: bool = False,
@@ -210,15 +211,7 @@ class Signalling:
     # Calls
 
     def _incoming(self, leg: NativeLeg) -> None:
-        status = self.directory.refusal(leg.facts, leg, monotonic())
-        if status is None:
-            self._on_incoming(leg)
-            return
-        trunk = leg.facts.trunk
-        log.warning("call.refused", trunk=trunk, status=status, reason="the trunk is full")
-        self._metrics.trunk_call(trunk, "inbound", "full")
-        retry_after_s = self.settings.limits.retry_after_s if status == 503 else None
-        leg.reject(status, retry_after_s=retry_after_s)
+        self._on_incoming(leg, self.directory.refusal(leg.facts, leg, monotonic()))
 
     def _policy(self) -> PeerPolicy:
         directory = self.directory

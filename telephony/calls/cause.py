@@ -65,9 +65,15 @@ _DIALLED: dict[DialOutcome, Ending] = {
     "failed": DIAL_FAILED,
 }
 
+TRUNK_FULL = "trunk_full"
+
 # What a leg is told that is not the call itself: the leg's Reason says it.
 REPLACED = "replaced"
 TRANSFER_FAILED = "transfer_failed"
+
+
+def trunk_full(status: int) -> Ending:
+    return Ending("operator", TRUNK_FULL, status)
 
 
 def dialplan_rejected(status: int, reason: str) -> Ending:

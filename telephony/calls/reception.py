@@ -81,12 +81,15 @@ class Reception:
         for call in list(self._calls.values()):
             call.end(ending)
 
-    def incoming(self, leg: Leg) -> None:
-        """Take a new leg; refused ones get their status at once."""
+    def incoming(self, leg: Leg, refusal: Ending | None = None) -> None:
+        """Take a new leg; refused ones get their status at once.
+
+        ``refusal`` is the reason of somebody else to refuse it, such as a limit of its trunk.
+        """
         call = Call(self._services.ids.token(6), leg, self._services)
         self._services.metrics.call_started()
         try:
-            self._admit(call)
+            self._admit(call, refusal)
         except Exception as error:
             # The boundary of a call: a caller who meets a fault of ours is told so.
             call.fail(error)
@@ -94,8 +97,8 @@ class Reception:
             call.refuse(cause.INTERNAL_ERROR)
             self._finished(call)
 
-    def _admit(self, call: Call) -> None:
-        refusal = self.refusal() or self._find_route(call)
+    def _admit(self, call: Call, refusal: Ending | None) -> None:
+        refusal = refusal or self.refusal() or self._find_route(call)
         facts = call.leg.facts
         call.log.info(
             "call.received",

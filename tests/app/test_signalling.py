@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -69,16 +71,26 @@ async def test_strangers_may_be_refused_openly() -> None:
 
 
 @pytest.mark.parametrize("status", [503, 486])
-async def test_a_full_trunk_refuses_and_counts(status: int) -> None:
+async def test_a_full_trunk_refuses_counts_and_records(status: int, tmp_path: Path) -> None:
     limits = TrunkLimits(max_inbound=0, full_status=status)
     trunk = Trunk("pbx", (LOOPBACK,), limits=limits, keepalive=None)
-    async with running_server(trunks=[trunk]) as server:
+    wanted = settings(cdr={"file": str(tmp_path / "cdr.jsonl")})
+    async with running_server(wanted, trunks=[trunk]) as server:
         await until(lambda: server.signalling.directory.networks())
         async with telephone("127.0.0.1") as caller:
             with pytest.raises(CallFailed) as caught:
                 await caller.dial(uri(server), "sip:a@127.0.0.1")
         assert caught.value.status == status
-        assert 'result="full",trunk="pbx"} 1.0' in await metrics(server)
+        text = await metrics(server)
+        assert 'result="full",trunk="pbx"} 1.0' in text
+        assert 'cause="trunk_full",result="rejected"} 1.0' in text
+    [record] = [json.loads(line) for line in (tmp_path / "cdr.jsonl").read_text().splitlines()]
+    assert (record["trunk"], record["cause"], record["ended_by"]) == (
+        "pbx",
+        "trunk_full",
+        "operator",
+    )
+    assert (record["status"], record["result"]) == (status, "rejected")
 
 
 async def test_a_reload_takes_new_trunks_and_leaves_calls_alone() -> None:

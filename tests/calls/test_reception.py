@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from telephony.calls import cause
 from telephony.calls.call import Call
+from telephony.calls.cause import Ending
 from telephony.calls.reception import Reception
 from telephony.dialplan import parse_dialplan
 from tests.support.eventually import eventually
@@ -33,9 +35,9 @@ class Scene:
         self.watcher = watcher
         self.reported = reported
 
-    def call(self) -> FakeLeg:
+    def call(self, refusal: Ending | None = None) -> FakeLeg:
         leg = FakeLeg()
-        self.reception.incoming(leg)
+        self.reception.incoming(leg, refusal)
         return leg
 
     @property
@@ -93,6 +95,16 @@ async def test_no_more_than_so_many() -> None:
         assert leg.did == [("reject", 503, "", 5), "close"]
         assert s.causes == ["no_capacity"]
         assert s.reception.active_calls == 1
+
+
+@pytest.mark.parametrize(("status", "retry_after_s"), [(503, 5), (486, None)])
+async def test_a_call_that_somebody_else_refuses(status: int, retry_after_s: int | None) -> None:
+    async with scene() as s:
+        leg = s.call(cause.trunk_full(status))
+        assert leg.did == [("reject", status, "", retry_after_s), "close"]
+        assert s.causes == ["trunk_full"]
+        assert s.watcher.finished == [("rejected", "trunk_full")]
+        assert s.reception.active_calls == 0
 
 
 async def test_leaving_ends_what_is_left() -> None:
