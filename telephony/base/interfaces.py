@@ -186,11 +186,13 @@ class Leg(Protocol):
     def resume(self) -> None:
         """Undo :meth:`hold`."""
 
-    def transfer(self, target_uri: str, replacing: Leg | None = None) -> None:
-        """Ask the peer to call ``target_uri`` (REFER); the listener hears what came of it.
+    def transfer(self, target: str, replacing: Leg | None = None) -> None:
+        """Ask the peer to call ``target`` (REFER); the listener hears what came of it.
 
-        ``replacing`` is an answered leg of ours to the target, whose place the peer's call takes
-        (attended transfer). The leg stays up until somebody hangs up.
+        A URI is passed on as it is; a number becomes one that the peer can call, as its trunk
+        writes numbers. ``replacing`` is an answered leg of ours, whose place the peer's call takes
+        (attended transfer): the target is that dialog's own then, and ``target`` is not looked at.
+        The leg stays up until somebody hangs up.
         """
 
     def answer_refer(self, status: int) -> None:

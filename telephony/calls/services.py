@@ -13,7 +13,6 @@ from telephony.base.interfaces import CallMetrics, Clock, Encoding, LegFacts, Mo
 from telephony.calls.agent import Agent
 from telephony.calls.line import FrameRecorder
 from telephony.calls.prompt_audio import PromptAudio
-from telephony.calls.refer_target import nobody_refers, refer_uri_at_peer
 from telephony.turns.latency import TurnLatency
 
 
@@ -75,6 +74,11 @@ class OutboundLine:
     ptime_ms: int = 20
 
 
+def nobody_refers(facts: LegFacts, target_uri: str) -> str:
+    """Decline every REFER: who may send one may spend our money."""
+    return ""
+
+
 class ConversationServices(Protocol):
     """The part of :class:`CallServices` that a conversation needs."""
 
@@ -106,6 +110,4 @@ class CallServices:
     """Places calls; without one there are no attended transfers and no outbound calls."""
     referral_target: Callable[[LegFacts, str], str] = nobody_refers
     """Whom to dial when the peer of a leg asks us to call a URI; empty declines."""
-    refer_uri: Callable[[LegFacts, str], str] = refer_uri_at_peer
-    """Turns the target of a blind transfer into the URI that the peer of a leg is to call."""
     outbound_line: OutboundLine = OutboundLine()

@@ -105,9 +105,7 @@ class Transfers:
     # The two ways
 
     async def _blind(self, destination: Destination) -> TransferResult:
-        call = self._call
-        uri = call.services.refer_uri(call.leg.facts, destination.to)
-        return await self._refer(uri, None, destination.timeout_s)
+        return await self._refer(destination.to, None, destination.timeout_s)
 
     async def _attended(self, destination: Destination) -> TransferResult:
         call, services = self._call, self._call.services
@@ -131,7 +129,6 @@ class Transfers:
             await self._fall_silent()
             if consultation.ended:
                 return TransferResult("rejected", 0, "whoever answered has hung up")
-            # RFC 5589 section 7.1: an empty target is the consultation's own.
             return await self._refer("", leg, REFER_LIMIT_S)
 
     @contextmanager
@@ -157,9 +154,7 @@ class Transfers:
         ending = cause.TRANSFERRED.cause if self.succeeded else cause.TRANSFER_FAILED
         consultation.close(ending)
 
-    async def _refer(
-        self, target_uri: str, replacing: Leg | None, limit_s: float
-    ) -> TransferResult:
+    async def _refer(self, target: str, replacing: Leg | None, limit_s: float) -> TransferResult:
         """Ask the caller's side, and wait for what comes of it."""
         call = self._call
         if call.moves.pending:
@@ -168,7 +163,7 @@ class Transfers:
         self._refer_open = True
         with self._caller_waits(), call.line.absent(lambda: self.succeeded):
             try:
-                call.leg.transfer(target_uri, replacing)
+                call.leg.transfer(target, replacing)
                 async with asyncio.timeout(limit_s):
                     return await self._final
             except LocalProtocolError as error:

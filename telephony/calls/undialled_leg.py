@@ -57,7 +57,7 @@ class UndialledLeg:
     def resume(self) -> None:
         """Nobody is held."""
 
-    def transfer(self, target_uri: str, replacing: Leg | None = None) -> None:
+    def transfer(self, target: str, replacing: Leg | None = None) -> None:
         raise LocalProtocolError("nobody has answered")
 
     def answer_refer(self, status: int) -> None:

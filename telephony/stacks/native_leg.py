@@ -194,12 +194,12 @@ class NativeLeg:
             self._user_agent.reinvite(self.leg_id, negotiation.offer(), self._now())
             self._endpoint.flush()
 
-    def transfer(self, target_uri: str, replacing: Leg | None = None) -> None:
+    def transfer(self, target: str, replacing: Leg | None = None) -> None:
         if self.ended:
             return
         user_agent, replaced = self._user_agent, ""
         peer_uri = user_agent.remote_target(self.leg_id)
-        refer_to = self._refer_uri(self.facts, target_uri, peer_uri)
+        refer_to = self._refer_uri(self.facts, target, peer_uri)
         if isinstance(replacing, NativeLeg):
             # RFC 5589 section 7.3: what is to be replaced is where its Contact says.
             replaced, refer_to = replacing.leg_id, ""

@@ -46,7 +46,7 @@ async def test_a_blind_transfer_that_succeeds_ends_the_call() -> None:
         await s.talk()
         transfer = s.transfer(BLIND)
         await eventually(lambda: s.leg.referred)
-        assert ("transfer", "sip:+15550111@192.0.2.7", None) in s.leg.did
+        assert ("transfer", "+15550111", None) in s.leg.did
         s.call.transfer_progressed(180, "Ringing")
         s.call.transfer_finished(200, "OK")
         assert (await transfer).succeeded

@@ -175,8 +175,8 @@ class FakeLeg:
     def resume(self) -> None:
         self.did.append("resume")
 
-    def transfer(self, target_uri: str, replacing: Leg | None = None) -> None:
-        self.did.append(("transfer", target_uri, replacing))
+    def transfer(self, target: str, replacing: Leg | None = None) -> None:
+        self.did.append(("transfer", target, replacing))
 
     def answer_refer(self, status: int) -> None:
         self.did.append(("answer_refer", status))
