@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, ValidationError
 
 from telephony.app.agent_transfers import TransferName, TransferPart, read_transfers
-from telephony.app.files import display_name, list_yaml, read_file
+from telephony.app.files import display_name, load_each, read_file
 from telephony.app.secret_references import look_up, referred_variable
 from telephony.app.settings import PositiveSeconds, Section, Settings
 from telephony.app.settings_mapping import to_barge_in_policy, to_silence_policy, to_vad_config
@@ -89,21 +89,12 @@ def load_agents(
 
     ``trunks``: the names that ``transfers`` may use; None leaves them unchecked.
     """
-    listed = list_yaml(Path(settings.agents.dir), "agents.dir")
-    if isinstance(listed, Problem):
-        return [], [listed]
-    loaded: list[LoadedAgent] = []
-    problems: list[Problem] = []
-    files: dict[str, str] = {}
-    for path in listed:
-        agent = load_agent(path, settings, environ, trunks)
-        if first := files.get(agent.name):
-            message = f"agent {agent.name!r} is defined already in {first}"
-            problems.append(Problem(agent.file, 0, 0, "name", message, "give it another name"))
-        else:
-            files[agent.name] = agent.file
-            loaded.append(agent)
-    return loaded, problems
+    return load_each(
+        Path(settings.agents.dir),
+        "agents.dir",
+        "agent",
+        lambda path: load_agent(path, settings, environ, trunks),
+    )
 
 
 def load_agent(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 from telephony.base.errors import Problem
 
@@ -51,3 +53,37 @@ def display_name(path: Path) -> str:
         return str(absolute.relative_to(Path.cwd()))
     except ValueError:
         return str(absolute)
+
+
+class NamedFile(Protocol):
+    """What one file of a directory was read into; the name is for others to refer to it."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def file(self) -> str: ...
+
+
+Named = TypeVar("Named", bound=NamedFile)
+
+
+def load_each(
+    directory: Path, key: str, what: str, load: Callable[[Path], Named]
+) -> tuple[list[Named], list[Problem]]:
+    """Read every YAML file of ``directory``; a name that two of them have is a problem.
+
+    ``key`` is the setting that names the directory, ``what`` its files hold, such as ``agent``.
+    """
+    listed = list_yaml(directory, key)
+    if isinstance(listed, Problem):
+        return [], [listed]
+    loaded: dict[str, Named] = {}
+    problems: list[Problem] = []
+    for path in listed:
+        one = load(path)
+        first = loaded.setdefault(one.name, one)
+        if first is not one:
+            message = f"{what} {one.name!r} is defined already in {first.file}"
+            problems.append(Problem(one.file, 0, 0, "name", message, "give it another name"))
+    return list(loaded.values()), problems

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from telephony.app.files import display_name, list_yaml, read_file
+from telephony.app.files import display_name, load_each, read_file
 from telephony.app.secret_references import look_up, referred_variable
 from telephony.app.settings import Settings
 from telephony.app.trunk_schema import (
@@ -60,21 +60,9 @@ def load_trunks(
     directory = Path(settings.trunks.dir)
     if not required and not directory.is_dir():
         return [], []
-    listed = list_yaml(directory, "trunks.dir")
-    if isinstance(listed, Problem):
-        return [], [listed]
-    loaded: list[LoadedTrunk] = []
-    problems: list[Problem] = []
-    files: dict[str, str] = {}
-    for path in listed:
-        trunk = load_trunk(path, settings, environ)
-        if first := files.get(trunk.name):
-            message = f"trunk {trunk.name!r} is defined already in {first}"
-            problems.append(Problem(trunk.file, 0, 0, "name", message, "give it another name"))
-        else:
-            files[trunk.name] = trunk.file
-            loaded.append(trunk)
-    return loaded, problems
+    return load_each(
+        directory, "trunks.dir", "trunk", lambda path: load_trunk(path, settings, environ)
+    )
 
 
 def load_trunk(path: Path, settings: Settings, environ: Mapping[str, str]) -> LoadedTrunk:

@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from telephony.app.files import display_name, list_yaml, read_file, why_not_writable
+from telephony.app.files import display_name, list_yaml, load_each, read_file, why_not_writable
 from telephony.base.errors import Problem
 
 
@@ -46,3 +47,23 @@ def test_a_directory_that_is_missing_is_as_writable_as_the_one_above(
     assert why_not_writable(tmp_path / "file" / "b").endswith("file is not a directory")
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     assert "may not be written to" in why_not_writable(tmp_path / "a" / "b")
+
+
+def test_a_name_is_taken_once(tmp_path: Path) -> None:
+    for name in ("a.yaml", "b.yaml", "c.yml"):
+        (tmp_path / name).write_text("")
+
+    def load(path: Path) -> SimpleNamespace:
+        return SimpleNamespace(name="same" if path.stem < "c" else "other", file=path.name)
+
+    loaded, problems = load_each(tmp_path, "agents.dir", "agent", load)
+    assert [one.file for one in loaded] == ["a.yaml", "c.yml"]
+    (problem,) = problems
+    assert (problem.file, problem.key) == ("b.yaml", "name")
+    assert problem.message == "agent 'same' is defined already in a.yaml"
+
+
+def test_a_directory_that_can_not_be_listed_is_the_problem(tmp_path: Path) -> None:
+    loaded, problems = load_each(tmp_path / "none", "trunks.dir", "trunk", SimpleNamespace)
+    assert loaded == []
+    assert [problem.key for problem in problems] == ["trunks.dir"]
