@@ -45,8 +45,8 @@ contexts:
 """
 CONFIG = """\
 sip: {{host: 127.0.0.1, udp_port: {sip_port}, tcp_port: {sip_port}}}
-media: {{host: 127.0.0.1, port_min: 20000, port_max: 23999, append_ms: 60}}
-limits: {{max_calls: 2000}}
+media: {{host: 127.0.0.1, port_min: 20000, port_max: 39999, port_quarantine_s: 1, append_ms: 60}}
+limits: {{max_calls: 5000}}
 http: {{port: {http_port}}}
 log: {{level: error}}
 agents: {{dir: agents}}
@@ -162,7 +162,7 @@ async def main():
     await asyncio.sleep(3600)
 uvloop.run(main())
 """
-ECHO_PORT = 24000
+ECHO_PORT = 41000
 
 
 async def measure_echo(load: Load, calls: int, core: int, seconds: float, folder: Path) -> float:
@@ -182,14 +182,21 @@ async def measure_echo(load: Load, calls: int, core: int, seconds: float, folder
     return cpu_s / elapsed_s * 100 / calls
 
 
-def write_config(folder: Path, model_port: int, sip_port: int, http_port: int) -> Path:
+def write_config(
+    folder: Path,
+    model_port: int,
+    sip_port: int,
+    http_port: int,
+    dialplan: str = DIALPLAN,
+    settings: str = "",
+) -> Path:
     """Write what the bot is started with; returns its configuration file."""
     for name in ("agents", "dialplans"):
         (folder / name).mkdir()
     (folder / "agents" / "bench.yaml").write_text(AGENT.format(model_port=model_port))
-    (folder / "dialplans" / "main.yaml").write_text(DIALPLAN)
+    (folder / "dialplans" / "main.yaml").write_text(dialplan)
     config = folder / "telephony.yaml"
-    config.write_text(CONFIG.format(sip_port=sip_port, http_port=http_port))
+    config.write_text(CONFIG.format(sip_port=sip_port, http_port=http_port) + settings)
     return config
 
 

@@ -27,20 +27,19 @@ import uvloop
 
 from telephony.audio.wav import write_wav
 from telephony.rehearsal.prompt_library import shipped_prompts
-from tests.bench.capacity import Bot, percentile, speech_frames, wait_for_http
+from tests.bench.capacity import (
+    Bot,
+    percentile,
+    speech_frames,
+    wait_for_http,
+    write_config,
+)
 from tests.bench.load import Load, Tallies
 from tests.bench.mock_model import MockModel
 from tests.support.kamailio import FIXTURES, kamailio, text
 
 SCENARIO = Path(__file__).parent / "call.xml"
 
-AGENT = """\
-name: bench
-base_url: ws://127.0.0.1:{model_port}/v1
-model: mock
-instructions: Answer.
-tools: []
-"""
 DIALPLAN = """\
 contexts:
   main:
@@ -51,15 +50,8 @@ contexts:
       do:
         - connect_model: {agent: bench}
 """
-CONFIG = """\
-sip: {{host: 127.0.0.1, udp_port: {port}, tcp_port: {port}}}
-media: {{host: 127.0.0.1, port_min: 20000, port_max: 39999, port_quarantine_s: 1}}
-limits: {{max_calls: 5000}}
-http: {{port: {http_port}}}
-log: {{level: error}}
-agents: {{dir: agents}}
-dialplan: {{dir: dialplans}}
-security: {{never_ban: ["127.0.0.1"], unknown_sources: accept}}
+SETTINGS = """\
+security: {never_ban: ["127.0.0.1"], unknown_sources: accept}
 """
 
 _FAILED = re.compile(r"Failed call\s*\|\s*\d+\s*\|\s*(\d+)")
@@ -69,14 +61,11 @@ _SUCCEEDED = re.compile(r"Successful call\s*\|\s*\d+\s*\|\s*(\d+)")
 @contextmanager
 def running(folder: Path, arguments: argparse.Namespace, model_port: int) -> Iterator[Bot]:
     """Run the bot on its core."""
-    for name in ("agents", "dialplans"):
-        (folder / name).mkdir()
-    (folder / "agents" / "bench.yaml").write_text(AGENT.format(model_port=model_port))
-    (folder / "dialplans" / "main.yaml").write_text(DIALPLAN)
+    config = write_config(
+        folder, model_port, arguments.port, arguments.port + 1, DIALPLAN, SETTINGS
+    )
     speech = shipped_prompts()["caller_question"].pcm16 * 4
     (folder / "dialplans" / "long.wav").write_bytes(write_wav(speech, 8000))
-    config = folder / "telephony.yaml"
-    config.write_text(CONFIG.format(port=arguments.port, http_port=arguments.port + 1))
     serve = [sys.executable, "-m", "telephony.app.cli", "serve", "--config", str(config)]
     bot = Bot(serve, arguments.bot_core, folder)
     try:
