@@ -65,12 +65,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", type=Path, metavar="FILE", help="config/telephony.yaml")
     parser.epilog = (
         "exit status: 0 answered, 3 busy, 4 no answer, 5 rejected, 6 no such number, "
-        "7 unreachable, 1 failed otherwise"
+        "7 unreachable, 1 failed otherwise, 130 ended by Ctrl-C"
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Return 0 after a call that was answered, else what :data:`EXIT_STATUS` says."""
+    """Return 0 after a call that was answered, else what :data:`EXIT_STATUS` says.
+
+    A call that a signal ended returns what a process returns that the signal ended.
+    """
     if not is_dialable(args.target):
         print(f"telephony dial: {args.target!r} is no number and no SIP URI", file=sys.stderr)
         return 2
@@ -138,33 +141,58 @@ async def _dial(configuration: Configuration, request: DialRequest, agent: str) 
         server = await resources.enter_async_context(
             Server(settings, configuration.dialplan, agents, trunks)
         )
+        progress = Progress()
         try:
-            call = server.originator.place(request, agent)
+            call = server.originator.place(request, agent, progress)
         except CannotPlace as error:
             print(f"not called: {error}", file=sys.stderr)
             return EXIT_STATUS["failed"]
-        return await _follow(call)
+        return await _follow(call, progress)
 
 
-async def _follow(call: OutboundCall) -> int:
+class Progress:
+    """Prints how a call is getting on, each line with the seconds since it was begun."""
+
+    def __init__(self) -> None:
+        self._began_at = monotonic()
+
+    def say(self, what: str) -> None:
+        print(f"{monotonic() - self._began_at:6.1f} s  {what}", flush=True)
+
+    def call_rings(self) -> None:
+        self.say("ringing")
+
+    def early_media_began(self) -> None:
+        self.say("early media")
+
+    def hear_early_media(self, frame: bytes, now: float) -> None:
+        """It is in the recording, if there is one."""
+
+
+async def _follow(call: OutboundCall, progress: Progress) -> int:
     """Tell how the call goes until it is over; Ctrl-C ends it."""
     loop = asyncio.get_running_loop()
+    signals: list[int] = []
+
+    def stop(number: int) -> None:
+        signals.append(number)
+        call.cancel()
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, call.cancel)
-    started_at = monotonic()
-    print(f"calling {call.request.target}", flush=True)
+        loop.add_signal_handler(number, stop, number)
+    progress.say(f"calling {call.request.target}")
     answered = await call.answered()
     if answered:
-        print(f"answered after {monotonic() - started_at:.1f} s", flush=True)
-    answered_at = monotonic()
+        progress.say("answered")
     ending = await call.finished()
-    if answered:
-        print(f"talked {monotonic() - answered_at:.1f} s, {ending.cause.replace('_', ' ')}")
-        return 0
+    words = ending.cause.replace("_", " ")
+    if answered and call.answered_at is not None and call.ended_at is not None:
+        progress.say(f"{words}, talked {call.ended_at - call.answered_at:.1f} s")
+        return 128 + signals[0] if signals else 0
     failure = call.failure
     if failure is None:
-        print(f"not answered: {ending.cause.replace('_', ' ')}", file=sys.stderr)
-        return EXIT_STATUS["failed"]
+        print(f"not answered: {words}", file=sys.stderr)
+        return 128 + signals[0] if signals else EXIT_STATUS["failed"]
     print(f"not answered: {str(failure).replace('_', ' ')}", file=sys.stderr)
     return EXIT_STATUS[failure.outcome]
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ from telephony.app import cli
 from telephony.app.commands import dial
 from telephony.app.settings import Settings
 from telephony.stacks.trunk import KeepalivePolicy, RegisterPolicy, Trunk
-from tests.support.stacks import stack, until
+from tests.support.stacks import Party, stack, until
 
 ROOT = Path(__file__).parents[3]
 
@@ -64,7 +65,7 @@ async def test_the_exit_status_tells_why_nobody_answered(
         assert legs[0].facts.caller == "+15550199"
         legs[0].reject(status)
         out, err = await process.communicate()
-    assert out.decode().splitlines() == ["calling +15550100"]
+    assert [line[10:] for line in out.decode().splitlines()] == ["calling +15550100"]
     assert said in err.decode()
     assert process.returncode == exit_status
 
@@ -84,6 +85,68 @@ async def test_a_call_that_is_answered(root: Path) -> None:
         legs[0].close()
     assert process.returncode == 0, err
     assert b"callee hung up" in out
+
+
+async def test_what_happens_before_the_answer_is_told(root: Path) -> None:
+    async with stack(8) as (_, port, legs):
+        use_trunk(root, port)
+        process = await dialling(root)
+        await until(lambda: legs, 20)
+        leg, party = legs[0], Party(says=b"\x8e" * 160)
+        leg.listen(party)
+        leg.prepare()
+        leg.ring()
+        leg.progress()
+        leg.media.start(party)
+        assert process.stdout is not None
+        while b"early media" not in await process.stdout.readline():
+            pass
+        leg.reject(486)
+        _, err = await process.communicate()
+        leg.close()
+    assert process.returncode == 3
+    assert b"busy: 486" in err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_a_signal_stops_the_ringing(root: Path, number: signal.Signals) -> None:
+    async with stack(8) as (_, port, legs):
+        use_trunk(root, port)
+        process = await dialling(root)
+        await until(lambda: legs, 20)
+        party = Party()
+        legs[0].listen(party)
+        legs[0].ring()
+        assert process.stdout is not None
+        while b"ringing" not in await process.stdout.readline():
+            pass
+        process.send_signal(number)
+        _, err = await process.communicate()
+        assert party.ended == ("remote", "cancelled", 487)
+    assert process.returncode == 128 + number
+    assert err.decode() == "not answered: dial cancelled\n"
+
+
+async def test_a_signal_hangs_up(root: Path) -> None:
+    async with stack(8) as (_, port, legs):
+        use_trunk(root, port)
+        process = await dialling(root)
+        await until(lambda: legs, 20)
+        party = Party()
+        legs[0].listen(party)
+        legs[0].prepare()
+        legs[0].answer()
+        assert process.stdout is not None
+        while b"answered" not in await process.stdout.readline():
+            pass
+        process.send_signal(signal.SIGINT)
+        out, err = await process.communicate()
+        await until(lambda: party.ended)
+        legs[0].close()
+    assert party.ended is not None
+    assert party.ended[0] == "remote"
+    assert (process.returncode, err) == (130, b"")
+    assert b"operator hung up, talked" in out
 
 
 @pytest.mark.parametrize(
