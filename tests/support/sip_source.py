@@ -117,7 +117,9 @@ class Dialog:
 
     def __init__(self, source: SipSource, call_id: str, answer: bytes, cseq: int) -> None:
         tag, contact, media = (p.search(answer) for p in (_TAG, _CONTACT, _MEDIA))
-        assert tag and contact and media, answer
+        assert tag, answer
+        assert contact, answer
+        assert media, answer
         self.source = source
         self.call_id = call_id
         self.to_tag = tag[1].decode()
