@@ -239,6 +239,7 @@ class Call:
             self.log,
             ToolContext(self.call_id, facts.caller, facts.called),
             self.transfer,
+            self.transfers.give_up,
         )
         try:
             async with asyncio.timeout(services.limits.setup_timeout_s):

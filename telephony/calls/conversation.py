@@ -24,8 +24,11 @@ from telephony.calls.tool_runner import run_tool
 from telephony.calls.transfer_tool import (
     ANNOUNCEMENT,
     CALLING,
+    CANCELLED,
+    NOT_CANCELLED,
     TRANSFER,
     UNDER_WAY,
+    cancels,
     chosen,
     failure_text,
     transfer_definition,
@@ -59,9 +62,11 @@ class Conversation:
         log: Any,
         context: ToolContext,
         transfer: TransferCaller,
+        give_up_transfer: Callable[[], bool],
     ) -> None:
         self._agent = agent
         self._transfer = transfer
+        self._give_up_transfer = give_up_transfer
         self._tasks = tasks
         self._services = services
         self._log = log
@@ -247,7 +252,9 @@ class Conversation:
     def _transfer_requested(self, call: ToolCallRequested, *, interrupted: bool) -> None:
         destinations = self._agent.transfers
         name = chosen(call.arguments, destinations)
-        if name is None:
+        if cancels(call.arguments, destinations):
+            self._answer(call, CANCELLED if self._give_up_transfer() else NOT_CANCELLED)
+        elif name is None:
             self._answer(call, unknown_destination(destinations))
         elif self._transferring:
             self._answer(call, UNDER_WAY)
@@ -273,7 +280,7 @@ class Conversation:
             answered = True
         result = await self._transfer(destination)
         self._transferring = False
-        if result.succeeded or self._closed:
+        if result.succeeded or result.outcome == "cancelled" or self._closed:
             return
         text = failure_text(name, result)
         if answered:

@@ -27,7 +27,8 @@ class Destination:
     description: str = ""
 
 
-TransferOutcome = Literal["transferred", "abandoned"] | DialOutcome
+TransferOutcome = Literal["transferred", "abandoned", "cancelled"] | DialOutcome
+"""``abandoned``: the call ended first; ``cancelled``: the caller did not want to wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class TransferResult:
 
 @dataclass(frozen=True, slots=True)
 class TransferRecord:
-    """One try, for the CDR. ``abandoned``: the call ended before the outcome was known."""
+    """One try, for the CDR."""
 
     to: str
     mode: TransferMode

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from telephony.base.dialing import DialFailed, DialRequest
+from telephony.base.dialing import Dialer, DialFailed, DialRequest
 from telephony.base.errors import LocalProtocolError
 from telephony.base.interfaces import Leg
 from telephony.calls import cause
@@ -51,6 +51,8 @@ class Transfers:
         self._consultation: Consultation | None = None
         self._final: asyncio.Future[TransferResult] | None = None
         self._refer_open = False
+        self._revocable = self._given_up = False
+        self._attempt: asyncio.Timeout | None = None
 
     @property
     def active(self) -> bool:
@@ -66,6 +68,18 @@ class Transfers:
         """Wait until no transfer is under way."""
         await self._idle.wait()
 
+    def give_up(self) -> bool:
+        """End an attended transfer before the caller is asked to leave; False if it is too late.
+
+        Nobody is called any more, or whoever answered is hung up on; the caller stays.
+        """
+        if not self._revocable:
+            return False
+        self._given_up = True
+        if self._attempt is not None:
+            self._attempt.reschedule(asyncio.get_running_loop().time())
+        return True
+
     async def run(self, destination: Destination) -> TransferResult:
         """Transfer the caller, once what was said to them was heard.
 
@@ -73,17 +87,17 @@ class Transfers:
         """
         if self._active or self._refer_open:
             return TransferResult("failed", 0, "another transfer is under way")
-        self._active = True
+        attended = destination.mode == "attended"
+        self._active, self._revocable, self._given_up = True, attended, False
         self._idle.clear()
         started_at = self._call.services.clock()
         result = TransferResult("abandoned")
         try:
             await self._call.answer()
             await self._call.let_be_heard()
-            attended = destination.mode == "attended"
             result = await (self._attended if attended else self._blind)(destination)
         finally:
-            self._active = False
+            self._active = self._revocable = False
             self._idle.set()
             self._record(destination, result, self._call.services.clock() - started_at)
         return result
@@ -120,16 +134,38 @@ class Transfers:
             last.callback(self._end_consultation, consultation)
             self._consultation = consultation
             try:
-                leg = await services.dialer.dial(request, consultation, on_leg=consultation.dialled)
+                leg = await self._consult(services.dialer, request, destination, consultation)
             except DialFailed as failure:
                 return TransferResult(failure.outcome, failure.status, failure.reason)
-            consultation.begin(leg)
-            if destination.play is not None:
-                await consultation.play(destination.play, services.prompts)
-            await self._fall_silent()
+            if leg is None:
+                return TransferResult("cancelled", 0, "the caller did not want to wait")
             if consultation.ended:
                 return TransferResult("rejected", 0, "whoever answered has hung up")
             return await self._refer("", leg, REFER_LIMIT_S)
+
+    async def _consult(
+        self,
+        dialer: Dialer,
+        request: DialRequest,
+        destination: Destination,
+        consultation: Consultation,
+    ) -> Leg | None:
+        """Call the destination and prepare it for the caller; None when that was given up.
+
+        Raises DialFailed.
+        """
+        leg: Leg | None = None
+        with suppress(TimeoutError):
+            async with asyncio.timeout(None) as self._attempt:
+                if self._given_up:
+                    return None
+                leg = await dialer.dial(request, consultation, on_leg=consultation.dialled)
+                consultation.begin(leg)
+                if destination.play is not None:
+                    await consultation.play(destination.play, self._call.services.prompts)
+                await self._fall_silent()
+        self._attempt, self._revocable = None, False
+        return None if self._given_up else leg
 
     @contextmanager
     def _caller_waits(self) -> Iterator[None]:

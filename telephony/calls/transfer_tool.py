@@ -15,6 +15,9 @@ from telephony.realtime.wire import parse_object
 
 TRANSFER = "transfer"
 
+CANCEL = "cancel"
+"""Stands for no destination: ends an attempt that is under way."""
+
 ANNOUNCEMENT = Wish(
     say="Tell the caller in one short sentence that you are putting them through now. "
     "The transfer begins when they heard it.",
@@ -27,11 +30,24 @@ CALLING = (
     "can talk to you meanwhile. You will be told if the transfer fails."
 )
 UNDER_WAY = "A transfer is under way already; you will be told if it fails."
+CANCELLED = "The attempt was ended; nobody is called any more. The caller stays with you."
+NOT_CANCELLED = "There is no transfer that could still be ended."
 
 
 def transfer_definition(destinations: Mapping[str, Destination]) -> FunctionTool:
-    """Return the tool as the model sees it."""
+    """Return the tool as the model sees it.
+
+    Callers who are with the bot while somebody is called may tire of waiting: attended transfers
+    can be given up.
+    """
     lines = [f"{name}: {d.description}".rstrip(": ") for name, d in destinations.items()]
+    names = list(destinations)
+    if _can_cancel(destinations):
+        names.append(CANCEL)
+        lines.append(
+            f"{CANCEL}: nowhere; ends the attempt to reach somebody who has not answered yet, "
+            "when the caller no longer wants to wait"
+        )
     return FunctionTool(
         name=TRANSFER,
         description=(
@@ -43,7 +59,7 @@ def transfer_definition(destinations: Mapping[str, Destination]) -> FunctionTool
             "properties": {
                 "destination": {
                     "type": "string",
-                    "enum": list(destinations),
+                    "enum": names,
                     "description": "\n".join(["Where to:", *lines]),
                 }
             },
@@ -56,6 +72,17 @@ def chosen(arguments: str, destinations: Mapping[str, Destination]) -> str | Non
     """Return the name that the model chose, or None for one that there is not."""
     name = (parse_object(arguments) or {}).get("destination")
     return name if isinstance(name, str) and name in destinations else None
+
+
+def cancels(arguments: str, destinations: Mapping[str, Destination]) -> bool:
+    """Tell whether the model gives up the transfer that is under way."""
+    wish = (parse_object(arguments) or {}).get("destination")
+    return wish == CANCEL and _can_cancel(destinations)
+
+
+def _can_cancel(destinations: Mapping[str, Destination]) -> bool:
+    attended = any(d.mode == "attended" for d in destinations.values())
+    return attended and CANCEL not in destinations
 
 
 def unknown_destination(destinations: Mapping[str, Destination]) -> str:

@@ -12,7 +12,7 @@ from telephony.calls import cause
 from telephony.calls.call_tasks import CallTasks
 from telephony.calls.conversation import REPROMPT, Conversation
 from telephony.calls.destination import Destination, TransferResult
-from telephony.calls.transfer_tool import CALLING, UNDER_WAY
+from telephony.calls.transfer_tool import CALLING, CANCELLED, NOT_CANCELLED, UNDER_WAY
 from telephony.realtime.events import ResponseFinished, ToolCallRequested
 from telephony.realtime.tool_schema import ToolContext
 from telephony.realtime.tools import ToolRegistry, tool_from_function
@@ -39,6 +39,7 @@ class Scene:
             structlog.get_logger(),
             ToolContext("call-1", "+15550199", "+15550100"),
             self._transfer,
+            self._give_up,
         )
         self.transfers: list[Destination] = []
         self.result: asyncio.Future[TransferResult] = asyncio.get_running_loop().create_future()
@@ -46,6 +47,12 @@ class Scene:
     async def _transfer(self, destination: Destination) -> TransferResult:
         self.transfers.append(destination)
         return await self.result
+
+    def _give_up(self) -> bool:
+        if not self.transfers or self.result.done():
+            return False
+        self.result.set_result(TransferResult("cancelled", 0, ""))
+        return True
 
     @property
     def model(self) -> Any:
@@ -60,10 +67,10 @@ class Scene:
                 "response.output_item.done",
                 response_id=response_id,
                 item={
-                    "id": f"item_{name}",
+                    "id": f"item_{response_id}_{name}",
                     "type": "function_call",
                     "name": name,
-                    "call_id": f"call_{name}",
+                    "call_id": f"call_{response_id}_{name}",
                     "arguments": arguments,
                     "status": "completed",
                 },
@@ -137,7 +144,7 @@ async def test_a_tool_answers_the_model() -> None:
         assert s.model.last("conversation.item.create")["item"] == {
             "id": s.model.last("conversation.item.create")["item"]["id"],
             "type": "function_call_output",
-            "call_id": "call_who",
+            "call_id": "call_r1_who",
             "output": "+15550199",
         }
 
@@ -281,6 +288,7 @@ TRANSFERS = {
 }
 TO_SALES = '{"destination": "sales"}'
 TO_DESK = '{"destination": "desk"}'
+TO_NOBODY = '{"destination": "cancel"}'
 
 
 def outputs(s: Scene) -> list[str]:
@@ -297,7 +305,11 @@ async def test_the_model_chooses_from_names_and_never_dials() -> None:
     async with scene(transfers=TRANSFERS) as s:
         session = s.model.last("session.update")["session"]
         tool = next(tool for tool in session["tools"] if tool["name"] == "transfer")
-        assert tool["parameters"]["properties"]["destination"]["enum"] == ["sales", "desk"]
+        assert tool["parameters"]["properties"]["destination"]["enum"] == [
+            "sales",
+            "desk",
+            "cancel",
+        ]
         assert "sales: Orders.\ndesk" in str(
             tool["parameters"]["properties"]["destination"]
         ).replace("\\n", "\n")
@@ -375,6 +387,28 @@ async def test_the_model_stays_with_a_caller_who_waits() -> None:
         s.result.set_result(TransferResult("rejected", 603, "Decline"))
         await eventually(lambda: notes(s))
         assert "declined" in notes(s)[0]
+
+
+async def test_the_model_gives_up_for_a_caller_who_waits_no_longer() -> None:
+    async with scene(transfers=TRANSFERS) as s:
+        s.finished("r0", "transfer", arguments=TO_NOBODY)
+        assert outputs(s) == [NOT_CANCELLED]
+        s.model.hear("response.created", response={"id": "r1"})
+        s.conversation.bridge.spoken_response_id = "r1"
+        s.finished("r1", "transfer", arguments=TO_DESK)
+        await eventually(lambda: s.transfers)
+        s.model.hear("response.created", response={"id": "r2"})
+        s.finished("r2", "transfer", arguments=TO_NOBODY)
+        assert outputs(s)[-1] == CANCELLED
+        await asyncio.sleep(0)
+        assert notes(s) == []
+        # Another one may be tried at once.
+        s.result = asyncio.get_running_loop().create_future()
+        s.model.hear("response.created", response={"id": "r3"})
+        s.conversation.bridge.spoken_response_id = "r3"
+        s.finished("r3", "transfer", arguments=TO_DESK)
+        await eventually(lambda: len(s.transfers) == 2)
+        s.result.set_result(TransferResult("transferred", 200, "OK"))
 
 
 async def test_an_interrupted_announcement_keeps_the_caller() -> None:

@@ -180,6 +180,57 @@ async def test_without_trunks_there_is_no_attended_transfer() -> None:
         assert (await s.call.transfer(ATTENDED)).outcome == "unreachable"
 
 
+async def test_an_attended_transfer_is_given_up_while_it_rings() -> None:
+    async with scene() as s:
+        partner = await s.talk()
+        assert not s.call.transfers.give_up()
+        transfer = s.transfer(ATTENDED)
+        await eventually(lambda: s.dialer.pending)
+        assert s.call.transfers.give_up()
+        assert (await transfer).outcome == "cancelled"
+        assert s.dialer.cancelled == 1
+        assert s.call.line.opened.partner is partner
+        assert not s.leg.referred
+        # It may be tried again.
+        again, other = await s.consult()
+        assert not s.call.transfers.give_up(), "the caller is on the way"
+        s.call.transfer_finished(486, "Busy Here")
+        assert (await again).outcome == "busy"
+        assert other.gone
+        assert s.outcomes == ["cancelled", "busy"]
+
+
+async def test_a_transfer_given_up_in_the_breath_of_its_answer_leaves_no_leg() -> None:
+    async with scene() as s:
+        await s.talk()
+        transfer = s.transfer(ATTENDED)
+        await eventually(lambda: s.dialer.pending)
+        other = s.dialer.answer()
+        assert s.call.transfers.give_up()
+        assert (await transfer).outcome == "cancelled"
+        assert other.gone
+        assert not s.leg.referred
+
+
+async def test_a_transfer_given_up_before_anybody_was_called() -> None:
+    async with scene() as s:
+        await s.talk()
+        transfer = s.transfer(ATTENDED)
+        await eventually(s.call.transfers.give_up)
+        assert (await transfer).outcome == "cancelled"
+        assert not s.leg.referred
+
+
+async def test_a_blind_transfer_is_not_given_up() -> None:
+    async with scene() as s:
+        await s.talk()
+        transfer = s.transfer(BLIND)
+        await eventually(lambda: s.leg.referred)
+        assert not s.call.transfers.give_up()
+        s.call.transfer_finished(486, "Busy Here")
+        await transfer
+
+
 async def test_a_refused_refer_gives_the_caller_back_and_lets_the_other_go() -> None:
     async with scene() as s:
         transfer, other = await s.consult()

@@ -4,6 +4,7 @@ import pytest
 
 from telephony.calls.destination import Destination, TransferResult
 from telephony.calls.transfer_tool import (
+    cancels,
     chosen,
     failure_text,
     transfer_definition,
@@ -37,6 +38,22 @@ def test_the_model_sees_names_and_no_numbers() -> None:
 )
 def test_only_names_of_ours_are_chosen(arguments: str, name: str | None) -> None:
     assert chosen(arguments, DESTINATIONS) == name
+
+
+def test_only_an_attended_transfer_can_be_given_up() -> None:
+    attended = {"desk": Destination("1", "attended")}
+    parameters = transfer_definition(attended).parameters
+    assert parameters is not None
+    assert parameters["properties"]["destination"]["enum"] == ["desk", "cancel"]
+    assert "\ncancel: nowhere" in parameters["properties"]["destination"]["description"]
+    wish = '{"destination": "cancel"}'
+    assert cancels(wish, attended)
+    assert not cancels('{"destination": "desk"}', attended)
+    assert not cancels("[]", attended)
+    assert not cancels(wish, DESTINATIONS)
+    named = {**attended, "cancel": Destination("2")}
+    assert not cancels(wish, named)
+    assert chosen(wish, named) == "cancel"
 
 
 def test_what_the_model_is_told() -> None:
