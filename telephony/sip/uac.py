@@ -39,7 +39,7 @@ _ACCEPT = ("Accept", SDP_TYPE)
 # it: then we do without (RFC 3262 section 5).
 _RELIABLE = "100rel"
 _CALLING_EXTENSIONS = tuple(dict.fromkeys((_RELIABLE, "199", *EXTENSIONS)))
-_REFRESH_WAIT_S = 0.1
+_SHORT_WAIT_S = 0.1
 # A dialog whose peer answers so no longer exists (section 12.2.1.2).
 _DIALOG_IS_GONE = frozenset((408, 481))
 
@@ -147,22 +147,32 @@ class Uac:
     def reinvite(self, leg: Leg, sdp: bytes | None, now: float) -> None:
         """Offer a changed session. A collision already known is reported like one on the wire.
 
-        A refresh of ours under way is none: the offer waits for its end.
+        What ends by itself is none: for a refresh of ours or an ACK on its way the offer waits. One
+        that waits already gives way to it, and is not heard of any more.
         """
         dialog = _up(leg)
-        if leg.outgoing is not None and leg.outgoing.refresh and leg.retry is None:
-            again = partial(self._reinvite_after_refresh, leg, sdp)
-            leg.retry = self.agent.timers.schedule(now + _REFRESH_WAIT_S, again)
+        leg.stop_retrying()
+        refreshing = leg.outgoing is not None and leg.outgoing.refresh
+        acknowledged_soon = bool(leg.unacked) and leg.incoming is None and leg.outgoing is None
+        if refreshing or acknowledged_soon:
+            again = partial(self._reinvite_after_wait, leg, sdp, leg.offers_answered)
+            leg.retry = self.agent.timers.schedule(now + _SHORT_WAIT_S, again)
             return
         if leg.invite_in_progress or leg.awaits_our_answer or leg.awaits_their_answer:
-            event = ReinviteFailed(leg.leg_id, 491, reason_phrase(491))
-            self.agent.events.append(event)
+            self._collided(leg)
             return
         self._begin_reinvite(leg, dialog, sdp, 1, now)
 
-    def _reinvite_after_refresh(self, leg: Leg, sdp: bytes | None, now: float) -> None:
+    def _collided(self, leg: Leg) -> None:
+        self.agent.events.append(ReinviteFailed(leg.leg_id, 491, reason_phrase(491)))
+
+    def _reinvite_after_wait(self, leg: Leg, sdp: bytes | None, session: int, now: float) -> None:
+        """Send it now, unless the peer changed the session meanwhile: the offer is stale."""
         leg.retry = None
-        self.reinvite(leg, sdp, now)
+        if leg.offers_answered != session:
+            self._collided(leg)
+        else:
+            self.reinvite(leg, sdp, now)
 
     def refresh(self, leg: Leg, now: float) -> None:
         """Send a re-INVITE that changes nothing (RFC 4028 section 7.4)."""
@@ -204,7 +214,7 @@ class Uac:
         leg = attempt.leg
         leg.retry = None
         if leg.invite_in_progress or leg.dialog is None or leg.offers_answered != attempt.session:
-            self.agent.events.append(ReinviteFailed(leg.leg_id, 491, reason_phrase(491)))
+            self._collided(leg)
             return
         self._begin_reinvite(leg, leg.dialog, attempt.sdp, attempt.tries + 1, now)
 

@@ -322,7 +322,7 @@ class UserAgent:
         """Offer a changed session; AnswerReceived or ReinviteFailed follows.
 
         With ``sdp`` None the peer makes the offer: OfferReceived, then answer_offer(). A collision
-        (491) is tried again after the delay of section 14.1.
+        (491) is tried again after the delay of section 14.1, or gives way to the next reinvite().
         """
         leg = self._agent.find_leg(leg_id)
         if leg is not None:

@@ -298,3 +298,48 @@ def test_a_bye_that_finds_the_connection_dead_goes_over_another_one(refused: boo
     else:
         peer.send(peer.response(again.data, 200))
     peer.assert_drained()
+
+
+def _answered_again(peer: HandPeer) -> tuple[str, str]:
+    """Answer a re-INVITE of the peer whose ACK is still on its way."""
+    leg_id, ours = peer.up()
+    peer.send(peer.request(branch="z9hG4bKr", cseq=2, to_tag=ours))
+    peer.agent.answer_offer(leg_id, OTHER_SDP, peer.now)
+    peer.sent()
+    peer.events()
+    return leg_id, ours
+
+
+def test_an_offer_waits_for_an_ack_that_is_on_its_way() -> None:
+    peer = HandPeer()
+    leg_id, ours = _answered_again(peer)
+    peer.agent.reinvite(leg_id, SDP, peer.now)
+    assert peer.wait(0.2) == []
+    peer.send(peer.request("ACK", branch="z9hG4bKra", cseq=2, to_tag=ours))
+    assert lines(peer.wait(0.2)) == ["INVITE"]
+    assert peer.events() == []
+
+
+def test_an_offer_that_waited_is_stale_after_one_of_the_peer() -> None:
+    peer = HandPeer()
+    leg_id, ours = _answered_again(peer)
+    peer.agent.reinvite(leg_id, SDP, peer.now)
+    peer.send(peer.request("ACK", branch="z9hG4bKra", cseq=2, to_tag=ours))
+    peer.send(peer.request(branch="z9hG4bKs", cseq=3, to_tag=ours))
+    peer.agent.answer_offer(leg_id, OTHER_SDP, peer.now)
+    peer.send(peer.request("ACK", branch="z9hG4bKsa", cseq=3, to_tag=ours))
+    assert peer.wait(0.2) == []
+    assert peer.events()[-1] == ReinviteFailed(leg_id, 491, "Request Pending")
+
+
+def test_an_offer_that_waits_after_a_collision_gives_way_to_the_next() -> None:
+    peer = HandPeer()
+    leg_id, _ = peer.called()
+    peer.agent.reinvite(leg_id, SDP, peer.now)
+    peer.send(peer.response(peer.sent()[-1], 491))
+    peer.agent.reinvite(leg_id, OTHER_SDP, peer.now)
+    (reinvite,) = peer.sent()
+    assert body(reinvite) == OTHER_SDP
+    peer.send(peer.response(reinvite, 200, sdp=SDP))
+    assert peer.events() == [AnswerReceived(leg_id, SDP)]
+    assert "INVITE" not in lines(peer.wait(10.0))
