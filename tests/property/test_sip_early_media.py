@@ -106,7 +106,8 @@ def test_early_media_and_the_answer_arrive_whatever_is_lost(
     fates: list[list[float]], pause_s: float
 ) -> None:
     """The description is in the 183, and no answered call goes without it."""
-    fate = iter(fates[:8])
+    # An INVITE is sent seven times: one that is lost every time never arrives.
+    fate = iter(fates[:6])
     network = Network(lambda _data: next(fate, [0.01]))
     caller, callee = network.add(_CALLER, 1), network.add(_CALLEE, 2)
 
