@@ -17,7 +17,8 @@ from telephony import __version__
 from telephony.app.remains import Remains
 from telephony.app.settings import Settings
 from telephony.app.settings_mapping import to_call_limits, to_media_config
-from telephony.app.signalling import CannotListen, Signalling
+from telephony.app.signalling import Signalling
+from telephony.app.sip_ports import CannotListen
 from telephony.base.ids import Ids
 from telephony.base.interfaces import Leg
 from telephony.calls import cause
@@ -109,20 +110,20 @@ class Server:
 
     @property
     def sip_udp(self) -> Address | None:
-        return self.signalling.udp
+        return self.signalling.ports.udp
 
     @property
     def sip_tcp(self) -> Address | None:
-        return self.signalling.tcp
+        return self.signalling.ports.tcp
 
     @property
     def sip_tls(self) -> Address | None:
-        return self.signalling.tls
+        return self.signalling.ports.tls
 
     @property
     def ports_replaced(self) -> list[tuple[str, int, int]]:
         """What was to be listened on, the port wanted and the port got."""
-        return self.signalling.ports_replaced
+        return self.signalling.ports.replaced
 
     async def drain(self) -> bool:
         """Refuse new calls, let the present ones finish; False when the deadline ended some.
@@ -248,7 +249,7 @@ class Server:
         async def listen(port: int) -> int:
             return (await server.start(http.host, port))[1]
 
-        port = await self.signalling.open_port("HTTP", (http.host, http.port), listen)
+        port = await self.signalling.ports.open("HTTP", (http.host, http.port), listen)
         self.http = (http.host, port)
 
     def _expose_counters(self, plane: MediaPlane) -> None:

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import re
-import socket
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import replace
 from typing import Any, Literal
 
 import structlog
@@ -21,14 +18,13 @@ from telephony.app.settings_mapping import (
     to_tls_config,
     to_user_agent_config,
 )
+from telephony.app.sip_ports import SipPorts
 from telephony.app.trunk_report import report
-from telephony.base.errors import LocalProtocolError, TelephonyError
+from telephony.base.errors import LocalProtocolError
 from telephony.base.ids import Ids
 from telephony.net.clock import monotonic
 from telephony.net.dns import SipResolver
-from telephony.net.listen import PortInUse
 from telephony.net.sip_endpoint import Trace
-from telephony.net.stun import StunClient, StunFailed
 from telephony.net.tls import TlsContexts
 from telephony.observe.metrics import Metrics
 from telephony.observe.trunk_gauges import TrunkSample
@@ -50,20 +46,13 @@ from telephony.stacks.trunks.running import RunningTrunks
 
 log = structlog.get_logger()
 
-PORTS_TRIED = 50
-STUN_PORT = 3478
-
-
-class CannotListen(TelephonyError):  # noqa: N818 - what happened, not whose fault it is
-    """An address of the settings can't be listened on, for another reason than a taken port."""
-
 
 class Signalling:
     """Guard, user agent, stack, trunks and dialler, plugged together.
 
     ``on_incoming`` gets every inbound leg, with the status to refuse it with when its trunk is
-    full. ``next_free_port`` replaces
-    a listening port that is taken by the next free one. Call :meth:`listen`, then :meth:`start`.
+    full. ``next_free_port`` replaces a listening port that is taken by the next free one. Call
+    :meth:`listen`, then :meth:`start`.
     """
 
     def __init__(
@@ -79,17 +68,12 @@ class Signalling:
         next_free_port: bool = False,
     ) -> None:
         self.settings = settings
-        self.ports_replaced: list[tuple[str, int, int]] = []
-        self.udp: Address | None = None
-        self.tcp: Address | None = None
-        self.tls: Address | None = None
         self._metrics = metrics
         self._ids = ids
         self._on_incoming = on_incoming
-        self._next_free_port = next_free_port
         self._resources = AsyncExitStack()
         # The user agent reads it with every message; it is filled in once the ports are known.
-        self._advertised: dict[Transport, Address] = {}
+        advertised: dict[Transport, Address] = {}
         self.directory = TrunkDirectory(trunks)
         self._screen = IdentityScreen(settings.identity, self.directory)
         self.guard = SourceGuard(
@@ -98,7 +82,7 @@ class Signalling:
         self.admission = Admission(self._admission_config(), ids, self.guard)
         self.tls_contexts = TlsContexts(to_tls_config(settings.tls))
         self.user_agent = UserAgent(
-            to_user_agent_config(settings.sip, self._advertised), ids, self.admission, self.guard
+            to_user_agent_config(settings.sip, advertised), ids, self.admission, self.guard
         )
         self.stack = NativeStack(
             self.user_agent,
@@ -108,6 +92,14 @@ class Signalling:
             policy=self._policy(),
             guard=self.guard,
             tls=self.tls_contexts,
+        )
+        self.ports = SipPorts(
+            settings,
+            self.stack,
+            self.tls_contexts,
+            advertised,
+            ids,
+            next_free_port=next_free_port,
         )
         self.resolver = SipResolver(ids, clock=monotonic, families=_families(settings.sip.host))
         reach = Reach(self.resolver, self.stack.endpoint, monotonic)
@@ -134,17 +126,7 @@ class Signalling:
 
     async def listen(self) -> None:
         """Open every port of the settings; raises PortInUse, CannotListen, CertificateProblem."""
-        sip = self.settings.sip
-        first, *others = sip.host
-        await self._listen_on(first, sip.udp_port, sip.tcp_port, sip.tls_port)
-        for host in others:
-            ports = [at and at[1] for at in (self.udp, self.tcp, self.tls)]
-            await self._listen_on(host, *ports)
-        if sip.advertised_host is not None:
-            bound = self._bound().items()
-            self._advertised.update((t, (sip.advertised_host, at[1])) for t, at in bound)
-        elif sip.stun_server is not None:
-            await self._ask_stun(sip.stun_server)
+        await self.ports.listen()
 
     def start(self) -> None:
         """Register, ask servers whether they are there, and watch the guard."""
@@ -161,6 +143,7 @@ class Signalling:
     async def stop(self) -> None:
         """Unregister and look after nothing any more; calls and sockets stay."""
         await self.trunks.stop()
+        await self.ports.close()
         await self._resources.aclose()
         await self._screen.close()
         await self.resolver.close()
@@ -264,96 +247,13 @@ class Signalling:
         log.error("trunk.failed", trunk=trunk.name, exc_info=error)
 
     def _admission_config(self) -> AdmissionConfig:
+        directory = self.directory
         return to_admission_config(
-            self.settings.security, self.directory.peers(), self.directory.identifies_peers
+            self.settings.security,
+            directory.peers(),
+            directory.servers(),
+            directory.identifies_peers,
         )
-
-    # Ports
-
-    def _bound(self) -> dict[Transport, Address]:
-        bound: dict[Transport, Address | None] = {
-            "udp": self.udp,
-            "tcp": self.tcp,
-            "tls": self.tls,
-        }
-        return {transport: at for transport, at in bound.items() if at is not None}
-
-    async def _listen_on(
-        self, host: str, udp_port: int | None, tcp_port: int | None, tls_port: int | None
-    ) -> None:
-        """Open UDP and TCP, on one port when the settings name one, and TLS."""
-        endpoint = self.stack.endpoint
-        both = udp_port is not None and tcp_port == udp_port
-
-        async def listen(port: int) -> int:
-            return await endpoint.listen(host, port, tcp=both)
-
-        async def listen_tcp(port: int) -> int:
-            return (await endpoint.streams.listen((host, port)))[1]
-
-        async def listen_tls(port: int) -> int:
-            return await endpoint.listen_tls(host, port, self.tls_contexts)
-
-        if udp_port is not None:
-            at = (host, await self.open_port("SIP", (host, udp_port), listen))
-            self.udp = self.udp or at
-            if both:
-                self.tcp = self.tcp or at
-        if tcp_port is not None and not both:
-            at = (host, await self.open_port("SIP over TCP", (host, tcp_port), listen_tcp))
-            self.tcp = self.tcp or at
-        if tls_port is not None:
-            at = (host, await self.open_port("SIP over TLS", (host, tls_port), listen_tls))
-            self.tls = self.tls or at
-
-    async def open_port(
-        self, what: str, wanted: Address, listen: Callable[[int], Awaitable[int]]
-    ) -> int:
-        """Open a port or, if allowed, the next one that is free; even steps keep pairs apart."""
-        host, port = wanted
-        for candidate in range(port, min(port + 2 * PORTS_TRIED, 65535), 2):
-            try:
-                bound = await listen(candidate)
-            except PortInUse:
-                if not self._next_free_port:
-                    raise
-                continue
-            except OSError as error:
-                reason = (error.strerror or str(error)).lower()
-                raise CannotListen(f"{what} on {host} port {candidate}: {reason}") from None
-            if bound != port and port:
-                self.ports_replaced.append((what, port, bound))
-            return bound
-        raise PortInUse(what, host, port)
-
-    async def _ask_stun(self, server: str) -> None:
-        """Find out our public address now, and again before the NAT forgets it."""
-        udp = self.stack.endpoint.udp
-        if udp is None:
-            return
-        try:
-            address = await _look_up(server)
-        except OSError as error:
-            log.error("stun.failed", server=server, reason=str(error))
-            return
-        client = StunClient(udp, address, self._ids, self._mapped)
-        try:
-            await client.discover()
-        except StunFailed as error:
-            log.error("stun.failed", server=server, reason=str(error))
-        client.start()
-        self._resources.push_async_callback(client.close)
-
-    def _mapped(self, mapped: Address) -> None:
-        log.info("stun.mapped", host=mapped[0], port=mapped[1])
-        self._advertised["udp"] = mapped
-        for transport, at in self._bound().items():
-            if transport != "udp":
-                self._advertised[transport] = (mapped[0], at[1])
-        if self.settings.media.advertised_host is None:
-            plane = self.stack.plane
-            config = replace(plane.config, advertised_host=mapped[0])
-            self.stack.plane = replace(plane, config=config)
 
 
 def _families(hosts: Sequence[str]) -> tuple[Literal["A", "AAAA"], ...]:
@@ -364,12 +264,3 @@ def _families(hosts: Sequence[str]) -> tuple[Literal["A", "AAAA"], ...]:
     if any(":" in host for host in hosts):
         found.append("AAAA")
     return tuple(found)
-
-
-async def _look_up(server: str) -> Address:
-    """Return the address of a STUN server; raises OSError."""
-    host, _, port = server.rpartition(":") if re.search(r":[0-9]+$", server) else (server, "", "")
-    loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(host.strip("[]"), int(port or STUN_PORT), type=socket.SOCK_DGRAM)
-    address = found[0][4]
-    return str(address[0]), int(address[1])

@@ -119,16 +119,6 @@ async def test_a_reload_with_a_mistake_changes_nothing() -> None:
         await reload_trunks(server, None)
 
 
-async def test_the_bot_listens_on_several_addresses() -> None:
-    wanted = settings(sip={"host": ["127.0.0.1", "127.0.0.2"]})
-    async with running_server(wanted) as server:
-        assert server.sip_udp is not None
-        port = server.sip_udp[1]
-        for host in ("127.0.0.1", "127.0.0.2"):
-            async with telephone("127.0.0.1") as caller:
-                await caller.dial(f"sip:x@{host}:{port}", "sip:a@127.0.0.1")
-
-
 async def test_an_agent_calls_over_a_trunk_that_answers_options() -> None:
     async with stack(7) as (_, port, legs):
         policy = KeepalivePolicy(options_interval_s=1.0, timeout_s=1.0)
@@ -152,27 +142,3 @@ async def test_an_agent_calls_over_a_trunk_that_answers_options() -> None:
             legs[0].close()
             text = await metrics(server)
         assert 'direction="outbound",result="answered",trunk="pbx"} 1.0' in text
-
-
-async def test_a_stun_server_that_is_silent_does_not_stop_the_bot(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    from telephony.app import signalling
-    from telephony.net.stun import StunClient, StunFailed
-
-    async def silent(self: StunClient) -> tuple[str, int]:
-        raise StunFailed(("127.0.0.1", 9))
-
-    monkeypatch.setattr(signalling.StunClient, "discover", silent)
-    async with running_server(settings(sip={"stun_server": "127.0.0.1:9"})) as server:
-        assert server.sip_udp is not None
-
-
-async def test_a_mapped_address_is_advertised_and_named_in_sdp() -> None:
-    async with running_server() as server:
-        server.signalling._mapped(("198.51.100.7", 40000))
-        assert server.stack.plane.config.advertised_host == "198.51.100.7"
-        async with telephone("127.0.0.1") as caller:
-            with pytest.raises(CallFailed):
-                await caller.dial("sip:x@127.0.0.1:1", "sip:a@127.0.0.1", timeout_s=0.1)
-        assert server.signalling._advertised["udp"] == ("198.51.100.7", 40000)
