@@ -28,6 +28,7 @@ from telephony.sip.admission import AdmissionConfig, Peer
 from telephony.sip.config import MessageLimits, TimerConfig, UserAgentConfig
 from telephony.sip.flow import Address, Transport
 from telephony.sip.source_guard import GuardConfig
+from telephony.sip.source_networks import Network
 from telephony.stacks.media_config import MediaConfig, MediaHost
 from telephony.turns.policy import BargeInPolicy
 from telephony.turns.silence import SilencePolicy
@@ -101,10 +102,18 @@ def to_guard_config(security: Security, some_are_known: bool) -> GuardConfig:
 
 
 def to_admission_config(
-    security: Security, peers: Sequence[Peer], some_are_known: bool
+    security: Security,
+    peers: Sequence[Peer],
+    servers: Sequence[Network],
+    some_are_known: bool,
 ) -> AdmissionConfig:
-    unknown = unknown_sources(security, some_are_known)
-    return AdmissionConfig(peers=tuple(peers), unknown=unknown, realm=security.realm)
+    """``servers``: addresses that we call, whoever calls from there."""
+    return AdmissionConfig(
+        peers=tuple(peers),
+        trusted=tuple(servers),
+        unknown=unknown_sources(security, some_are_known),
+        realm=security.realm,
+    )
 
 
 def unknown_sources(

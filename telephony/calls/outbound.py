@@ -187,7 +187,8 @@ class OutboundCall(Call):
         """Let every leg that is tried show the line that the model was promised."""
         shape = self.services.outbound_line
         leg.adopt_encoding(shape.encoding, shape.sample_rate_hz)
-        self._dialled = leg
+        # The record of a call that nobody answers tells where the last try went.
+        self._dialled, self.facts = leg, leg.facts
 
     def _fits(self, leg: Leg) -> bool:
         return leg.media.ptime_ms == self.services.outbound_line.ptime_ms

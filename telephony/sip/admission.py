@@ -65,10 +65,12 @@ class AdmissionConfig:
     """``unknown`` is what strangers get: calls through, 403, or no answer at all.
 
     Strangers are challenged when there is a peer who may come from anywhere, unless they are
-    accepted without.
+    accepted without. ``trusted`` are networks that the guard must not ban though nobody calls from
+    there: servers that we call.
     """
 
     peers: tuple[Peer, ...] = ()
+    trusted: tuple[Network, ...] = ()
     unknown: UnknownPolicy = "accept"
     realm: str = "telephony"
     algorithms: tuple[str, ...] = ("SHA-256", "MD5")
@@ -146,7 +148,7 @@ class Admission:
         found.sort(key=lambda item: -item[0].prefixlen)
         self._by_network = [(NetworkSet([network]), peer) for network, peer in found]
         if self._guard is not None:
-            self._guard.trust([network for network, _ in found])
+            self._guard.trust([*(network for network, _ in found), *config.trusted])
 
     def _new_digest(self) -> DigestServer:
         config = self._config

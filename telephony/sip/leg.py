@@ -109,6 +109,12 @@ class Leg:
         return self.find_dialog(dialog.remote_tag) is dialog
 
     @property
+    def call_id(self) -> str:
+        if self.dialog is not None:
+            return self.dialog.call_id
+        return self.outgoing.request.parts.call_id if self.outgoing is not None else ""
+
+    @property
     def invite_in_progress(self) -> bool:
         return self.incoming is not None or self.outgoing is not None or bool(self.unacked)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 import sipmessage
@@ -154,6 +155,7 @@ class NativeStack:
         except BaseException:
             leg.close()
             raise
+        leg.facts = replace(facts, sip_call_id=self.user_agent.legs[leg.leg_id].call_id)
         self._legs[leg.leg_id] = leg
         self.user_agent.knows_as(leg.leg_id, plan.trunk)
         self.endpoint.flush()

@@ -215,7 +215,7 @@ class TrunkDialer:
             if not answered:
                 attempt.give_up()
                 # Cancels what rings, and ends what was answered just now.
-                leg.hangup()
+                leg.hangup("dial_cancelled")
                 leg.close()
         return leg if answered else attempt.failure(leg.failure)
 

@@ -40,6 +40,7 @@ class TrunkDirectory:
         self._plans: dict[str, NumberPlan] = {}
         self._no_plan = NumberPlan()
         self._learned: dict[str, frozenset[IpNetwork]] = {}
+        self._servers: dict[str, frozenset[IpNetwork]] = {}
         self.replace(trunks)
 
     def replace(self, trunks: Sequence[Trunk]) -> TrunkChanges:
@@ -56,6 +57,7 @@ class TrunkDirectory:
             self.status[name].load = load
         self._plans = {name: plan_of(trunk.numbers) for name, trunk in self.trunks.items()}
         self._learned = {n: a for n, a in self._learned.items() if n in self.trunks}
+        self._servers = {n: a for n, a in self._servers.items() if n in self.trunks}
         return TrunkChanges(
             added=tuple(n for n in self.trunks if n not in before),
             removed=tuple(n for n in before if n not in self.trunks),
@@ -102,6 +104,18 @@ class TrunkDirectory:
             return False
         self._learned[name] = learned
         return True
+
+    def learn_servers(self, name: str, hosts: Iterable[str]) -> bool:
+        """Note the addresses of a trunk's servers; True when they are others."""
+        servers = frozenset(ip_network(host) for host in hosts)
+        if name not in self.trunks or self._servers.get(name, frozenset()) == servers:
+            return False
+        self._servers[name] = servers
+        return True
+
+    def servers(self) -> tuple[IpNetwork, ...]:
+        """Return the addresses of every trunk's servers, whoever may call over it."""
+        return tuple(sorted({net for nets in self._servers.values() for net in nets}, key=str))
 
     # What is known of a call
 

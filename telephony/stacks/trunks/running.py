@@ -124,8 +124,8 @@ class RunningTrunks:
         if trunk.keepalive is not None and trunk.next_hops:
             keepalive = Keepalive(trunk, status, self._asker, self._ids, self._server_changed)
             watching.append(self._spawn(trunk, keepalive.run()))
-        if names := _names_of_peers(trunk):
-            watching.append(self._spawn(trunk, self._watch_addresses(trunk, names)))
+        if _names_of_peers(trunk) or trunk.next_hops:
+            watching.append(self._spawn(trunk, self._watch_addresses(trunk)))
 
     def _server_changed(self, trunk: Trunk, server: str, up: bool) -> None:
         registrar = self._registrars.get(trunk.name)
@@ -144,20 +144,30 @@ class RunningTrunks:
             _, late = await asyncio.wait(registering, timeout=UNREGISTER_S)
             await _cancel(late)
 
-    async def _watch_addresses(self, trunk: Trunk, names: Sequence[str]) -> None:
+    async def _watch_addresses(self, trunk: Trunk) -> None:
+        """Keep up with the addresses of whoever calls over the trunk, and of whom we call."""
         while True:
-            found: set[str] = set()
-            failed = False
-            for name in names:
-                try:
-                    found.update(target.host for target in await self._reach.targets(name))
-                except ResolutionFailed as error:
-                    failed = True
-                    self._listener.lookup_failed(trunk, name, str(error))
+            peers = await self._addresses(trunk, _names_of_peers(trunk))
+            servers = await self._addresses(trunk, trunk.next_hops)
             # With a name missing, what was known of it is better than nothing.
-            if not failed and self.directory.learn(trunk.name, found):
+            changed = peers is not None and self.directory.learn(trunk.name, peers)
+            if servers is not None and self.directory.learn_servers(trunk.name, servers):
+                changed = True
+            if changed:
                 self._listener.peers_changed()
             await asyncio.sleep(ADDRESSES_INTERVAL_S)
+
+    async def _addresses(self, trunk: Trunk, names: Iterable[str]) -> set[str] | None:
+        """Return what the names stand for; None when one of them can't be looked up now."""
+        found: set[str] = set()
+        failed = False
+        for name in names:
+            try:
+                found.update(target.host for target in await self._reach.targets(name))
+            except ResolutionFailed as error:
+                failed = True
+                self._listener.lookup_failed(trunk, name, str(error))
+        return None if failed else found
 
     def _spawn(self, trunk: Trunk, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work, name=f"trunk-{trunk.name}")

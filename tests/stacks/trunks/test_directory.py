@@ -129,6 +129,10 @@ def test_peers_are_known_by_addresses_certificates_and_logins() -> None:
     assert directory.learn("a", ["192.0.2.7", "2001:db8::7"])
     assert not directory.learn("a", ["2001:db8::7", "192.0.2.7"])
     assert not directory.learn("gone", ["192.0.2.9"])
+    assert directory.learn_servers("out", ["203.0.113.1"])
+    assert not directory.learn_servers("out", ["203.0.113.1"])
+    assert not directory.learn_servers("gone", ["203.0.113.2"])
+    assert [str(network) for network in directory.servers()] == ["203.0.113.1/32"]
     first, second = directory.peers()
     assert first.name == "a"
     assert set(map(str, first.networks)) == {"192.0.2.7/32", "2001:db8::7/128"}
