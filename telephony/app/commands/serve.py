@@ -10,6 +10,7 @@ from pathlib import Path
 
 import structlog
 
+from telephony.app.open_files import allow_open_files
 from telephony.app.preflight import Configuration, load_configuration, load_trunks_again
 from telephony.app.running import run_loop, serve_until_signal, settle_memory, with_rehearsal_model
 from telephony.app.server import Server
@@ -38,6 +39,7 @@ def run(args: argparse.Namespace) -> int:
             problem=warning.message,
             fix=warning.fix,
         )
+    allow_open_files(settings.limits.max_calls)
     try:
         run_loop(_serve(configuration, args.config))
     except PortInUse as error:
