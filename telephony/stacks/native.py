@@ -19,6 +19,7 @@ from telephony.sip.config import MessageLimits
 from telephony.sip.credentials import Credentials
 from telephony.sip.flow import Flow
 from telephony.sip.user_agent import UserAgent
+from telephony.sip.values import bare_host
 from telephony.stacks.call_plan import CallPlan
 from telephony.stacks.native_leg import NativeLeg
 from telephony.stacks.peer_policy import CallScreen, PeerPolicy, user_of
@@ -103,7 +104,8 @@ class NativeStack:
             CannotAnswer: there is no media port for the call.
         """
         target = sipmessage.URI.parse(uri)
-        flow = self.endpoint.flow_to((target.host, target.port or 5060), _transport(target))
+        remote = (bare_host(target.host), target.port or 5060)
+        flow = self.endpoint.flow_to(remote, _transport(target))
         plan = CallPlan(
             request_uri=uri,
             from_value=from_uri,

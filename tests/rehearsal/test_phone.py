@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import socket
+
 import pytest
 
 from telephony.rehearsal.caller import CallFailed
 from telephony.rehearsal.phone import telephone
-from tests.support.server import running_server
+from tests.support.server import running_server, settings
 
 
 async def test_a_telephone_is_told_when_nobody_answers() -> None:
@@ -29,3 +31,23 @@ async def test_the_trace_sees_both_directions() -> None:
         assert server.sip_udp is not None
         await caller.dial(f"sip:x@127.0.0.1:{server.sip_udp[1]}", "sip:a@127.0.0.1")
     assert {"sent", "received"} == set(seen)
+
+
+def has_ipv6() -> bool:
+    try:
+        with socket.create_server(("::1", 0), family=socket.AF_INET6):
+            return True
+    except OSError:
+        return False
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6")
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+async def test_a_bracketed_address_is_called(transport: str) -> None:
+    wanted = settings(sip={"host": "::1"})
+    async with running_server(wanted) as server, telephone("::1") as caller:
+        bound = server.sip_udp if transport == "udp" else server.sip_tcp
+        assert bound is not None
+        uri = f"sip:x@[::1]:{bound[1]};transport={transport}"
+        await caller.dial(uri, "sip:a@localhost", timeout_s=5.0)
+        assert await caller.wait_until_bot_speaks(5.0)

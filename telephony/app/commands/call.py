@@ -20,6 +20,7 @@ from telephony.dtmf.telephone_event import DIGITS
 from telephony.net.listen import local_address_towards
 from telephony.rehearsal.caller import CallFailed, CallRecord, SipCaller
 from telephony.rehearsal.phone import telephone
+from telephony.sip.values import bare_host
 
 HELP = "dial a SIP address, play a WAV file into the call, record it"
 
@@ -115,13 +116,16 @@ def _address_of(uri: str) -> tuple[str, int]:
     except ValueError:
         raise ValueError(f"{uri!r} is no SIP address; {wanted}") from None
     try:
-        ip_address(target.host.strip("[]"))
+        ip_address(bare_host(target.host))
     except ValueError:
         raise ValueError(f"names such as {target.host!r} are not looked up; {wanted}") from None
+    transport = (target.parameters.get("transport") or "udp").lower()
+    if target.scheme != "sip" or transport not in ("udp", "tcp"):
+        raise ValueError("telephony call speaks UDP and TCP; write sip: with ;transport=tcp")
     port = 5060 if target.port is None else target.port
     if not 0 < port <= 65535:
         raise ValueError(f"{uri!r} has a wrong port; ports are 1 to 65535")
-    return target.host.strip("[]"), port
+    return bare_host(target.host), port
 
 
 def _check_recording(path: Path | None) -> None:

@@ -16,6 +16,9 @@ from telephony.rehearsal.caller import CallFailed, SipCaller
         ("sip:bob@example.com", "names such as 'example.com' are not looked up; write sip:"),
         ("sip:1@127.0.0.1:99999", "'sip:1@127.0.0.1:99999' has a wrong port; ports are 1 to"),
         ("sip:1@127.0.0.1:0", "'sip:1@127.0.0.1:0' has a wrong port; ports are 1 to"),
+        ("sip:1@127.0.0.1;transport=tls", "telephony call speaks UDP and TCP; write sip: with"),
+        ("sips:1@127.0.0.1", "telephony call speaks UDP and TCP; write sip: with ;transport=tcp"),
+        ("sip:1@127.0.0.1;transport=ws", "telephony call speaks UDP and TCP; write sip: with"),
     ],
 )
 def test_an_address_that_leads_nowhere(
