@@ -55,9 +55,15 @@ def missing(what: str, package: str) -> None:
 
 
 def free_ports(count: int = 10) -> int:
-    """Return the first, even one of ``count`` ports in a row, free on UDP and TCP."""
+    """Return the first, even one of ``count`` ports in a row, free on UDP and TCP.
+
+    What is free now may be taken a moment later: test processes that run side by side look in
+    ranges of their own.
+    """
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 4
+    low = 20_000 + 3_000 * worker
     for _ in range(_PORTS_TRIED):
-        first = random.randrange(20_000, 32_000, 2)
+        first = random.randrange(low, low + 3_000 - count, 2)
         if all(_is_free(port) for port in range(first, first + count)):
             return first
     raise AssertionError("no free ports")
