@@ -1,15 +1,15 @@
-"""Tells of sources that were banned: a line each, and a sum when an attack forges thousands."""
+"""Tells of sources that were refused or banned: a line each, a sum when there are thousands."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import structlog
 
 from telephony.net.clock import monotonic
-from telephony.sip.source_guard import SourceBanned, SourceGuard
+from telephony.sip.source_guard import SourceBanned, SourceGuard, SourceRefused
 
 log = structlog.get_logger()
 
@@ -17,6 +17,8 @@ INTERVAL_S = 1.0
 """How often the guard's bans are read, logged and counted."""
 
 LINES_PER_INTERVAL = 5
+
+HINT = "add it to inbound.addresses of the trunk if it is one of yours"
 
 
 class GuardWatch:
@@ -36,7 +38,11 @@ class GuardWatch:
         """Take what happened since the last look."""
         self._guard.handle_timer(now)
         lines, untold, released = 0, Counter[str](), 0
-        for event in self._guard.events_received():
+        events = self._guard.events_received()
+        _tell_refused([event for event in events if isinstance(event, SourceRefused)])
+        for event in events:
+            if isinstance(event, SourceRefused):
+                continue
             if not isinstance(event, SourceBanned):
                 released += 1
                 continue
@@ -55,3 +61,10 @@ class GuardWatch:
             log.warning("sources.banned", more=untold.total(), offences=dict(untold))
         if released:
             log.info("sources.released", count=released)
+
+
+def _tell_refused(refused: Sequence[SourceRefused]) -> None:
+    for event in refused[:LINES_PER_INTERVAL]:
+        log.warning("source.unknown", source=event.address, hint=HINT)
+    if more := len(refused[LINES_PER_INTERVAL:]):
+        log.warning("sources.unknown", more=more)

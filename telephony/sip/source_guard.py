@@ -12,6 +12,7 @@ more generously and never banned. Where even that is too open, use TLS and filte
 from __future__ import annotations
 
 import heapq
+import math
 from collections import Counter, OrderedDict, deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -28,6 +29,8 @@ _MAX_STRIKES: Final = 30
 _IDLE_S: Final = 30.0
 _SECOND_CHANCES: Final = 4
 _BYTES_PER_TOKEN_SHIFT: Final = 12
+# What is told before it leads to a ban: it may be a peer whose address is missing somewhere.
+_TOLD: Final = "unknown_source"
 # A network wider than this says that anybody may call, not that everybody is trusted.
 _MIN_TRUSTED_PREFIX: Final = {4: 8, 6: 16}
 
@@ -91,7 +94,15 @@ class SourceReleased:
     address: str
 
 
-GuardEvent = SourceBanned | SourceReleased
+@dataclass(frozen=True, slots=True)
+class SourceRefused:
+    """A source that nobody knows wanted something of us, for the first time in ``window_s``."""
+
+    address: str
+    offence: Offence
+
+
+GuardEvent = SourceBanned | SourceReleased | SourceRefused
 
 
 @dataclass(slots=True)
@@ -124,6 +135,7 @@ class _Offender:
     points: float = 0.0
     noted_at: float = 0.0
     strikes: int = 0
+    tell_after: float = -math.inf
 
 
 class SourceGuard:
@@ -182,6 +194,9 @@ class SourceGuard:
         if self._bans.get(key, 0.0) > now:
             return
         offender = self._offender(key, now)
+        if offence == _TOLD and now >= offender.tell_after:
+            offender.tell_after = now + self._config.window_s
+            self._events.append(SourceRefused(key, offence))
         offender.points += points
         if offender.points >= self._config.ban_points:
             self._ban(key, offender, offence, now)
