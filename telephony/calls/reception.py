@@ -106,6 +106,7 @@ class Reception:
             called=facts.called,
             source=facts.source_ip,
             transport=facts.transport,
+            trunk=facts.trunk or None,
             rule=call.route.extension if call.route else None,
         )
         if refusal is None:

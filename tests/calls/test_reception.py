@@ -3,9 +3,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from telephony.calls import cause
 from telephony.calls.call import Call
@@ -79,6 +81,17 @@ async def test_a_call_runs_and_is_reported() -> None:
         assert s.watcher.finished == [("answered", "caller_hung_up")]
         assert s.reported[0].route is not None
         assert s.reported[0].route.extension == "known"
+
+
+async def test_the_trunk_of_a_call_is_told() -> None:
+    async with scene() as s:
+        with capture_logs() as logs:
+            for trunk in ("", "pbx"):
+                leg = FakeLeg()
+                leg.facts = replace(leg.facts, trunk=trunk)
+                s.reception.incoming(leg, cause.trunk_full(503))
+    received = [line["trunk"] for line in logs if line["event"] == "call.received"]
+    assert received == [None, "pbx"]
 
 
 async def test_without_a_route_there_is_no_call() -> None:

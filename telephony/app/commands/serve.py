@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Iterable
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from telephony.app.running import run_loop, serve_until_signal, settle_memory, w
 from telephony.app.server import Server
 from telephony.net.listen import PortInUse
 from telephony.observe.logs import configure_logs
+from telephony.sip.flow import Address
+from telephony.sip.values import bracketed_host
 
 HELP = "answer calls until SIGTERM, then drain"
 
@@ -63,13 +66,14 @@ async def _serve(configuration: Configuration, file: Path | None) -> None:
             Server(settings, configuration.dialplan, agents, configuration.trunks)
         )
         settle_memory()
+        endpoint = server.stack.endpoint
         log.info(
             "server.started",
             config=str(configuration.file),
-            sip_udp=_text(server.sip_udp),
-            sip_tcp=_text(server.sip_tcp),
-            sip_tls=_text(server.sip_tls),
-            http=_text(server.http),
+            sip_udp=_text(endpoint.udp_sockets.bound),
+            sip_tcp=_text(endpoint.streams.bound["tcp"]),
+            sip_tls=_text(endpoint.streams.bound["tls"]),
+            http=_text([server.http] if server.http else []),
             agents=sorted(agents),
             trunks=[trunk.name for trunk in configuration.trunks],
         )
@@ -77,5 +81,6 @@ async def _serve(configuration: Configuration, file: Path | None) -> None:
     log.info("server.stopped")
 
 
-def _text(address: tuple[str, int] | None) -> str | None:
-    return None if address is None else f"{address[0]}:{address[1]}"
+def _text(addresses: Iterable[Address]) -> str | None:
+    """Return the addresses in one string, None when there is none."""
+    return ", ".join(f"{bracketed_host(host)}:{port}" for host, port in addresses) or None

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from telephony.app import cli
+from telephony.app.commands.serve import _text
 
 
 def write_config(folder: Path, text: str) -> str:
@@ -41,3 +42,8 @@ def test_a_taken_port_is_named_with_the_way_out(
     said = capsys.readouterr().err
     assert str(port) in said
     assert "fix:" in said
+
+
+def test_every_address_is_named() -> None:
+    assert _text([]) is None
+    assert _text([("127.0.0.1", 5060), ("::1", 5060)]) == "127.0.0.1:5060, [::1]:5060"
