@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import structlog
 
+from telephony.app.connection_log import ConnectionLog
 from telephony.app.guard_watch import GuardWatch
 from telephony.app.identity_screen import IdentityScreen
 from telephony.app.settings import Settings
@@ -113,6 +114,7 @@ class Signalling:
             self,
         )
         self.stack.endpoint.flow_listeners.append(self.trunks.flow_failed)
+        self.stack.endpoint.failure_listeners.append(ConnectionLog(monotonic).failed)
         self.dialer = TrunkDialer(
             self.stack,
             self.directory,
@@ -225,7 +227,7 @@ class Signalling:
                 server=trunk.next_hops[event.server],
                 status=event.status,
                 reason=event.reason,
-                retry_in_s=event.retry_in_s,
+                retry_in_s=round(event.retry_in_s, 1),
             )
         else:
             log.info("trunk.unregistered", trunk=trunk.name)

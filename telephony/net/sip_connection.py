@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import socket
 from collections import deque
@@ -28,13 +29,15 @@ _MESSAGES_PER_TURN = 32
 
 class SipConnection(asyncio.Protocol):
     """A connection we opened keeps the flow it was opened for; one that a peer opened has the flow
-    of its two ends. ``active_at`` is when something last came in or went out.
+    of its two ends. ``active_at`` is when something last came in or went out. ``failure`` is why it
+    ended, "" when its peer just closed it.
     """
 
     def __init__(
         self, streams: SipStreams, flow: Flow | None = None, tls: TlsSession | None = None
     ) -> None:
         self.opened_by_us = flow is not None
+        self.failure = ""
         self._streams = streams
         self._flow = flow
         self._tls = tls
@@ -89,6 +92,10 @@ class SipConnection(asyncio.Protocol):
         self._deliver_some()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if exc is not None and not self.failure:
+            self.failure = reason_of(exc)
+        elif self.opened_by_us and self._tls is not None and not self._tls.established:
+            self.failure = self.failure or "closed by the peer within the TLS handshake"
         if self._flow is not None:
             self._streams.lost(self, self._flow)
 
@@ -161,6 +168,7 @@ class SipConnection(asyncio.Protocol):
             else:
                 stats.pongs_missing += 1
                 if self._ponged or limits.require_pong:
+                    self.failure = "keepalive is not answered"
                     self.abort()
                     return
         if now >= self._next_ping_at and self._transport is not None:
@@ -187,9 +195,11 @@ class SipConnection(asyncio.Protocol):
         return text
 
     def _tls_failed(self, tls: TlsSession, transport: asyncio.Transport) -> None:
+        self.failure = tls.failure
         if not tls.established:
             self._streams.stats.handshakes_failed += 1
         if tls.plain:
+            self.failure = "does not speak TLS" if self.opened_by_us else ""
             self._give_up_on_junk(transport)
         else:
             self._note("handshake_failed", self.active_at)
@@ -213,6 +223,7 @@ class SipConnection(asyncio.Protocol):
         unsent_bytes = transport.get_write_buffer_size() + waiting_bytes
         if unsent_bytes > self._streams.limits.max_unsent_bytes:
             self._streams.stats.overflowed += 1
+            self.failure = "peer does not read what is sent"
             transport.abort()
 
     # Messages
@@ -291,6 +302,7 @@ class SipConnection(asyncio.Protocol):
 
     def _time_out(self, offence: str, now: float) -> None:
         self._streams.stats.timed_out += 1
+        self.failure = "timed out" if self.opened_by_us else ""
         if offence:
             self._note(offence, now)
         self.abort()
@@ -306,6 +318,14 @@ class SipConnection(asyncio.Protocol):
             self._message_began_at = None
         elif self._message_began_at is None and not is_keepalive(data):
             self._message_began_at = self.active_at
+
+
+def reason_of(error: BaseException) -> str:
+    """Return in a few words why there is no connection."""
+    if isinstance(error, TimeoutError) and not error.errno:
+        return "timed out"
+    number = error.errno if isinstance(error, OSError) else None
+    return (os.strerror(number) if number else str(error)).lower()
 
 
 def _keep_alive(connected: socket.socket | None) -> None:

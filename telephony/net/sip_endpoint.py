@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from typing import Literal, Protocol
 
@@ -21,6 +21,7 @@ from telephony.sip.events import Event
 from telephony.sip.flow import Flow, Outgoing, Transport
 
 ANY_PORT_TRIED = 20
+REMEMBERED_FAILURES = 200
 
 Trace = Callable[[Literal["received", "sent"], bytes, Flow, float], None]
 
@@ -51,7 +52,7 @@ class SipEndpoint:
     the first :meth:`listen_tls` sets it, if nothing did before.
 
     Each of ``flow_listeners`` hears of every connection that is lost or could not be made, after
-    the user agent did.
+    the user agent did; each of ``failure_listeners`` of the reason, if there is one, before.
     """
 
     def __init__(
@@ -84,6 +85,8 @@ class SipEndpoint:
         )
         self.streams.tls = tls
         self.flow_listeners: list[Callable[[Flow], None]] = []
+        self.failure_listeners: list[Callable[[Flow, str], None]] = []
+        self._failures: OrderedDict[Flow, str] = OrderedDict()
         self._loop = loop
         self._on_event = on_event
         self._events: deque[Event] = deque()
@@ -178,12 +181,27 @@ class SipEndpoint:
         self.user_agent.receive_message(data, flow, now)
         self.flush()
 
-    def _failed(self, flow: Flow) -> None:
+    def failure_of(self, flow: Flow) -> str:
+        """Return why the connection of ``flow`` failed when it last did, "" if nobody knows."""
+        return self._failures.get(flow, "")
+
+    def _failed(self, flow: Flow, reason: str) -> None:
         if not self._closed:
+            self._remember_failure(flow, reason)
             self.user_agent.transport_failed(flow, self.clock())
             self.flush()
             for listener in self.flow_listeners:
                 listener(flow)
+
+    def _remember_failure(self, flow: Flow, reason: str) -> None:
+        self._failures.pop(flow, None)
+        if not reason:
+            return
+        if len(self._failures) >= REMEMBERED_FAILURES:
+            self._failures.popitem(last=False)
+        self._failures[flow] = reason
+        for listener in self.failure_listeners:
+            listener(flow, reason)
 
     def _send_all(self) -> bool:
         """Write every message out; return whether there was one."""

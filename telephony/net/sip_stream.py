@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from telephony.base.ids import Ids
 from telephony.net.clock import monotonic
 from telephony.net.listen import Address, bind_tcp, is_wildcard
-from telephony.net.sip_connection import SipConnection
+from telephony.net.sip_connection import SipConnection, reason_of
 from telephony.net.sources import SourceGuard
 from telephony.net.tls import CertificateProblem, TlsContexts
 from telephony.sip.config import MessageLimits
@@ -23,7 +23,7 @@ _SWEEP_INTERVAL_S = 1.0
 _CLOSE_TIMEOUT_S = 1.0
 
 Receive = Callable[[bytes, Flow], None]
-Failed = Callable[[Flow], None]
+Failed = Callable[[Flow, str], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,8 +82,9 @@ class SipStreamStats:
 class SipStreams:
     """All TCP and TLS connections of the process.
 
-    ``receive(data, flow)`` gets whole messages; ``failed(flow)`` hears once of each connection
-    that is gone or could not be made. ``guard`` is asked about every connection and every message
+    ``receive(data, flow)`` gets whole messages; ``failed(flow, reason)`` hears once of each
+    connection that is gone or could not be made; the reason is "" when its peer just closed it, or
+    gave none that concerns us. ``guard`` is asked about every connection and every message
     of a peer. ``tls`` is what connections of ours use; without it there are none over TLS.
     """
 
@@ -173,14 +174,17 @@ class SipStreams:
                 connection.send(data)
             else:
                 self.stats.names_mismatched += 1
-                self._failed(flow)
+                self._failed(flow, f"certificate is not for the name {flow.server_name}")
         elif flow in self._opening:
             waiting = self._opening[flow][1]
             if sum(map(len, waiting)) + len(data) <= self.limits.max_unsent_bytes:
                 waiting.append(data)
-        elif (flow.transport == "tls" and self.tls is None) or not self._has_room(known=True):
+        elif flow.transport == "tls" and self.tls is None:
             self.stats.refused += 1
-            self._failed(flow)
+            self._failed(flow, "TLS is not set up")
+        elif not self._has_room(known=True):
+            self.stats.refused += 1
+            self._failed(flow, "too many connections")
         else:
             task = self._loop.create_task(self._open(flow))
             self._opening[flow] = (task, [data])
@@ -236,7 +240,7 @@ class SipStreams:
         if flow not in self._opening:
             # Else whoever opens it finds it gone, and says so.
             self._forget_remote(flow)
-            self._failed(flow)
+            self._failed(flow, connection.failure)
         if self._last_lost is not None and not self._connections:
             self._last_lost.set()
 
@@ -288,7 +292,7 @@ class SipStreams:
         try:
             tls = self.tls.client_session(flow) if flow.transport == "tls" and self.tls else None
             async with asyncio.timeout(self.limits.connect_timeout_s):
-                await self._loop.create_connection(
+                _transport, opened = await self._loop.create_connection(
                     lambda: SipConnection(self, flow, tls),
                     *flow.remote,
                     family=socket.AF_INET6 if ":" in flow.remote[0] else socket.AF_INET,
@@ -296,25 +300,25 @@ class SipStreams:
                     # Peers that know us by our address must see the one we are bound to.
                     local_addr=None if is_wildcard(local) else (local, 0),
                 )
-        except (OSError, ValueError, OverflowError):
+        except (OSError, ValueError, OverflowError) as error:
             self.stats.connect_failures += 1
-            self._opening_failed(flow)
+            self._opening_failed(flow, reason_of(error))
         except asyncio.CancelledError:
             del self._opening[flow]
             raise
         else:
             connection = self._connections.get(flow)
             if connection is None:
-                self._opening_failed(flow)
+                self._opening_failed(flow, opened.failure)
                 return
             _task, waiting = self._opening.pop(flow)
             for data in waiting:
                 connection.send(data)
 
-    def _opening_failed(self, flow: Flow) -> None:
+    def _opening_failed(self, flow: Flow, reason: str) -> None:
         del self._opening[flow]
         self._forget_remote(flow)
-        self._failed(flow)
+        self._failed(flow, reason)
 
     def _sweep(self) -> None:
         now = self.clock()

@@ -9,6 +9,8 @@ from typing import Any
 _READ_BYTES = 65536
 _ALERT_RECORD = 21
 _HANDSHAKE_RECORD = 22
+# Self-signed, alone or in its chain; no issuer found; the chain ends too early (X509_V_ERR_...).
+_UNKNOWN_AUTHORITY = frozenset((18, 19, 20, 21))
 
 AcceptsPeer = Callable[[Mapping[str, Any]], bool]
 
@@ -29,6 +31,7 @@ class TlsSession:
         "_incoming",
         "_object",
         "_outgoing",
+        "_server_name",
         "_waiting",
         "certificate",
         "closed",
@@ -51,6 +54,7 @@ class TlsSession:
             self._incoming, self._outgoing, server_side, server_name or None
         )
         self._accepts_peer = accepts_peer
+        self._server_name = server_name
         self._waiting: list[bytes] = []
         self._heard = False
         self.certificate: Mapping[str, Any] = {}
@@ -115,7 +119,7 @@ class TlsSession:
             return
         certificate = self._object.getpeercert() or {}
         if self._accepts_peer is not None and not self._accepts_peer(certificate):
-            self.failure = "certificate of another name"
+            self.failure = f"certificate is not for the name {self._server_name}"
             return
         self.certificate = certificate
         self.established = True
@@ -144,7 +148,10 @@ class TlsSession:
     def _fail(self, error: ssl.SSLError) -> None:
         """Remember why; never with what the peer sent in it."""
         if isinstance(error, ssl.SSLCertVerificationError):
-            self.failure = f"certificate: {error.verify_message}"
+            if error.verify_code in _UNKNOWN_AUTHORITY:
+                self.failure = "certificate is not signed by an authority of tls.ca"
+            else:
+                self.failure = f"certificate is refused: {error.verify_message}"
         else:
             self.failure = (error.reason or "tls error").lower().replace("_", " ")
         self._waiting.clear()

@@ -8,13 +8,16 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from structlog.testing import capture_logs
 
 from telephony.app.running import reload_trunks
 from telephony.app.server import Server
 from telephony.base.errors import ConfigError, Problem
 from telephony.rehearsal.caller import CallFailed
 from telephony.rehearsal.phone import telephone
+from telephony.sip.registration import RegistrationFailed
 from telephony.stacks.trunk import InboundPolicy, KeepalivePolicy, Trunk, TrunkLimits
+from tests.support.certificates import Authority
 from tests.support.eventually import eventually
 from tests.support.server import running_server, settings
 from tests.support.stacks import stack, until
@@ -142,3 +145,30 @@ async def test_an_agent_calls_over_a_trunk_that_answers_options() -> None:
             legs[0].close()
             text = await metrics(server)
         assert 'direction="outbound",result="answered",trunk="pbx"} 1.0' in text
+
+
+async def test_a_reload_says_whether_the_certificate_is_another(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    old = authority.issue("bot", dns=["bot.example"], expired=True)
+    tls = {"certificate": str(old.certificate), "private_key": str(old.private_key)}
+    async with running_server(settings(tls=tls)) as server:
+        with capture_logs() as logs:
+            await reload_trunks(server, None)
+            new = authority.issue("bot", dns=["bot.example"])
+            assert new.certificate == old.certificate
+            await reload_trunks(server, None)
+        lines = [line for line in logs if line["event"] == "reload.finished"]
+        assert [line["certificate_renewed"] for line in lines] == [False, True]
+        valid_until = server.signalling.tls_contexts.not_after
+        assert valid_until is not None
+        assert lines[1]["certificate_valid_until"] == valid_until.isoformat()
+
+
+async def test_what_the_log_says_of_a_registration_that_failed() -> None:
+    trunk = Trunk("pbx", ("sip:192.0.2.7",), keepalive=None)
+    async with running_server(trunks=[trunk]) as server:
+        with capture_logs() as logs:
+            failed = RegistrationFailed(0, 503, "Service Unavailable", 5.123456789)
+            server.signalling.registration_changed(trunk, failed)
+    (line,) = [line for line in logs if line["event"] == "trunk.registration_failed"]
+    assert (line["trunk"], line["retry_in_s"]) == ("pbx", 5.1)

@@ -28,13 +28,14 @@ class Side:
     def __init__(self, limits: StreamLimits | None = None, tls: TlsContexts | None = None) -> None:
         self.received: list[tuple[bytes, Flow]] = []
         self.failed: list[Flow] = []
+        self.reasons: list[str] = []
         self.now = 100.0
         self.guard = FakeGuard()
         self.answer: Callable[[bytes, Flow], None] = lambda data, flow: None
         self.streams = SipStreams(
             asyncio.get_running_loop(),
             self._receive,
-            self.failed.append,
+            self._failed,
             lambda: self.now,
             limits,
             guard=self.guard,
@@ -45,6 +46,10 @@ class Side:
     def _receive(self, data: bytes, flow: Flow) -> None:
         self.received.append((data, flow))
         self.answer(data, flow)
+
+    def _failed(self, flow: Flow, reason: str) -> None:
+        self.failed.append(flow)
+        self.reasons.append(reason)
 
     def to(self, other: Side, transport: str = "tls", server_name: str = "bot.example") -> Flow:
         assert transport in ("tcp", "tls")
@@ -124,6 +129,7 @@ async def test_a_connection_is_not_used_for_another_name(
         far.streams.send(MESSAGE, far.to(near, server_name="other.example"))
         assert len(far.failed) == 1
         assert far.streams.stats.names_mismatched == 1
+        assert far.reasons == ["certificate is not for the name other.example"]
 
 
 async def test_a_server_of_another_name_fails_the_flow(
@@ -134,6 +140,22 @@ async def test_a_server_of_another_name_fails_the_flow(
         await eventually(lambda: far.failed)
         assert near.received == []
         assert far.streams.stats.handshakes_failed == 1
+        assert far.reasons == ["certificate is not for the name other.example"]
+
+
+async def test_a_server_of_another_authority(bot: TlsContexts, tmp_path: Path) -> None:
+    stranger = TlsContexts(Authority(tmp_path, "other authority").config())
+    async with side(bot, listen=True) as near, side(stranger) as far:
+        far.streams.send(MESSAGE, far.to(near))
+        await eventually(lambda: far.failed)
+        assert far.reasons == ["certificate is not signed by an authority of tls.ca"]
+
+
+async def test_nobody_listens(bot: TlsContexts) -> None:
+    async with side() as far:
+        far.streams.send(MESSAGE, Flow("tcp", ("127.0.0.1", 9), ("127.0.0.1", 0)))
+        await eventually(lambda: far.failed)
+        assert far.reasons == ["connection refused"]
 
 
 async def test_a_stranger_without_certificate(

@@ -186,6 +186,21 @@ async def test_who_needs_a_connection_hears_that_it_is_lost(peers: tuple[Peer, P
     assert heard == [flow]
 
 
+async def test_why_a_connection_failed_is_told_and_remembered(peers: tuple[Peer, Peer]) -> None:
+    a, _ = peers
+    heard: list[tuple[Flow, str]] = []
+    a.endpoint.failure_listeners.append(lambda flow, reason: heard.append((flow, reason)))
+    flow = a.endpoint.flow_to(("127.0.0.1", 9), "tcp")
+    a.core.outbox.append(Outgoing(MESSAGE, flow))
+    a.endpoint.flush()
+    await a.core.until(lambda: a.core.failed)
+    assert heard == [(flow, "connection refused")]
+    assert a.endpoint.failure_of(flow) == "connection refused"
+    a.endpoint._failed(flow, "")
+    assert a.endpoint.failure_of(flow) == ""
+    assert len(heard) == 1
+
+
 async def test_a_taken_port_leaves_nothing_open() -> None:
     peer = Peer()
     with bind_tcp(("127.0.0.1", 0)) as taken:

@@ -27,7 +27,7 @@ class Far:
         self.received.append((data, flow))
         self._changed.set()
 
-    def fail(self, flow: Flow) -> None:
+    def fail(self, flow: Flow, reason: str) -> None:
         self.failed.append(flow)
         self._changed.set()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from telephony.base.dialing import DialFailed, DialOutcome, DialRequest, OnLeg
 from telephony.base.interfaces import CannotAnswer, Clock, Leg, LegListener
@@ -217,7 +217,11 @@ class TrunkDialer:
                 # Cancels what rings, and ends what was answered just now.
                 leg.hangup("dial_cancelled")
                 leg.close()
-        return leg if answered else attempt.failure(leg.failure)
+        if answered:
+            return leg
+        failure = attempt.failure(leg.failure)
+        why = self._reach.why_unanswered(plan.flow) if failure.local else ""
+        return replace(failure, reason=why) if why and failure.status == 503 else failure
 
     def _plan(
         self, request: DialRequest, trunk: Trunk, hop: str, uri: str, target: Target

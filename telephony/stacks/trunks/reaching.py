@@ -34,6 +34,8 @@ class Endpoint(Protocol):
 
     def flow_to(self, remote: Address, transport: Transport, server_name: str = "") -> Flow: ...
 
+    def failure_of(self, flow: Flow) -> str: ...
+
 
 class RequestSender(Protocol):
     """Sends requests outside of calls: the native stack."""
@@ -73,6 +75,11 @@ class Reach:
         """Return a flow to the target; raises OSError when there is no route."""
         address = (target.host, target.port)
         return self._endpoint.flow_to(address, target.transport, target.server_name)
+
+    def why_unanswered(self, flow: Flow) -> str:
+        """Return why nothing could be sent over ``flow``, "" when that is not known."""
+        failure = self._endpoint.failure_of(flow)
+        return f"could not connect: {failure}" if failure else ""
 
     def failed(self, target: Target) -> None:
         if len(self._failed_at) >= REMEMBERED_TARGETS:
@@ -177,4 +184,8 @@ class Asker:
                 event = await outcome
         except TimeoutError:
             return Answer(408, "no answer", flow=flow)
-        return Answer(event.status, event.reason, event.headers, flow)
+        reason = event.reason
+        if event.status == 503 and event.headers.get("Call-ID") is None:
+            # Nobody sent it: the user agent had no connection.
+            reason = self._reach.why_unanswered(flow) or reason
+        return Answer(event.status, reason, event.headers, flow)

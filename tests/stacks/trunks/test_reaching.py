@@ -24,11 +24,15 @@ class Names:
 
 class Endpoint:
     unroutable: str = ""
+    failure: str = ""
 
     def flow_to(self, remote: Address, transport: Any, server_name: str = "") -> Flow:
         if remote[0] == self.unroutable:
             raise OSError(101, "Network is unreachable")
         return Flow(transport, remote, ("192.0.2.9", 5060), server_name=server_name)
+
+    def failure_of(self, flow: Flow) -> str:
+        return self.failure
 
 
 class Sender:
@@ -123,6 +127,14 @@ async def test_no_route_is_no_answer() -> None:
     answer = await Asker(sender, reach).ask("sip:x", question(), 1.0)
     assert answer.status == 200
     assert [host for host, _, _ in sender.sent] == [B.host]
+
+
+async def test_who_could_not_be_asked_is_told_with_the_reason() -> None:
+    endpoint = Endpoint()
+    endpoint.failure = "connection refused"
+    asking = Asker(Sender(a=503, b=503), Reach(Names(), endpoint, Clock()))
+    answer = await asking.ask("sip:x", question(), 1.0)
+    assert (answer.status, answer.reason) == (503, "could not connect: connection refused")
 
 
 async def test_failures_remembered_are_bounded() -> None:
