@@ -128,8 +128,11 @@ class LegListener(Protocol):
     def transfer_progressed(self, status: int, reason: str) -> None:
         """The peer tells how our REFER goes on: a provisional status of its new call."""
 
-    def transfer_finished(self, status: int, reason: str) -> None:
-        """Our REFER is done: 2xx, the peer talks to the target; else the leg is ours as before."""
+    def transfer_finished(self, status: int, reason: str, refused: bool = False) -> None:
+        """Our REFER is done: 2xx, the peer talks to the target; else the leg is ours as before.
+
+        ``refused``: the peer did not take the REFER; the status says nothing about the target.
+        """
 
     def refer_received(self, target_uri: str, referred_by: str) -> None:
         """The peer asks us to call ``target_uri``: answer_refer() says what we do.

@@ -103,8 +103,8 @@ class Call:
     def transfer_progressed(self, status: int, reason: str) -> None:
         self.transfers.progressed(status, reason)
 
-    def transfer_finished(self, status: int, reason: str) -> None:
-        self.transfers.finished(status, reason)
+    def transfer_finished(self, status: int, reason: str, refused: bool = False) -> None:
+        self.transfers.finished(status, reason, refused)
 
     def refer_received(self, target_uri: str, referred_by: str) -> None:
         self._guard(self.moves.referred, target_uri, referred_by)

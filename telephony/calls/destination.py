@@ -27,8 +27,11 @@ class Destination:
     description: str = ""
 
 
-TransferOutcome = Literal["transferred", "abandoned", "cancelled"] | DialOutcome
-"""``abandoned``: the call ended first; ``cancelled``: the caller did not want to wait."""
+TransferOutcome = Literal["transferred", "abandoned", "cancelled", "not_taken"] | DialOutcome
+"""``abandoned``: the call ended first; ``cancelled``: the caller did not want to wait.
+
+``not_taken``: the caller's side refuses to be transferred, wherever to.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +74,12 @@ _OUTCOMES: dict[int, DialOutcome] = {
 }
 
 
-def result_of(status: int, reason: str) -> TransferResult:
-    """Read the final status of a REFER, or of the call that it led to."""
+def result_of(status: int, reason: str, refused: bool = False) -> TransferResult:
+    """Read the final status of the call that a REFER led to, or of a REFER that was refused."""
     if 200 <= status < 300:
         return TransferResult("transferred", status, reason)
+    if refused:
+        return TransferResult("not_taken", status, reason)
     return TransferResult(_OUTCOMES.get(status, "failed"), status, reason)
 
 
@@ -84,6 +89,7 @@ _IN_WORDS: dict[str, str] = {
     "rejected": "the call was declined",
     "not_found": "the number does not exist",
     "unreachable": "it cannot be reached at the moment",
+    "not_taken": "the caller's telephone line cannot be transferred",
 }
 
 

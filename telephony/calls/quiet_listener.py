@@ -26,7 +26,7 @@ class QuietListener:
     def transfer_progressed(self, status: int, reason: str) -> None:
         """It is not transferred."""
 
-    def transfer_finished(self, status: int, reason: str) -> None:
+    def transfer_finished(self, status: int, reason: str, refused: bool = False) -> None:
         """It is not transferred."""
 
     def refer_received(self, target_uri: str, referred_by: str) -> None:

@@ -215,12 +215,12 @@ class Transfers:
     def progressed(self, status: int, reason: str) -> None:
         self._call.log.debug("transfer.progressed", status=status, reason=reason)
 
-    def finished(self, status: int, reason: str) -> None:
+    def finished(self, status: int, reason: str, refused: bool = False) -> None:
         """Take the end of our REFER, however late: a caller who is elsewhere is not ours."""
         if not self._refer_open:
             return
         self._refer_open = False
-        result = result_of(status, reason)
+        result = result_of(status, reason, refused)
         self.succeeded = self.succeeded or result.succeeded
         if self._final is not None and not self._final.done():
             self._final.set_result(result)

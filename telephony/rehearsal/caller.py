@@ -108,7 +108,7 @@ class SipCaller:
     def transfer_progressed(self, status: int, reason: str) -> None:
         """A telephone that transfers shows nothing until it is done."""
 
-    def transfer_finished(self, status: int, reason: str) -> None:
+    def transfer_finished(self, status: int, reason: str, refused: bool = False) -> None:
         """A telephone that transferred leaves hanging up to its owner."""
 
     def refer_received(self, target_uri: str, referred_by: str) -> None:

@@ -189,12 +189,14 @@ class ReferProgressed:
 class ReferFinished:
     """What became of our refer(): 2xx, or why not.
 
-    That is the status of the peer's call, the refusal of the REFER, or 408 when no more is heard.
+    That is the status of the peer's call, 408 when no more is heard, or, if ``refused``, the
+    answer to the REFER itself: then the peer called nobody.
     """
 
     leg_id: str
     status: int
     reason: str
+    refused: bool = False
 
 
 @dataclass(frozen=True, slots=True)

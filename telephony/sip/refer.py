@@ -107,7 +107,7 @@ class Refers:
         if leg.referral is not referral:
             return
         if status >= 300:
-            self._finish(leg, referral, status, reason)
+            self._finish(leg, referral, status, reason, refused=True)
             if leg.state is LegState.UP:
                 self._uac.dialog_refused(leg, status, now)
             return
@@ -124,11 +124,13 @@ class Refers:
         if leg.referral is referral:
             self._finish(leg, referral, 408, reason_phrase(408))
 
-    def _finish(self, leg: Leg, referral: Referral, status: int, reason: str) -> None:
+    def _finish(
+        self, leg: Leg, referral: Referral, status: int, reason: str, refused: bool = False
+    ) -> None:
         referral.stop()
         leg.referral = None
         if leg.state is LegState.UP:
-            self._agent.events.append(ReferFinished(leg.leg_id, status, reason))
+            self._agent.events.append(ReferFinished(leg.leg_id, status, reason, refused))
 
     def receive_notify(self, leg: Leg, transaction: ServerTransaction, now: float) -> None:
         """Take what the peer tells of the call we asked for (section 2.4.4)."""

@@ -326,7 +326,7 @@ class NativeLeg:
 
     def refer_finished(self, event: sip.ReferFinished) -> None:
         if self._listener is not None:
-            self._listener.transfer_finished(event.status, event.reason)
+            self._listener.transfer_finished(event.status, event.reason, event.refused)
 
     def offer_replacement(self, leg: NativeLeg) -> bool:
         """Offer ``leg`` in the place of this one; False when nobody is there to take it."""

@@ -32,6 +32,13 @@ def test_what_a_status_means(status: int, outcome: str) -> None:
     assert result.succeeded == (outcome == "transferred")
 
 
+@pytest.mark.parametrize("status", [403, 405, 486, 501, 603])
+def test_a_refused_refer_says_nothing_about_the_destination(status: int) -> None:
+    result = result_of(status, "Decline", refused=True)
+    assert result == TransferResult("not_taken", status, "Decline")
+    assert in_words(result) == "the caller's telephone line cannot be transferred"
+
+
 def test_a_failure_in_words() -> None:
     assert in_words(TransferResult("busy")) == "the line is busy"
     assert in_words(TransferResult("failed", 500, "Server Error")) == "Server Error"

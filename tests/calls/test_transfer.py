@@ -90,6 +90,18 @@ async def test_a_transfer_that_fails_gives_the_caller_back(status: int, outcome:
         assert s.call.ending is None
 
 
+@pytest.mark.parametrize("status", [405, 501, 603])
+async def test_a_caller_whose_side_does_not_transfer_stays(status: int) -> None:
+    async with scene() as s:
+        bridge = await s.talk()
+        transfer = s.transfer(BLIND)
+        await eventually(lambda: s.leg.referred)
+        s.call.transfer_finished(status, "why", refused=True)
+        assert await transfer == TransferResult("not_taken", status, "why")
+        assert s.call.line.opened.partner is bridge
+        assert s.outcomes == ["not_taken"]
+
+
 async def test_a_transfer_has_a_limit_and_may_succeed_after_it() -> None:
     async with scene() as s:
         bridge = await s.talk()
@@ -234,8 +246,9 @@ async def test_a_blind_transfer_is_not_given_up() -> None:
 async def test_a_refused_refer_gives_the_caller_back_and_lets_the_other_go() -> None:
     async with scene() as s:
         transfer, other = await s.consult()
-        s.call.transfer_finished(501, "Not Implemented")
-        assert (await transfer).outcome == "failed"
+        s.call.transfer_finished(603, "Decline", refused=True)
+        assert await transfer == TransferResult("not_taken", 603, "Decline")
+        assert s.outcomes == ["not_taken"]
         assert ("hangup", "transfer_failed") in other.did
         assert other.gone
         assert s.call.ending is None

@@ -60,3 +60,5 @@ def test_what_the_model_is_told() -> None:
     assert "sales, desk" in unknown_destination(DESTINATIONS)
     text = failure_text("sales", TransferResult("no_answer", 480))
     assert "sales failed: nobody answered" in text
+    refused = failure_text("sales", TransferResult("not_taken", 603, "Decline"))
+    assert "sales failed: the caller's telephone line cannot be transferred." in refused

@@ -82,7 +82,7 @@ def test_a_target_that_declines_leaves_the_leg_up(status: int, phrase: str) -> N
 def test_a_refused_refer_leaves_the_leg_up() -> None:
     peer, leg_id, _, request = referring()
     peer.send(peer.response(request, 403))
-    assert peer.events() == [ReferFinished(leg_id, 403, "Whatever")]
+    assert peer.events() == [ReferFinished(leg_id, 403, "Whatever", refused=True)]
     assert leg_id in peer.agent.legs
 
 
@@ -90,7 +90,7 @@ def test_a_peer_without_the_dialog_ends_the_leg() -> None:
     peer, leg_id, _, request = referring()
     peer.send(peer.response(request, 481))
     assert peer.events() == [
-        ReferFinished(leg_id, 481, "Whatever"),
+        ReferFinished(leg_id, 481, "Whatever", refused=True),
         LegEnded(leg_id, "error", status=481),
     ]
 

@@ -80,6 +80,7 @@ async def test_a_busy_target_gives_the_caller_back() -> None:
         call.outbound.answer_refer(486)
         await until(lambda: call.bob.transferred is not None)
         assert call.bob.transferred == 486
+        assert not call.bob.refer_refused
         assert not call.inbound.ended
 
 
@@ -88,6 +89,7 @@ async def test_a_refer_is_declined_unless_the_policy_allows_it() -> None:
         call.inbound.transfer("sip:agent@127.0.0.1")
         await until(lambda: call.bob.transferred is not None)
         assert call.bob.transferred == 603
+        assert call.bob.refer_refused
         assert call.alice.referred_to == ""
 
 

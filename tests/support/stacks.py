@@ -35,6 +35,7 @@ class Party:
     progress: list[tuple[int, bool]] = field(default_factory=list)
     transfer: list[int] = field(default_factory=list)
     transferred: int | None = None
+    refer_refused: bool = False
     referred_to: str = ""
     replacement: Leg | None = None
 
@@ -57,8 +58,8 @@ class Party:
     def transfer_progressed(self, status: int, reason: str) -> None:
         self.transfer.append(status)
 
-    def transfer_finished(self, status: int, reason: str) -> None:
-        self.transferred = status
+    def transfer_finished(self, status: int, reason: str, refused: bool = False) -> None:
+        self.transferred, self.refer_refused = status, refused
 
     def refer_received(self, target_uri: str, referred_by: str) -> None:
         self.referred_to = target_uri

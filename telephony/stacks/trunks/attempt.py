@@ -105,8 +105,8 @@ class Attempt:
     def transfer_progressed(self, status: int, reason: str) -> None:
         self._listener.transfer_progressed(status, reason)
 
-    def transfer_finished(self, status: int, reason: str) -> None:
-        self._listener.transfer_finished(status, reason)
+    def transfer_finished(self, status: int, reason: str, refused: bool = False) -> None:
+        self._listener.transfer_finished(status, reason, refused)
 
     def refer_received(self, target_uri: str, referred_by: str) -> None:
         self._listener.refer_received(target_uri, referred_by)

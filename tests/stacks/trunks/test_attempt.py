@@ -37,13 +37,14 @@ async def test_an_answer_is_passed_on_and_so_is_the_end_after_it() -> None:
     attempt.leg_held(True)
     attempt.digit_received("5")
     attempt.transfer_progressed(180, "")
-    attempt.transfer_finished(200, "")
+    attempt.transfer_finished(603, "", True)
     attempt.refer_received("sip:a", "")
     attempt.leg_replaced(cast(Any, "leg"))
     attempt.leg_ended("remote", "bye", 0)
     assert party.progress == [(183, True)]
     assert (party.holds, party.digits, party.transfer) == ([True], "5", [180])
-    assert (party.transferred, party.referred_to, party.replacement) == (200, "sip:a", "leg")
+    assert (party.transferred, party.refer_refused) == (603, True)
+    assert (party.referred_to, party.replacement) == ("sip:a", "leg")
     assert party.ended == ("remote", "bye", 0)
 
 
