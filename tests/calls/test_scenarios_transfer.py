@@ -49,7 +49,7 @@ async def test_a_refused_transfer_gives_the_caller_to_the_bot() -> None:
     async with clean_phones(scenario=TALK, dialplan=dialplan) as p:
         caller = await p.dial()
         await until_silent(caller)
-        assert p.present_call().transfers.records[0].outcome == "rejected"
+        assert p.present_call().transfers.records[0].outcome == "not_taken"
         await caller.hang_up()
     assert p.watcher.finished == [("answered", "caller_hung_up")]
 
