@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import math
 import os
+import re
 import signal
 import sys
 from contextlib import AsyncExitStack
@@ -54,7 +55,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="the trunk to use; again for those to try after it (default: all of them)",
     )
-    parser.add_argument("--caller-id", default="", metavar="NUMBER", help="the number shown")
+    parser.add_argument(
+        "--caller-id", type=_caller_id, default="", metavar="NUMBER", help="the number shown"
+    )
     parser.add_argument(
         "--timeout",
         type=_seconds,
@@ -67,6 +70,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "exit status: 0 answered, 3 busy, 4 no answer, 5 rejected, 6 no such number, "
         "7 unreachable, 1 failed otherwise, 130 ended by Ctrl-C"
     )
+
+
+def _caller_id(text: str) -> str:
+    bare = re.sub(r"[ ().-]", "", text)
+    if text and not re.fullmatch(r"\+?[0-9]{1,20}", bare):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number; write +15550100")
+    return bare
 
 
 def run(args: argparse.Namespace) -> int:

@@ -131,6 +131,8 @@ class TrunkDialer:
         result: DialledLeg | Failure | None = None
         try:
             result = await self._over_hops(call, trunk, self._hops(trunk))
+            if isinstance(result, Failure) and result.status in (401, 407):
+                result = replace(result, reason=_login_refused(trunk))
         finally:
             if result is None or isinstance(result, Failure):
                 slot.release()
@@ -254,3 +256,7 @@ def _why_no_trunk(request: DialRequest) -> str:
     if request.trunks:
         return f"none of the trunks {', '.join(request.trunks)} takes outbound calls"
     return "there is no trunk for outbound calls"
+
+
+def _login_refused(trunk: Trunk) -> str:
+    return f"the trunk refuses our login: check username and password of trunk {trunk.name}"

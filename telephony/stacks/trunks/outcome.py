@@ -18,6 +18,9 @@ _OUTCOMES: Final[dict[int, DialOutcome]] = {
     484: "not_found",
     604: "not_found",
     400: "failed",
+    # The network wants a login that we do not have: nobody was asked.
+    401: "failed",
+    407: "failed",
     488: "failed",
     606: "failed",
 }

@@ -171,6 +171,13 @@ def test_a_time_that_is_none(root: Path, timeout: str) -> None:
         cli.main(["dial", "100", "--timeout", timeout])
 
 
+def test_a_caller_id_that_is_no_number(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["dial", "100", "--caller-id", "banana"])
+    assert ended.value.code == 2
+    assert "'banana' is no number; write +15550100" in capsys.readouterr().err
+
+
 def test_with_several_agents_one_has_to_be_named(
     root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -354,3 +354,8 @@ async def test_bad_credentials_are_not_the_callees_word(world: World) -> None:
     (await world.call(0)).reject(407)
     (await world.call(1)).reject(486)
     assert (await world.failure(dialling)).outcome == "busy"
+    dialling = world.dialling(trunks=("a",))
+    (await world.call(0, 1)).reject(401)
+    failure = await world.failure(dialling)
+    assert (failure.outcome, failure.status) == ("failed", 401)
+    assert "check username and password of trunk a" in failure.reason

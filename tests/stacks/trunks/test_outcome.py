@@ -10,7 +10,7 @@ from telephony.stacks.trunks.outcome import Failure, outcome_of
     [
         (302, "failed"),
         (400, "failed"),
-        (401, "rejected"),
+        (401, "failed"),
         (403, "rejected"),
         (404, "not_found"),
         (408, "no_answer"),
@@ -41,7 +41,7 @@ def test_every_status_has_an_outcome(status: int, outcome: str) -> None:
         (Failure(503, "", local=False, progressed=True), "failed", True, True),
         (Failure(500, "", local=False, progressed=True, rang=True), "failed", False, False),
         (Failure(408, "", local=True, progressed=True, rang=True), "no_answer", False, False),
-        (Failure(407, "", local=False), "rejected", False, True),
+        (Failure(407, "", local=False), "failed", False, True),
         (Failure(486, "", local=False), "busy", False, False),
     ],
 )
