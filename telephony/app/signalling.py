@@ -104,15 +104,7 @@ class Signalling:
         )
         self.resolver = SipResolver(ids, clock=monotonic, families=_families(settings.sip.host))
         reach = Reach(self.resolver, self.stack.endpoint, monotonic)
-        self.trunks = RunningTrunks(
-            self.directory,
-            Asker(self.stack, reach),
-            reach,
-            self._contact_for,
-            ids,
-            monotonic,
-            self,
-        )
+        self.trunks = self._running_trunks(reach)
         self.stack.endpoint.flow_listeners.append(self.trunks.flow_failed)
         self.stack.endpoint.failure_listeners.append(ConnectionLog(monotonic).failed)
         self.dialer = TrunkDialer(
@@ -122,6 +114,17 @@ class Signalling:
             monotonic,
             strangers=MediaPolicy(srtp=settings.media.srtp),
             on_dialled=lambda trunk, result: metrics.trunk_call(trunk, "outbound", result),
+        )
+
+    def _running_trunks(self, reach: Reach) -> RunningTrunks:
+        return RunningTrunks(
+            self.directory,
+            Asker(self.stack, reach),
+            reach,
+            self._contact_for,
+            self._ids,
+            monotonic,
+            self,
         )
 
     # Starting and ending
