@@ -105,7 +105,7 @@ async def _reload_when_asked(
 
 async def reload_trunks(server: Server, load_trunks: Callable[[], Sequence[Trunk]] | None) -> None:
     """Read trunks and certificates again; with a mistake in them everything stays as it is."""
-    valid_until = server.signalling.tls_contexts.not_after
+    valid_until = server.signalling.side.certificate_valid_until
     try:
         # Reading files takes longer than a frame lasts; calls are going on.
         loading = asyncio.to_thread(load_trunks) if load_trunks is not None else None
@@ -117,7 +117,7 @@ async def reload_trunks(server: Server, load_trunks: Callable[[], Sequence[Trunk
     except CertificateProblem as error:
         log.error("reload.refused", file=error.file, problem=error.reason)
     else:
-        renewed = server.signalling.tls_contexts.not_after
+        renewed = server.signalling.side.certificate_valid_until
         log.info(
             "reload.finished",
             certificate_renewed=renewed != valid_until,

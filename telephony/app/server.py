@@ -14,11 +14,11 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from telephony import __version__
+from telephony.app.port_opener import CannotListen, PortOpener
 from telephony.app.remains import Remains
 from telephony.app.settings import Settings
 from telephony.app.settings_mapping import to_call_limits, to_media_config
 from telephony.app.signalling import Signalling
-from telephony.app.sip_ports import CannotListen
 from telephony.base.ids import Ids
 from telephony.base.interfaces import Leg
 from telephony.calls import cause
@@ -40,8 +40,6 @@ from telephony.net.sip_endpoint import Trace
 from telephony.observe.loop_lag import LoopLag
 from telephony.observe.metrics import Metrics
 from telephony.sip.flow import Address
-from telephony.sip.user_agent import UserAgent
-from telephony.stacks.native import NativeStack
 from telephony.stacks.rtp_media import MediaPlane
 from telephony.stacks.trunk import Trunk
 from telephony.stacks.trunks.directory import TrunkChanges
@@ -80,7 +78,7 @@ class Server:
         self._trunks = trunks
         self._observer = observer
         self._trace = trace
-        self._next_free_port = next_free_port
+        self._opener = PortOpener(next_free_port=next_free_port)
         self._ids = Ids(os.urandom)
         self._resources = AsyncExitStack()
         self._started = False
@@ -101,38 +99,34 @@ class Server:
         await self._resources.aclose()
 
     @property
-    def user_agent(self) -> UserAgent:
-        return self.signalling.user_agent
-
-    @property
-    def stack(self) -> NativeStack:
-        return self.signalling.stack
-
-    @property
     def sip_udp(self) -> Address | None:
-        return self.signalling.ports.udp
+        return self.signalling.listening("udp")
 
     @property
     def sip_tcp(self) -> Address | None:
-        return self.signalling.ports.tcp
+        return self.signalling.listening("tcp")
 
     @property
     def sip_tls(self) -> Address | None:
-        return self.signalling.ports.tls
+        return self.signalling.listening("tls")
 
     @property
     def ports_replaced(self) -> list[tuple[str, int, int]]:
         """What was to be listened on, the port wanted and the port got."""
-        return self.signalling.ports.replaced
+        return self._opener.replaced
+
+    @property
+    def max_calls(self) -> int:
+        """How many calls there may be at a time: the smaller of setting and stack."""
+        setting, carried = self.settings.limits.max_calls, self.signalling.side.max_calls
+        return setting if carried is None else min(setting, carried)
 
     async def drain(self) -> bool:
         """Refuse new calls, let the present ones finish; False when the deadline ended some.
 
         Registrations are taken back first, so that carriers send new calls elsewhere.
         """
-        self.user_agent.answer_options_with(
-            503, [("Retry-After", str(self.settings.limits.retry_after_s))]
-        )
+        self.signalling.side.refuse_options(self.settings.limits.retry_after_s)
         unregistering = asyncio.create_task(self.signalling.unregister())
         finished = await self.reception.drain(self.settings.limits.drain_s)
         await unregistering
@@ -166,14 +160,14 @@ class Server:
             self.metrics,
             self._ids,
             self._incoming,
+            self._opener,
             trace=self._trace,
-            next_free_port=self._next_free_port,
         )
         services = self._services()
         self.reception = Reception(
             self._dialplan,
             services,
-            max_calls=settings.limits.max_calls,
+            max_calls=self.max_calls,
             context=settings.dialplan.context,
             report=self._report,
         )
@@ -249,15 +243,11 @@ class Server:
         async def listen(port: int) -> int:
             return (await server.start(http.host, port))[1]
 
-        port = await self.signalling.ports.open("HTTP", (http.host, http.port), listen)
+        port = await self._opener.open("HTTP", (http.host, http.port), listen)
         self.http = (http.host, port)
 
     def _expose_counters(self, plane: MediaPlane) -> None:
         metrics = self.metrics
-        metrics.expose_counters("sip", self.user_agent.stats)
-        metrics.expose_counters("sip_streams", self.stack.endpoint.streams.stats)
-        if self.stack.endpoint.udp is not None:
-            metrics.expose_counters("sip_udp", self.stack.endpoint.udp.stats)
         metrics.expose_counters("pacer", plane.pacer.stats)
         metrics.expose_counters("media_ports", plane.ports.stats)
         metrics.expose_gauge(
@@ -275,8 +265,8 @@ class Server:
             return ["starting"]
         if self.reception.draining:
             return ["draining"]
-        if self.reception.active_calls >= self.settings.limits.max_calls:
-            return ["every call is taken"]
+        if self.reception.active_calls >= self.max_calls:
+            return [f"every call is taken: {self.max_calls} at a time"]
         return []
 
     def _report(self, call: Call) -> None:
@@ -297,9 +287,9 @@ class Server:
         """Take registrations back, wait a moment for the answers to our last BYEs, then close."""
         await self.signalling.stop()
         deadline = monotonic() + GOODBYE_S
-        while self.user_agent.dialogs and monotonic() < deadline:  # noqa: ASYNC110 - no event
+        while self.signalling.side.dialogs and monotonic() < deadline:  # noqa: ASYNC110 - no event
             await asyncio.sleep(0.02)
-        await self.stack.close()
+        await self.signalling.side.close()
 
 
 def with_base_url(agent: Agent, placeholder: str, base_url: str) -> Agent:

@@ -5,16 +5,14 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
-from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
 
 import structlog
 
+from telephony.app.port_opener import PortOpener
 from telephony.app.settings import Settings
-from telephony.base.errors import TelephonyError
 from telephony.base.ids import Ids
-from telephony.net.listen import PortInUse
 from telephony.net.stun import StunClient, StunFailed
 from telephony.net.tls import TlsContexts
 from telephony.sip.flow import Address, Transport
@@ -22,21 +20,14 @@ from telephony.stacks.native import NativeStack
 
 log = structlog.get_logger()
 
-PORTS_TRIED = 50
 STUN_PORT = 3478
-
-
-class CannotListen(TelephonyError):  # noqa: N818 - what happened, not whose fault it is
-    """An address of the settings can't be listened on, for another reason than a taken port."""
 
 
 class SipPorts:
     """Opens what the settings name, and finds out as which address it is seen from outside.
 
     ``udp``, ``tcp`` and ``tls`` are the first address of each. ``advertised`` is filled in with
-    what peers are told, now and whenever STUN finds another one. ``next_free_port`` replaces a port
-    that is taken by the next free one; ``replaced`` has what it was for, the port wanted and the
-    port got.
+    what peers are told, now and whenever STUN finds another one.
     """
 
     def __init__(
@@ -46,10 +37,8 @@ class SipPorts:
         tls: TlsContexts,
         advertised: dict[Transport, Address],
         ids: Ids,
-        *,
-        next_free_port: bool = False,
+        opener: PortOpener,
     ) -> None:
-        self.replaced: list[tuple[str, int, int]] = []
         self.udp: Address | None = None
         self.tcp: Address | None = None
         self.tls: Address | None = None
@@ -58,7 +47,7 @@ class SipPorts:
         self._tls_contexts = tls
         self._advertised = advertised
         self._ids = ids
-        self._next_free_port = next_free_port
+        self._opener = opener
         self._resources = AsyncExitStack()
 
     async def listen(self) -> None:
@@ -104,36 +93,16 @@ class SipPorts:
             return await endpoint.listen_tls(host, port, self._tls_contexts)
 
         if udp_port is not None:
-            at = (host, await self.open("SIP", (host, udp_port), listen))
+            at = (host, await self._opener.open("SIP", (host, udp_port), listen))
             self.udp = self.udp or at
             if both:
                 self.tcp = self.tcp or at
         if tcp_port is not None and not both:
-            at = (host, await self.open("SIP over TCP", (host, tcp_port), listen_tcp))
+            at = (host, await self._opener.open("SIP over TCP", (host, tcp_port), listen_tcp))
             self.tcp = self.tcp or at
         if tls_port is not None:
-            at = (host, await self.open("SIP over TLS", (host, tls_port), listen_tls))
+            at = (host, await self._opener.open("SIP over TLS", (host, tls_port), listen_tls))
             self.tls = self.tls or at
-
-    async def open(
-        self, what: str, wanted: Address, listen: Callable[[int], Awaitable[int]]
-    ) -> int:
-        """Open a port or, if allowed, the next one that is free; even steps keep pairs apart."""
-        host, port = wanted
-        for candidate in range(port, min(port + 2 * PORTS_TRIED, 65535), 2):
-            try:
-                bound = await listen(candidate)
-            except PortInUse:
-                if not self._next_free_port:
-                    raise
-                continue
-            except OSError as error:
-                reason = (error.strerror or str(error)).lower()
-                raise CannotListen(f"{what} on {host} port {candidate}: {reason}") from None
-            if bound != port and port:
-                self.replaced.append((what, port, bound))
-            return bound
-        raise PortInUse(what, host, port)
 
     async def _ask_stun(self, server: str) -> None:
         """Find out our public address now, and again before the NAT forgets it."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
 import sipmessage
 
-from telephony.base.interfaces import CannotAnswer, LegFacts, LegListener
+from telephony.base.interfaces import LegFacts, LegListener
 from telephony.net.sip_endpoint import SipEndpoint, Trace
 from telephony.net.sip_stream import StreamLimits
 from telephony.net.sources import SourceGuard
@@ -21,8 +20,9 @@ from telephony.sip.flow import Flow
 from telephony.sip.user_agent import UserAgent
 from telephony.sip.values import bare_host
 from telephony.stacks.call_plan import CallPlan
+from telephony.stacks.intake import Intake
 from telephony.stacks.native_leg import NativeLeg
-from telephony.stacks.peer_policy import CallScreen, PeerPolicy, user_of
+from telephony.stacks.peer_policy import PeerPolicy, user_of
 from telephony.stacks.rtp_media import MediaPlane
 
 OnIncoming = Callable[[NativeLeg], None]
@@ -67,7 +67,7 @@ class NativeStack:
         self._on_incoming = on_incoming
         self._legs: dict[str, NativeLeg] = {}
         self._requests: dict[str, OnFinished] = {}
-        self._screening: set[asyncio.Task[None]] = set()
+        self._intake = Intake(plane.loop)
         self._react: dict[type, Callable[[NativeLeg, Any], None]] = {
             sip.InviteCancelled: NativeLeg.invite_cancelled,
             sip.LegConfirmed: NativeLeg.confirmed,
@@ -198,9 +198,7 @@ class NativeStack:
 
     async def close(self) -> None:
         """Close every leg's media and every socket; says goodbye to nobody."""
-        for task in list(self._screening):
-            task.cancel()
-        await asyncio.gather(*self._screening, return_exceptions=True)
+        await self._intake.close()
         for leg in self._legs.values():
             leg.close()
         self._legs.clear()
@@ -241,27 +239,7 @@ class NativeStack:
         self._legs[event.leg_id] = leg
         if (credentials := policy.credentials.get(facts.trunk)) is not None:
             self.user_agent.use_credentials(event.leg_id, credentials)
-        if policy.screen is not None and policy.screen.concerns(facts):
-            task = self.plane.loop.create_task(self._screen(policy.screen, event, leg))
-            self._screening.add(task)
-            task.add_done_callback(self._screening.discard)
-        else:
-            self._report(event, leg)
-
-    async def _screen(self, screen: CallScreen, event: sip.InviteReceived, leg: NativeLeg) -> None:
-        """Report a call once it was looked at, unless the caller gave up meanwhile."""
-        try:
-            leg.facts = await screen.check(event, leg.facts)
-        except CannotAnswer as refusal:
-            leg.reject(refusal.status, refusal.reason)
-        except Exception as error:
-            # A fault of ours in looking at one call is that call's alone.
-            context = {"message": "a call could not be screened", "exception": error}
-            self.plane.loop.call_exception_handler(context)
-            leg.reject(500)
-        else:
-            if not leg.ended:
-                self._report(event, leg)
+        self._intake.take(policy.screen, event, leg, lambda: self._report(event, leg))
 
     def _report(self, event: sip.InviteReceived, leg: NativeLeg) -> None:
         if event.replaces_leg_id:

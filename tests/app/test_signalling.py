@@ -159,7 +159,7 @@ async def test_a_reload_says_whether_the_certificate_is_another(tmp_path: Path) 
             await reload_trunks(server, None)
         lines = [line for line in logs if line["event"] == "reload.finished"]
         assert [line["certificate_renewed"] for line in lines] == [False, True]
-        valid_until = server.signalling.tls_contexts.not_after
+        valid_until = server.signalling.side.tls_contexts.not_after
         assert valid_until is not None
         assert lines[1]["certificate_valid_until"] == valid_until.isoformat()
 

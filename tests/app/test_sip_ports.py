@@ -31,9 +31,9 @@ async def test_a_stun_server_that_is_silent_does_not_stop_the_bot(
 
 async def test_a_mapped_address_is_advertised_and_named_in_sdp() -> None:
     async with running_server() as server:
-        server.signalling.ports._mapped(("198.51.100.7", 40000))
-        assert server.stack.plane.config.advertised_host == "198.51.100.7"
+        server.signalling.side.ports._mapped(("198.51.100.7", 40000))
+        assert server.signalling.side.stack.plane.config.advertised_host == "198.51.100.7"
         async with telephone("127.0.0.1") as caller:
             with pytest.raises(CallFailed):
                 await caller.dial("sip:x@127.0.0.1:1", "sip:a@127.0.0.1", timeout_s=0.1)
-        assert server.signalling.ports._advertised["udp"] == ("198.51.100.7", 40000)
+        assert server.signalling.side.ports._advertised["udp"] == ("198.51.100.7", 40000)

@@ -66,13 +66,15 @@ async def _serve(configuration: Configuration, file: Path | None) -> None:
             Server(settings, configuration.dialplan, agents, configuration.trunks)
         )
         settle_memory()
-        endpoint = server.stack.endpoint
+        side = server.signalling.side
         log.info(
             "server.started",
             config=str(configuration.file),
-            sip_udp=_text(endpoint.udp_sockets.bound),
-            sip_tcp=_text(endpoint.streams.bound["tcp"]),
-            sip_tls=_text(endpoint.streams.bound["tls"]),
+            stack=settings.sip.stack,
+            max_calls=server.max_calls,
+            sip_udp=_text(side.bound("udp")),
+            sip_tcp=_text(side.bound("tcp")),
+            sip_tls=_text(side.bound("tls")),
             http=_text([server.http] if server.http else []),
             agents=sorted(agents),
             trunks=[trunk.name for trunk in configuration.trunks],
