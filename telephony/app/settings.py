@@ -20,6 +20,8 @@ from pydantic import (
     field_validator,
 )
 
+from telephony.stacks.capabilities import StackName
+
 
 def _ip(value: str) -> str:
     try:
@@ -114,7 +116,7 @@ class Sip(Section):
     session_expires_s: Annotated[int, Field(ge=0)] = 1800
     min_session_expires_s: Annotated[int, Field(ge=90)] = 90
     reliable_provisional: bool = True
-    stack: Literal["native"] = "native"
+    stack: StackName = "native"
 
     @field_validator("host")
     @classmethod
