@@ -80,6 +80,12 @@ class LoadedAgent:
     problems: tuple[Problem, ...]
     warnings: tuple[Problem, ...]
     missing: tuple[Problem, ...]
+    document: LocatedYaml | None = None
+
+    def problem(self, path: YamlPath, message: str, fix: str = "") -> Problem:
+        """Return a Problem at the value of a key of the file."""
+        document = self.document or LocatedYaml(self.file)
+        return document.problem(path, message, fix)
 
 
 def load_agents(
@@ -149,6 +155,7 @@ class _AgentReader:
             ordered,
             tuple(self._warnings),
             tuple(self._missing),
+            self._document,
         )
 
     def _agent(self, name: str, part: AgentFile) -> Agent | None:

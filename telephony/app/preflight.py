@@ -10,6 +10,7 @@ from telephony.app.agents import REHEARSAL, LoadedAgent, load_agents
 from telephony.app.files import display_name, list_yaml, read_file, why_not_writable
 from telephony.app.settings import Settings
 from telephony.app.settings_sources import LoadedSettings, find_config, load_settings
+from telephony.app.stack_checks import check_stack
 from telephony.app.trunk_checks import check_identity, check_tls, check_trunks, doubts
 from telephony.app.trunks import LoadedTrunk, load_trunks
 from telephony.audio.wav import read_wav
@@ -66,6 +67,7 @@ def load_configuration(file: Path | None, environ: Mapping[str, str]) -> Configu
     problems += _check_scenario(loaded, agents)
     problems += _check_writable(loaded)
     problems += (*check_tls(loaded), *check_identity(loaded, trunks), *check_trunks(loaded, trunks))
+    problems += check_stack(loaded, trunks, agents, dialplan)
     warnings += doubts(loaded, trunks, dialplan)
     warnings += _few_ports(loaded)
     if problems or dialplan is None:
@@ -113,6 +115,7 @@ def load_trunks_checked(
     trunks, problems = _load_trunks(loaded, environ)
     problems = [*loaded.problems, *problems]
     problems += (*check_tls(loaded), *check_identity(loaded, trunks), *check_trunks(loaded, trunks))
+    problems += check_stack(loaded, trunks, (), None)
     if problems:
         raise ConfigError(problems)
     return loaded.settings, trunks

@@ -48,6 +48,12 @@ class LoadedTrunk:
     enabled: bool = True
     problems: tuple[Problem, ...] = ()
     warnings: tuple[Problem, ...] = ()
+    document: LocatedYaml | None = None
+
+    def problem(self, path: YamlPath, message: str, fix: str = "") -> Problem:
+        """Return a Problem at the value of a key of the file."""
+        document = self.document or LocatedYaml(self.file)
+        return document.problem(path, message, fix)
 
 
 def load_trunks(
@@ -109,6 +115,7 @@ class _TrunkReader:
             enabled,
             ordered,
             tuple(self._warnings),
+            self._document,
         )
 
     def _validate(self, data: object) -> TrunkFile | None:

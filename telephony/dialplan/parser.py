@@ -20,6 +20,7 @@ from telephony.dialplan.actions import (
     Transfer,
     main_parameter,
     misplaced,
+    verb_name,
 )
 from telephony.dialplan.matcher import Dialplan, RuleIndex
 from telephony.dialplan.model import (
@@ -60,7 +61,7 @@ def parse_dialplan(
     if parser.problems:
         raise ConfigError(parser.problems)
     contexts = {name: index.extensions for name, index in parser.contexts.items()}
-    return Dialplan(contexts, parser.sounds, parser.agent_uses, parser.trunk_uses)
+    return Dialplan(contexts, parser.sounds, parser.agent_uses, parser.trunk_uses, parser.verb_uses)
 
 
 class _Parser:
@@ -81,6 +82,7 @@ class _Parser:
         self.sounds: list[Reference] = []
         self.agent_uses: list[Reference] = []
         self.trunk_uses: list[Reference] = []
+        self.verb_uses: list[Reference] = []
 
 
 class _FileParser:
@@ -247,6 +249,8 @@ class _FileParser:
 
     def _resolve(self, action: Action | None, path: Path) -> Action | None:
         """Note what the action refers to; return it with its sound's path."""
+        if action is not None:
+            self._parser.verb_uses.append(self._reference(_use_of(action), path))
         if isinstance(action, Play):
             return replace(action, file=self._sound(action.file, (*path, "file")))
         if isinstance(action, Transfer):
@@ -286,6 +290,12 @@ class _FileParser:
 
     def _report(self, path: Path, message: str, fix: str, *, at_key: bool = False) -> None:
         self._parser.problems.append(self._document.problem(path, message, fix, at_key=at_key))
+
+
+def _use_of(action: Action) -> str:
+    """Return what an action asks of the stack below: its verb, for a transfer its mode too."""
+    verb = verb_name(action)
+    return f"{action.mode} {verb}" if isinstance(action, Transfer) else verb
 
 
 def _mapping(value: Any) -> dict[str, Any]:

@@ -47,7 +47,7 @@ def test_the_shipped_file_shows_every_key_with_its_default_and_a_comment() -> No
         ({"sip": {"t1_ms": 500, "t2_ms": 100}}, "t2_ms must not be below t1_ms, which is 500"),
         ({"sip": {"t1_ms": 9000}}, "t2_ms must not be below t1_ms, which is 9000"),
         ({"sip": {"user_agent": "a\r\nVia: x"}}, "pattern"),
-        ({"sip": {"stack": "pjsip"}}, "native"),
+        ({"sip": {"stack": "sofia"}}, "native"),
         ({"media": {"port_min": 29998, "port_max": 29998}}, "holds no pair of ports"),
         ({"media": {"port_min": 29999, "port_max": 30000}}, "holds no pair of ports"),
         ({"media": {"codecs": []}}, "at least 1 item"),
