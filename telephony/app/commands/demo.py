@@ -15,6 +15,7 @@ from telephony.app.preflight import Configuration, load_configuration
 from telephony.app.running import run_loop, serve_until_signal, settle_memory, with_rehearsal_model
 from telephony.app.server import Server
 from telephony.app.settings_sources import BUILT_IN
+from telephony.app.stack_argument import add_stack_argument, with_stack
 from telephony.audio.format import L16_8K
 from telephony.audio.wav import interleave, write_wav
 from telephony.base.interfaces import MediaStats
@@ -46,6 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="yours; by default a built-in one that needs no key",
     )
+    add_stack_argument(parser)
     parser.add_argument(
         "--record", type=Path, default=Path("out/demo.wav"), metavar="WAV", help="two channels"
     )
@@ -53,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     configure_logs("console", "warning")
-    configuration = load_configuration(args.config, os.environ)
+    configuration = load_configuration(args.config, with_stack(os.environ, args.stack))
     try:
         args.record.parent.mkdir(parents=True, exist_ok=True)
         args.record.open("ab").close()
@@ -95,6 +97,8 @@ def _introduce(server: Server, model: ModelServer | None) -> None:
     for what, wanted, bound in server.ports_replaced:
         print(f"  {what} port {wanted} is taken by another process; using {bound} instead")
     print(f"  bot      {_sip_address(server)} ({_transports(server)})")
+    if (stack := server.settings.sip.stack) != "native":
+        print(f"  stack    {stack}, at most {server.max_calls} calls at a time")
     if model is not None:
         print(f"  model    {model.websocket_url} (built in: no key, no internet)")
     if server.http is not None:
