@@ -25,7 +25,7 @@ def logged(log: Path, name: str) -> list[dict[str, object]]:
 
 
 async def events(log: Path, name: str, count: int) -> list[dict[str, object]]:
-    while len(found := logged(log, name)) < count:
+    while len(found := logged(log, name)) < count:  # noqa: ASYNC110 - a file tells nobody
         await asyncio.sleep(0.05)
     return found
 
