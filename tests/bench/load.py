@@ -11,6 +11,8 @@ import socket
 import struct
 import time
 from array import array
+from collections.abc import Sequence
+from itertools import cycle
 from typing import Any
 
 from telephony.base.ids import Ids
@@ -119,6 +121,8 @@ class Caller:
         elif self._frame == SPEECH_FRAMES:
             payload = mark_frame(self.number)
             self.marked_at = time.time()
+            if self.load.echoes:
+                self.load.answered_at[self.number] = self.marked_at
         else:
             payload = SILENCE
         assert self._remote is not None
@@ -144,7 +148,7 @@ class Caller:
                 gap_ms = (at - self._last_at) * 1000
                 tallies.gaps[max(0, min(19999, int(gap_ms * 10)))] += 1
                 tallies.max_gap_ms = max(tallies.max_gap_ms, gap_ms)
-            if data.startswith(MARK, 12):
+            if MARK in data:
                 self._marked(data[12:], at)
         self._last_at = at
         self._last_sequence = sequence
@@ -156,25 +160,35 @@ class Caller:
 
 
 class Load:
-    """Dials, holds and ends calls to one bot."""
+    """Dials, holds and ends calls to the bots at these ports in turn.
 
-    def __init__(self, bot_port: int, speech: list[bytes], answered_at: dict[int, float]) -> None:
+    ``echoes``: they say back what they hear, so that what they answered was said when it was sent.
+    """
+
+    def __init__(
+        self,
+        bot_port: int | Sequence[int],
+        speech: list[bytes],
+        answered_at: dict[int, float],
+        *,
+        echoes: bool = False,
+    ) -> None:
         self.loop = asyncio.get_running_loop()
         self.speech = speech
         self.answered_at = answered_at
         self.tallies = Tallies()
         self.pacer = Pacer(self.loop, sub_tick_ms=1)
         self.callers: dict[str, Caller] = {}
-        self._bot_port = bot_port
+        self.echoes = echoes
+        self._bot_ports = cycle([bot_port] if isinstance(bot_port, int) else bot_port)
         self._numbers = 0
         ids = Ids.seeded(1)
         self._user_agent = UserAgent(UserAgentConfig(), ids)
         self.endpoint = SipEndpoint(self._user_agent, self.loop, self._event)
-        self._flow: Flow | None = None
+        self.port = 0
 
     async def start(self) -> None:
-        port = await self.endpoint.listen("127.0.0.1", 0, tcp=False)
-        self._flow = Flow("udp", ("127.0.0.1", self._bot_port), ("127.0.0.1", port))
+        self.port = await self.endpoint.listen("127.0.0.1", 0, tcp=False)
 
     def heard(self, number: int, at: float) -> None:
         """The model got the mark of this call."""
@@ -200,16 +214,17 @@ class Load:
             await asyncio.sleep(0.05)
 
     def _dial_one(self) -> None:
-        assert self._flow is not None
+        port = next(self._bot_ports)
+        flow = Flow("udp", ("127.0.0.1", port), ("127.0.0.1", self.port))
         self._numbers += 1
         caller = Caller(self, self._numbers)
         self._by_number[caller.number] = [caller]
         now = caller.dialled_at = monotonic()
         caller.leg_id = self._user_agent.invite(
-            f"sip:+15550100@127.0.0.1:{self._bot_port}",
+            f"sip:+15550100@127.0.0.1:{port}",
             f"sip:+1555{caller.number:07d}@127.0.0.1",
             caller.offer(),
-            self._flow,
+            flow,
             now,
         )
         self.callers[caller.leg_id] = caller
