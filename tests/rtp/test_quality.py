@@ -20,7 +20,7 @@ def test_a_perfect_call() -> None:
 
 @pytest.mark.parametrize(
     ("delay_ms", "idd"),
-    [(0, 0.0), (100, 0.0), (150, 0.036), (200, 3.04), (300, 14.24), (400, 23.23), (500, 29.33)],
+    [(0, 0.0), (100, 0.0), (150, 0.16), (200, 3.04), (300, 14.76), (400, 24.07), (500, 30.64)],
 )
 def test_delay(delay_ms: float, idd: float) -> None:
     assert delay_impairment(delay_ms) == pytest.approx(idd, abs=0.01)

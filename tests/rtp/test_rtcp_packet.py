@@ -50,7 +50,9 @@ def test_a_receiver_without_a_sender() -> None:
 
 
 def test_items_other_than_the_name_are_read_over() -> None:
-    chunk = octets("82 ca 0007 00000001 06 02 6161 01 01 62 00 00000002 01 02 6363 02 00 00 00 0000")
+    chunk = octets(
+        "82 ca 0007 00000001 06 02 6161 01 01 62 00 00000002 01 02 6363 02 00 00 00 0000"
+    )
     chunk += octets("0000")
     assert parse_compound(chunk).packets == (SourceDescription(((1, "b"), (2, "cc"))),)
 

@@ -13,7 +13,8 @@ from telephony.rtp.rtcp_xr import (
 )
 
 VOIP = bytes.fromhex(
-    "07 00 0008 00000002 05 01 00 02 0000 0fa0 0014 0050 ec b5 37 10 5d 7f 2a 29 30 00 0028 0050 00c8"
+    "07 00 0008 00000002 05 01 00 02 0000 0fa0 0014 0050"
+    "ec b5 37 10 5d 7f 2a 29 30 00 0028 0050 00c8"
 )
 METRICS = VoipMetrics(
     ssrc=2,
