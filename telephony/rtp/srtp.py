@@ -165,16 +165,11 @@ class SrtpSession:
             raise LocalProtocolError(f"SRTCP: {error}") from error
 
     def unprotect_rtcp(self, data: bytes, now: float) -> bytes | None:
-        """As :meth:`unprotect`, for RTCP."""
+        """As :meth:`unprotect`, for RTCP; whoever asks counts what is refused."""
         outcome = self._receiver.unprotect_rtcp(data)
         if type(outcome) is not bytes and now < self._former_until:
-            of_former = self._former.unprotect_rtcp(data)
-            if type(of_former) is bytes:
-                return of_former
-        if type(outcome) is bytes:
-            return outcome
-        self._count(str(outcome))
-        return None
+            outcome = self._former.unprotect_rtcp(data)
+        return outcome if type(outcome) is bytes else None
 
     def _count(self, refusal: str) -> None:
         if refusal.startswith("replay"):

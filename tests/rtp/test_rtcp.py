@@ -368,7 +368,7 @@ def test_a_packet_is_not_taken_twice() -> None:
     wire = one.protect_rtcp(serialize_compound([ReceiverReport(99)]))
     for _ in range(2):
         end.rtcp.receive_datagram(wire, THERE_RTCP, 1.0)
-    assert (end.rtcp.stats.received, other.stats.replayed) == (1, 1)
+    assert (end.rtcp.stats.received, end.rtcp.stats.unauthenticated) == (1, 1)
 
 
 def test_a_packet_of_rtp_is_none_of_rtcp() -> None:
