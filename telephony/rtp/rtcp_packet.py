@@ -116,7 +116,7 @@ def parse_compound(data: bytes) -> Compound:
     return Compound(tuple(packets), unknown, malformed)
 
 
-def _split(data: bytes) -> Iterable[tuple[int, int, bytes]]:
+def _split(data: bytes) -> list[tuple[int, int, bytes]]:
     """Return count, type and body of each packet."""
     parts: list[tuple[int, int, bytes]] = []
     offset, size = 0, len(data)
