@@ -8,8 +8,8 @@ import structlog
 
 log = structlog.get_logger()
 
-SOCKETS_PER_CALL = 3
-"""RTP, the model, and a recording or a look-up."""
+SOCKETS_PER_CALL = 4
+"""RTP, RTCP, the model, and a recording or a look-up."""
 
 CONNECTIONS = 3000
 """SIP streams, HTTP, logs; more than the streams' own limit."""

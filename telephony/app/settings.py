@@ -67,6 +67,7 @@ Host = Annotated[str, AfterValidator(_ip)]
 Hosts = Annotated[list[Host], BeforeValidator(_as_list), Field(min_length=1)]
 Networks = Annotated[list[Annotated[str, AfterValidator(_network)]], BeforeValidator(_as_list)]
 AdvertisedHost = Annotated[str, AfterValidator(_reachable_ip)]
+RtcpMux = Annotated[Literal["off", "accept", "offer"], no_as("off")]
 SrtpMode = Annotated[Literal["off", "optional", "required"], no_as("off")]
 Port = Annotated[int, Field(ge=0, le=65535)]
 PositiveMs = Annotated[int, Field(ge=1)]
@@ -211,6 +212,13 @@ class Jitter(Section):
         return value
 
 
+class Rtcp(Section):
+    enabled: bool = True
+    # RFC 3550 section 6.2 recommends no less than 5 s.
+    interval_s: Annotated[float, Field(ge=1, le=60, allow_inf_nan=False)] = 5.0
+    mux: RtcpMux = "accept"
+
+
 class Media(Section):
     host: Host | None = None
     advertised_host: AdvertisedHost | None = None
@@ -229,6 +237,7 @@ class Media(Section):
     srtp: SrtpMode = "off"
     recording_dir: PathText | None = None
     jitter: Jitter = Field(default_factory=Jitter)
+    rtcp: Rtcp = Field(default_factory=Rtcp)
 
     @field_validator("port_max")
     @classmethod

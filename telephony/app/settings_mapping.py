@@ -29,7 +29,7 @@ from telephony.sip.config import MessageLimits, TimerConfig, UserAgentConfig
 from telephony.sip.flow import Address, Transport
 from telephony.sip.source_guard import GuardConfig
 from telephony.sip.source_networks import Network
-from telephony.stacks.media_config import MediaConfig, MediaHost
+from telephony.stacks.media_config import MediaConfig, MediaHost, RtcpPolicy
 from telephony.turns.policy import BargeInPolicy
 from telephony.turns.silence import SilencePolicy
 
@@ -135,6 +135,10 @@ def to_jitter_config(media: Media) -> JitterConfig:
     )
 
 
+def to_rtcp_policy(media: Media) -> RtcpPolicy:
+    return RtcpPolicy(**media.rtcp.model_dump())
+
+
 def media_host(settings: Settings) -> str:
     """Return the address that RTP sockets bind: the first of SIP unless media has its own."""
     return settings.media.host or settings.sip.host[0]
@@ -156,6 +160,7 @@ def to_media_config(settings: Settings, advertised_host: str | None) -> MediaCon
         latch=media.latch,
         more_hosts=more_hosts,
         jitter=to_jitter_config(media),
+        rtcp=to_rtcp_policy(media),
     )
 
 

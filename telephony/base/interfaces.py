@@ -52,7 +52,11 @@ class LegFacts:
 
 @dataclass(slots=True)
 class MediaStats:
-    """Counters of one leg's media, read when somebody looks."""
+    """Counters of one leg's media, read when somebody looks.
+
+    ``remote_*`` is what the peer reports of the packets we sent. ``mos``, of what we hear, and
+    ``remote_mos``, of what the peer hears, are estimates of 1 (bad) to 4.4. ``None`` is unknown.
+    """
 
     packets_received: int = 0
     packets_sent: int = 0
@@ -69,6 +73,18 @@ class MediaStats:
     gap_ms: int = 0
     jitter_ms: float = 0.0
     jitter_buffer_delay_ms: float = 0.0
+    loss_percent: float | None = None
+    mos: float | None = None
+    rtcp_packets_received: int = 0
+    rtcp_packets_sent: int = 0
+    rtcp_packets_refused: int = 0
+    rtcp_bye_received: bool = False
+    round_trip_ms: float | None = None
+    round_trip_max_ms: float | None = None
+    remote_packets_lost: int | None = None
+    remote_loss_percent: float | None = None
+    remote_jitter_ms: float | None = None
+    remote_mos: float | None = None
 
 
 class MediaSink(Protocol):

@@ -25,6 +25,12 @@ _COUNTERS = {
         "rtp_packets_unauthenticated",
         "SRTP packets that the caller did not protect, or with a key past its life.",
     ),
+    "rtcp_packets_received": ("rtcp_packets_received", "RTCP datagrams from callers."),
+    "rtcp_packets_sent": ("rtcp_packets_sent", "RTCP datagrams to callers."),
+    "rtcp_packets_refused": (
+        "rtcp_packets_refused",
+        "RTCP from a source not of the call, not protected, or not to be read.",
+    ),
     "send_errors": ("rtp_send_errors", "RTP packets the network did not take."),
     "concealed_ms": ("rtp_concealed_seconds", "Audio made up for lost packets."),
     "gap_ms": ("rtp_gap_seconds", "Silence filled in where the caller sent none."),
@@ -46,11 +52,17 @@ class MediaTotals(Collector):
     def add(self, read_stats: ReadStats) -> None:
         self._live[read_stats] = None
 
-    def remove(self, read_stats: ReadStats) -> None:
-        """Keep the leg's last numbers and forget it; a second time does nothing."""
-        if read_stats in self._live:
-            del self._live[read_stats]
-            self._add_to(self._ended, read_stats())
+    def remove(self, read_stats: ReadStats) -> MediaStats | None:
+        """Keep the leg's last numbers, which are returned, and forget it.
+
+        A second time does nothing.
+        """
+        if read_stats not in self._live:
+            return None
+        del self._live[read_stats]
+        last = read_stats()
+        self._add_to(self._ended, last)
+        return last
 
     def collect(self) -> Iterator[Metric]:
         live = [read_stats() for read_stats in self._live]

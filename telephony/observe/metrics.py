@@ -11,6 +11,7 @@ from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
 from telephony.base.interfaces import MediaStats
+from telephony.observe.call_quality import CallQuality
 from telephony.observe.core_counters import CoreCounters
 from telephony.observe.media_totals import MediaTotals
 from telephony.observe.trunk_gauges import TrunkGauges, TrunkSample
@@ -44,6 +45,7 @@ class Metrics:
         self.registry = registry
         self._calls_active = 0
         self._media = MediaTotals()
+        self._quality = CallQuality(registry)
         self._gauges = _Gauges()
         self._trunks = TrunkGauges()
         for collector in (self._media, self._gauges, self._trunks):
@@ -135,7 +137,9 @@ class Metrics:
 
     def unregister_leg(self, stats: Callable[[], MediaStats]) -> None:
         """Keep the leg's last numbers in the totals; call it while they can still be read."""
-        self._media.remove(stats)
+        last = self._media.remove(stats)
+        if last is not None:
+            self._quality.leg_ended(last)
 
     # What the trunks and the guard report.
 

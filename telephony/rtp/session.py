@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from telephony.base.errors import LocalProtocolError
@@ -20,6 +21,7 @@ from telephony.rtp.source import (
     SourceChangeRefused,
     SourceLatched,
     SourcePolicy,
+    SsrcChanged,
 )
 from telephony.rtp.srtp import SrtpSession
 from telephony.rtp.stats import RtpStats
@@ -33,12 +35,6 @@ _CANDIDATES_MAX = 8
 _AUDIO = 1
 _TELEPHONE_EVENT = 2
 _COMFORT_NOISE = 3
-
-
-@dataclass(frozen=True, slots=True)
-class SsrcChanged:
-    old: int
-    new: int
 
 
 __all__ = [
@@ -109,6 +105,7 @@ class RtpSession:
         self.events: list[RtpEvent] = []
         self.telephone_events: list[RtpPacket] = []
         self.last_received_at: float | None = None
+        self.on_rtcp: Callable[[bytes, Address, float], None] | None = None
         self._clock_rate_hz = config.clock_rate_hz
         self._frame_samples = config.clock_rate_hz * config.ptime_ms // 1000
         self._source = SourcePolicy(
@@ -173,12 +170,16 @@ class RtpSession:
         """Where to send: the latched source, else the signalled address."""
         return self._source.remote
 
+    @property
+    def source(self) -> SourcePolicy:
+        return self._source
+
     # Receiving
 
     def receive_datagram(self, data: bytes, source: Address, now: float) -> None:
         """Take a datagram that arrived at ``now``."""
         if len(data) < 12 or data[0] & 0xC0 != 0x80 or 192 <= data[1] <= 223:
-            self._receive_other(data)
+            self._receive_other(data, source, now)
             return
         accepted = source == self._source.current
         if not accepted and not self._source.may_send(source, now):
@@ -275,10 +276,12 @@ class RtpSession:
         into_event = diff32(packet.timestamp, self._event_timestamp)
         return -self._frame_samples < into_event < self._event_samples + 2 * self._frame_samples
 
-    def _receive_other(self, data: bytes) -> None:
+    def _receive_other(self, data: bytes, source: Address, now: float) -> None:
         """Count what shares the port with RTP (RFC 7983, RFC 5761 section 4)."""
         if len(data) >= 8 and data[0] & 0xC0 == 0x80 and 192 <= data[1] <= 223:
             self.stats.rtcp += 1
+            if self.on_rtcp is not None:
+                self.on_rtcp(data, source, now)
         elif len(data) >= 20 and data[0] < 4:
             self.stats.stun += 1
         else:
@@ -391,9 +394,6 @@ class RtpSession:
         self._talkspurt_starts = True
 
     @property
-    def packets_sent(self) -> int:
-        return self._packetizer.packets_sent
-
-    @property
-    def sent_ssrc(self) -> int:
-        return self._packetizer.ssrc
+    def sending(self) -> Packetizer:
+        """Our stream, to be read: its SSRC, where it is, how much was sent."""
+        return self._packetizer

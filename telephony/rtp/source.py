@@ -47,6 +47,14 @@ class SourceChangeRefused:
     address: Address
 
 
+@dataclass(frozen=True, slots=True)
+class SsrcChanged:
+    """The peer's stream goes on under another SSRC."""
+
+    old: int
+    new: int
+
+
 class SourcePolicy:
     """The signalled address may always send and always wins; others may while it has not sent.
 
@@ -120,6 +128,14 @@ class SourcePolicy:
         if rank <= self._rank or (source == self._former and now < self._former_until):
             return False
         return rank == _HOST or (self._policy == "any" and now < self._learning_until)
+
+    def knows_host(self, host: str) -> bool:
+        """Tell whether signalling named the host, or the RTP that is taken comes from it."""
+        if self.current is not None and host == self.current[0]:
+            return True
+        if self.signalled is not None and host == self.signalled[0]:
+            return True
+        return self._policy != "off" and host == self._named
 
     def _rank_of(self, source: Address) -> int:
         if source == self.signalled:

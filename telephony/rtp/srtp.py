@@ -1,4 +1,4 @@
-"""SRTP of one RTP stream in each direction (RFC 3711, RFC 7714), by libsrtp.
+"""SRTP and SRTCP of one stream in each direction (RFC 3711, RFC 7714), by libsrtp.
 
 1.4 us per packet of 20 ms and direction, whatever the suite.
 """
@@ -22,11 +22,14 @@ _PROFILE_NAMES = {
 _TRIAL_KEY = bytes(64)
 # What stands behind the MKI; with AEAD the tag is part of the ciphertext (RFC 7714 section 8.2).
 _TAG_BYTES = {"AES_CM_128_HMAC_SHA1_80": 10, "AES_CM_128_HMAC_SHA1_32": 4}
+# RFC 4568 section 6.2.2: the short tag is for RTP alone.
+_RTCP_TAG_BYTES = {"AES_CM_128_HMAC_SHA1_80": 10, "AES_CM_128_HMAC_SHA1_32": 10}
 _WINDOW_PACKETS = 128
 _WINDOW_MAX_PACKETS = 1024
 _FORMER_S = 2.0
 _DATAGRAM_MAX_BYTES = 1500
 _HEADER_BYTES = 12
+_RTCP_HEADER_BYTES = 8
 _CONTEXTS_MAX = 4
 _EXPIRED = "expired"
 _NO_MKI = "no mki"
@@ -154,6 +157,20 @@ class SrtpSession:
         self._count(str(outcome))
         return None
 
+    def protect_rtcp(self, compound: bytes) -> bytes:
+        """As :meth:`protect`, for RTCP."""
+        try:
+            return self._sender.protect_rtcp(compound)
+        except (Error, ValueError) as error:
+            raise LocalProtocolError(f"SRTCP: {error}") from error
+
+    def unprotect_rtcp(self, data: bytes, now: float) -> bytes | None:
+        """As :meth:`unprotect`, for RTCP; whoever asks counts what is refused."""
+        outcome = self._receiver.unprotect_rtcp(data)
+        if type(outcome) is not bytes and now < self._former_until:
+            outcome = self._former.unprotect_rtcp(data)
+        return outcome if type(outcome) is bytes else None
+
     def _count(self, refusal: str) -> None:
         if refusal.startswith("replay"):
             self.stats.replayed += 1
@@ -172,7 +189,7 @@ def _remember(contexts: dict[_Context, _T], context: _Context, opened: _T) -> No
 class _Receiver:
     """The context of one key of the peer, over all of its SSRCs."""
 
-    __slots__ = ("_received", "_unprotect", "key")
+    __slots__ = ("_received", "_unprotect", "_unprotect_rtcp", "key")
 
     def __init__(self, key: SrtpKey) -> None:
         self.key = key
@@ -180,13 +197,14 @@ class _Receiver:
         window = min(max(key.window_packets or 0, _WINDOW_PACKETS), _WINDOW_MAX_PACKETS)
         session = _open_session(key.suite, key.key, Policy.SSRC_ANY_INBOUND, window)
         self._unprotect = session.unprotect
+        self._unprotect_rtcp = session.unprotect_rtcp
 
     def unprotect(self, data: bytes) -> bytes | str:
         """Return the packet, or the reason why it is none (as text)."""
         if len(data) > _DATAGRAM_MAX_BYTES:
             return "too long"
         if self.key.mki:
-            stripped = self._without_mki(data)
+            stripped = self._without_mki(data, _TAG_BYTES, _HEADER_BYTES)
             if stripped is None:
                 return _NO_MKI
             data = stripped
@@ -199,11 +217,29 @@ class _Receiver:
         self._received += 1
         return packet
 
-    def _without_mki(self, data: bytes) -> bytes | None:
+    def unprotect_rtcp(self, data: bytes) -> bytes | str:
+        """As :meth:`unprotect`; the life of the key is counted in RTP packets, of which many come
+        for each of RTCP.
+        """
+        if len(data) > _DATAGRAM_MAX_BYTES:
+            return "too long"
+        if self.key.mki:
+            stripped = self._without_mki(data, _RTCP_TAG_BYTES, _RTCP_HEADER_BYTES)
+            if stripped is None:
+                return _NO_MKI
+            data = stripped
+        try:
+            return self._unprotect_rtcp(data)
+        except Error as error:
+            return str(error)
+
+    def _without_mki(
+        self, data: bytes, tag_bytes: dict[str, int], header_bytes: int
+    ) -> bytes | None:
         """Return ``data`` without its MKI, which nothing authenticates (RFC 3711 section 3.1)."""
         mki = self.key.mki
-        end = len(data) - _TAG_BYTES.get(self.key.suite, 0)
+        end = len(data) - tag_bytes.get(self.key.suite, 0)
         start = end - len(mki)
-        if start < _HEADER_BYTES or data[start:end] != mki:
+        if start < header_bytes or data[start:end] != mki:
             return None
         return data[:start] + data[end:]

@@ -26,6 +26,7 @@ from telephony.sdp.description import (
     SessionDescription,
     parse,
 )
+from telephony.sdp.directions import answer_direction, muted
 from telephony.sdp.keying import Choice, Keying, SrtpKeys, attributes_of
 from telephony.sdp.profiles import SrtpMode, check_offered, is_secure, profile_to_offer
 from telephony.sdp.refusal import (
@@ -36,6 +37,7 @@ from telephony.sdp.refusal import (
     NotAcceptable,
 )
 from telephony.sdp.remote import remote_of
+from telephony.sdp.rtcp_attributes import RtcpMux, RtcpPeer, mux_attributes, rtcp_of, wants_mux
 
 __all__ = ["Answer", "LocalMedia", "NegotiatedMedia", "NotAcceptable", "OfferAnswer"]
 
@@ -51,6 +53,7 @@ class LocalMedia:
     telephone_event: bool = True
     srtp: SrtpMode = "off"
     srtp_suites: tuple[str, ...] = SUITES
+    rtcp_mux: RtcpMux = "off"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,7 @@ class NegotiatedMedia:
     ``remote`` is ``None`` while the peer's address is 0.0.0.0 or ``::`` (the hold of RFC 2543).
     ``hold`` tells that the peer does not want to hear us. ``receive_payload_types`` also holds
     the static types that we speak, as peers switch between them without asking. ``srtp`` is
-    ``None`` for plain RTP.
+    ``None`` for plain RTP. ``rtcp`` says where the peer takes RTCP.
     """
 
     remote: tuple[str, int] | None
@@ -72,6 +75,7 @@ class NegotiatedMedia:
     direction: Direction
     hold: bool
     srtp: SrtpKeys | None = None
+    rtcp: RtcpPeer = field(default_factory=RtcpPeer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,19 +94,6 @@ class _Usable:
     formats: Formats
     remote: tuple[str, int] | None
     choice: Choice | None
-
-
-def answer_direction(offered: Direction, wanted: Direction) -> Direction:
-    """Return our direction for a stream that the peer offers (RFC 3264 section 6.1)."""
-    send = offered in ("sendrecv", "recvonly") and wanted in ("sendrecv", "sendonly")
-    receive = offered in ("sendrecv", "sendonly") and wanted in ("sendrecv", "recvonly")
-    return _direction(send, receive)
-
-
-def _direction(send: bool, receive: bool) -> Direction:
-    if send:
-        return "sendrecv" if receive else "sendonly"
-    return "recvonly" if receive else "inactive"
 
 
 class OfferAnswer:
@@ -145,7 +136,9 @@ class OfferAnswer:
             cryptos = self._keying.offer(self.local.srtp_suites)
             if not cryptos:
                 raise LocalProtocolError("SRTP is required, but there is no cipher suite for it")
-        line = self._audio_line(protocol, formats, self.direction, cryptos)
+        in_one = self.negotiated is not None and self.negotiated.rtcp.mux
+        mux = in_one or self.local.rtcp_mux == "offer"
+        line = self._audio_line(protocol, formats, self.direction, cryptos, mux)
         lines = [_rejected(old) for old in self._lines]
         if lines:
             lines[self._index] = line
@@ -199,6 +192,7 @@ class OfferAnswer:
         if not formats.encodings:
             raise NotAcceptable(488, INCOMPATIBLE_FORMAT, "The answer has no codec of the offer")
         peer = description.direction_of(line)
+        mux = wants_mux(self._offer[index]) and wants_mux(line)
         media = self._negotiate(
             remote,
             formats,
@@ -206,6 +200,7 @@ class OfferAnswer:
             answer_direction(peer, self._offer_direction),
             peer in ("sendonly", "inactive") or remote is None,
             choice,
+            rtcp_of(line, remote, mux),
         )
         self._agree(self._offer, index, self._offer_formats, media, choice)
         return media
@@ -237,16 +232,20 @@ class OfferAnswer:
         peer = description.direction_of(line)
         direction = answer_direction(peer, self.direction)
         if usable.remote is None:
-            direction = _muted(direction)
+            direction = muted(direction)
         payload_type, encoding = next(iter(usable.formats.encodings.items()))
         telephone_event = usable.formats.telephone_event if self.local.telephone_event else None
         spoken = Formats({payload_type: encoding}, telephone_event)
         cryptos = (usable.choice.ours,) if usable.choice is not None else ()
         lines = [_rejected(media) for media in description.media]
-        lines[usable.index] = self._audio_line(line.protocol, spoken, direction, cryptos)
+        mux = self.local.rtcp_mux != "off" and wants_mux(line)
+        lines[usable.index] = self._audio_line(line.protocol, spoken, direction, cryptos, mux)
         accepted = Formats(usable.formats.encodings, telephone_event)
         hold = peer in ("sendonly", "inactive") or usable.remote is None
-        media = self._negotiate(usable.remote, spoken, accepted, direction, hold, usable.choice)
+        rtcp = rtcp_of(line, usable.remote, mux)
+        media = self._negotiate(
+            usable.remote, spoken, accepted, direction, hold, usable.choice, rtcp
+        )
         times = tuple(item for item in description.lines if item[0] == "t") or (("t", "0 0"),)
         self._agree(tuple(lines), usable.index, accepted, media, usable.choice)
         return Answer(self._serialize(tuple(lines), times), media)
@@ -293,6 +292,7 @@ class OfferAnswer:
         direction: Direction,
         hold: bool,
         choice: Choice | None,
+        rtcp: RtcpPeer,
     ) -> NegotiatedMedia:
         payload_type, encoding = next(iter(sent.encodings.items()))
         known = {STATIC_PAYLOAD_TYPES[codec]: codec for codec in self.local.codecs}
@@ -304,9 +304,10 @@ class OfferAnswer:
             receive_payload_types={**known, **received.encodings},
             telephone_event_payload_type=received.telephone_event if both else None,
             ptime_ms=self.local.ptime_ms,
-            direction=_muted(direction) if remote is None else direction,
+            direction=muted(direction) if remote is None else direction,
             hold=hold,
             srtp=None if choice is None else choice.keys,
+            rtcp=rtcp,
         )
 
     def _agree(
@@ -325,7 +326,12 @@ class OfferAnswer:
         self.negotiated = media
 
     def _audio_line(
-        self, protocol: str, formats: Formats, direction: Direction, cryptos: tuple[Crypto, ...]
+        self,
+        protocol: str,
+        formats: Formats,
+        direction: Direction,
+        cryptos: tuple[Crypto, ...],
+        mux: bool,
     ) -> MediaDescription:
         numbers = list(formats.encodings)
         if formats.telephone_event is not None:
@@ -334,6 +340,7 @@ class OfferAnswer:
             *format_attributes(formats.encodings, formats.telephone_event),
             ("ptime", str(self.local.ptime_ms)),
             *attributes_of(cryptos),
+            *mux_attributes(mux),
             (direction, None),
         ]
         return MediaDescription(
@@ -370,11 +377,6 @@ def _parse(data: bytes) -> SessionDescription:
         return parse(data)
     except SdpParseError as error:
         raise NotAcceptable(400, MISCELLANEOUS, f"Malformed SDP: {error}") from error
-
-
-def _muted(direction: Direction) -> Direction:
-    """Return ``direction`` without sending."""
-    return "recvonly" if direction in ("sendrecv", "recvonly") else "inactive"
 
 
 def _rejected(media: MediaDescription) -> MediaDescription:

@@ -9,6 +9,7 @@ from typing import Literal
 from telephony.net.listen import is_wildcard, local_address_towards
 from telephony.rtp.frames import JitterConfig
 from telephony.rtp.source import LatchPolicy
+from telephony.sdp.rtcp_attributes import RtcpMux
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,19 @@ class MediaHost:
 
     host: str
     advertised_host: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RtcpPolicy:
+    """Whether legs have RTCP, how often they report, and when it shares the port of RTP."""
+
+    enabled: bool = True
+    interval_s: float = 5.0
+    mux: RtcpMux = "accept"
+
+    @property
+    def negotiated_mux(self) -> RtcpMux:
+        return self.mux if self.enabled else "off"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +53,7 @@ class MediaConfig:
     latch: LatchPolicy | bool = True
     jitter: JitterConfig = field(default_factory=JitterConfig)
     more_hosts: tuple[MediaHost, ...] = ()
+    rtcp: RtcpPolicy = field(default_factory=RtcpPolicy)
 
     @property
     def latch_policy(self) -> LatchPolicy:

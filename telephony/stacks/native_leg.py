@@ -130,6 +130,7 @@ class NativeLeg:
             telephone_event=config.telephone_event,
             srtp=self._policy.srtp,
             srtp_suites=available_suites(),
+            rtcp_mux=config.rtcp.negotiated_mux,
         )
         self._negotiation = Negotiation(OfferAnswer(local, self._plane.ids))
         return self._negotiation

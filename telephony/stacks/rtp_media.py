@@ -21,6 +21,8 @@ from telephony.rtp.srtp import SrtpKey, SrtpSession, SrtpStats
 from telephony.sdp.keying import SrtpKeys
 from telephony.sdp.offer_answer import NegotiatedMedia
 from telephony.stacks.media_config import MediaConfig, MediaHost, advertised_address
+from telephony.stacks.media_quality import add_quality
+from telephony.stacks.rtp_control import RtpControl
 
 __all__ = ["MediaConfig", "MediaHost", "MediaPlane", "RtpMedia"]
 
@@ -74,6 +76,9 @@ class RtpMedia:
         self._place = plane.config.host_towards(media_host or signalling_host)
         self._endpoint = open_endpoint(
             plane.loop, plane.ports, self._place.host, self._received, plane.clock
+        )
+        self._control = RtpControl(
+            plane.config.rtcp, self._endpoint, plane.loop, plane.clock, plane.ids, self._fail
         )
         self._session: RtpSession | None = None
         self._srtp: SrtpSession | None = None
@@ -171,6 +176,7 @@ class RtpMedia:
             )
             session.change_remote(remote, now)
         self._use_keys(session, media.srtp, now)
+        self._control.negotiated(session, media, self._srtp if media.srtp else None, now)
         self._negotiated = media
         self._held = media.hold
         self._caller_away = media.hold or media.direction in ("sendonly", "inactive")
@@ -225,6 +231,7 @@ class RtpMedia:
         if self._slot is not None:
             self._plane.pacer.remove(self._slot)
             self._slot = None
+        self._control.close()
         self._endpoint.close()
 
     def send_digits(self, digits: str) -> None:
@@ -271,6 +278,8 @@ class RtpMedia:
         try:
             if slot.skipped != self._skipped:
                 self._catch_up(session, sink, slot, now)
+            if now >= self._control.due_at:
+                self._control.send_report(now)
             sink.hear(self._next_heard(session, now), now)
             if self._digits_out.busy:
                 self._send_digit(session)
@@ -364,9 +373,9 @@ class RtpMedia:
             return MediaStats()
         jitter = session.jitter.stats
         received = session.stats
-        return MediaStats(
+        stats = MediaStats(
             packets_received=received.received,
-            packets_sent=self._endpoint.stats.sent,
+            packets_sent=self._endpoint.stats.sent - self._control.sent_by_rtp,
             packets_lost=session.lost,
             packets_late=jitter.late,
             packets_duplicate=jitter.duplicate + self._srtp_stats.replayed,
@@ -381,3 +390,4 @@ class RtpMedia:
             jitter_ms=session.reception.jitter_ms,
             jitter_buffer_delay_ms=session.jitter.delay_ms,
         )
+        return add_quality(stats, session, self._control.rtcp, self.ptime_ms)

@@ -56,6 +56,8 @@ def test_the_shipped_file_shows_every_key_with_its_default_and_a_comment() -> No
         ({"media": {"ptime_ms": 20, "append_ms": 50}}, "multiple of ptime_ms"),
         ({"media": {"jitter": {"min_ms": 100}}}, "start_ms must not be below min_ms"),
         ({"media": {"jitter": {"start_ms": 300}}}, "max_ms must not be below start_ms"),
+        ({"media": {"rtcp": {"interval_s": 0.5}}}, "greater than or equal to 1"),
+        ({"media": {"rtcp": {"mux": "always"}}}, "'off', 'accept' or 'offer'"),
         ({"vad": {"start_ms": 200}}, "start_window_ms must not be below start_ms"),
         ({"limits": {"max_call_s": float("inf")}}, "finite number"),
         ({"limits": {"max_calls": 0}}, "greater than or equal to 1"),
@@ -67,6 +69,11 @@ def test_the_shipped_file_shows_every_key_with_its_default_and_a_comment() -> No
 def test_values_that_make_no_sense_are_refused(values: dict[str, Any], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         Settings.model_validate(values)
+
+
+def test_off_may_be_written_without_quotes() -> None:
+    settings = Settings.model_validate({"media": {"rtcp": {"mux": False}, "srtp": False}})
+    assert (settings.media.rtcp.mux, settings.media.srtp) == ("off", "off")
 
 
 def test_addresses_come_out_in_their_plain_form() -> None:

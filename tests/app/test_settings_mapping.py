@@ -9,7 +9,7 @@ from telephony.calls.services import CallLimits
 from telephony.realtime.session_config import SessionConfig
 from telephony.rtp.frames import JitterConfig
 from telephony.sip.config import MessageLimits, TimerConfig, UserAgentConfig
-from telephony.stacks.rtp_media import MediaConfig
+from telephony.stacks.media_config import MediaConfig, RtcpPolicy
 from telephony.turns.policy import BargeInPolicy
 from telephony.turns.silence import SilencePolicy
 
@@ -53,6 +53,7 @@ def test_every_setting_reaches_its_part() -> None:
                 "latch": False,
                 "timeout_s": 5.0,
                 "jitter": {"min_ms": 1, "start_ms": 2, "max_ms": 3},
+                "rtcp": {"enabled": False, "interval_s": 7.5, "mux": "offer"},
             },
             "limits": {"max_call_s": 7.0, "setup_timeout_s": 8.0, "retry_after_s": 9},
             "vad": {"start_ms": 60, "stop_ms": 500},
@@ -74,7 +75,9 @@ def test_every_setting_reaches_its_part() -> None:
         send_silence=False,
         latch="off",
         jitter=JitterConfig(min_ms=1, start_ms=2, max_ms=3, ptime_ms=30),
+        rtcp=RtcpPolicy(enabled=False, interval_s=7.5, mux="offer"),
     )
+    assert media.rtcp.negotiated_mux == "off"
     assert mapping.to_call_limits(settings.limits, settings.media) == CallLimits(7.0, 5.0, 8.0, 9)
     vad = mapping.to_vad_config(settings.vad, settings.media.ptime_ms)
     assert (vad.frame_ms, vad.start_ms, vad.stop_ms) == (30, 60, 500)

@@ -147,6 +147,20 @@ def test_the_log_line_is_flat_and_says_only_what_happened() -> None:
     assert all(not isinstance(value, dict) for value in fields.values())
 
 
+def test_what_is_not_known_of_the_media_is_null_in_the_file_and_not_in_the_log() -> None:
+    cdr = cdr_of(call(), 1010.0, ENDED)
+    media = json.loads(cdr.to_json())["media"]
+    assert (media["mos"], media["round_trip_ms"], media["rtcp_bye_received"]) == (None, None, False)
+    assert not {"mos", "round_trip_ms", "rtcp_bye_received"} & set(cdr.to_log_fields())
+    cdr.media.mos, cdr.media.round_trip_ms, cdr.media.rtcp_bye_received = 4.31, 52.5, True
+    fields = cdr.to_log_fields()
+    assert (fields["mos"], fields["round_trip_ms"], fields["rtcp_bye_received"]) == (
+        4.31,
+        52.5,
+        True,
+    )
+
+
 def records(path: Path) -> list[str]:
     return [json.loads(line)["call"] for line in path.read_text().splitlines()]
 

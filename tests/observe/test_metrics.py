@@ -8,6 +8,8 @@ from prometheus_client import CollectorRegistry, generate_latest
 from telephony.base.interfaces import CallMetrics, MediaStats
 from telephony.observe.metrics import Metrics
 
+LABELS = {"result", "cause", "source", "outcome", "direction", "le", "version"}
+
 
 @pytest.fixture
 def metrics() -> Metrics:
@@ -71,6 +73,19 @@ def test_a_leg_is_counted_while_it_lives_and_after(metrics: Metrics) -> None:
     assert value(metrics, "rtp_packets_received_total") == 60
 
 
+def test_how_a_leg_sounded_is_observed_once_at_its_end(metrics: Metrics) -> None:
+    stats = MediaStats(packets_received=50, mos=4.3)
+
+    def read() -> MediaStats:
+        return stats
+
+    metrics.register_leg(read)
+    assert value(metrics, "call_mos_count", direction="received") == 0
+    metrics.unregister_leg(read)
+    metrics.unregister_leg(read)
+    assert value(metrics, "call_mos_count", direction="received") == 1
+
+
 def test_the_application_plugs_in_cores_and_gauges(metrics: Metrics) -> None:
     @dataclass
     class Stats:
@@ -89,5 +104,5 @@ def test_every_metric_is_ours_in_base_units_without_personal_labels(metrics: Met
         assert family.name.startswith(("telephony_", "process_"))
         assert not family.name.endswith(("_ms", "_milliseconds"))
         for sample in family.samples:
-            assert set(sample.labels) <= {"result", "cause", "source", "outcome", "le", "version"}
+            assert set(sample.labels) <= LABELS
     assert b"telephony_build_info" in generate_latest(metrics.registry)

@@ -294,7 +294,7 @@ def test_what_is_sent_is_srtp() -> None:
         plain = peer.unprotect(wire, 0)
         assert plain is not None
         assert wire[12:20] != plain[12:20]
-        assert parse_packet(plain).ssrc == rtp.sent_ssrc
+        assert parse_packet(plain).ssrc == rtp.sending.ssrc
 
 
 def test_unauthenticated_packets_latch_nothing_and_are_not_heard() -> None:
@@ -316,7 +316,7 @@ def test_srtp_ends_and_begins_with_the_stream_going_on() -> None:
     rtp.use_srtp(None)
     rtp.receive_datagram(data(1), PEER, 0.02)
     assert rtp.stats.received == 2
-    first, second = parse_packet(rtp.packetize(b"\x11" * 160)), rtp.sent_ssrc
+    first, second = parse_packet(rtp.packetize(b"\x11" * 160)), rtp.sending.ssrc
     assert first.ssrc == second
 
 
@@ -368,8 +368,8 @@ def test_sent_frames_are_numbered_and_marked_at_the_start_of_a_talkspurt() -> No
     assert [packet.marker for packet in (one, two, three)] == [True, False, True]
     assert (three.sequence_number - one.sequence_number) % 2**16 == 2
     assert (three.timestamp - one.timestamp) % 2**32 == 480
-    assert one.ssrc == rtp.sent_ssrc
-    assert rtp.packets_sent == 3
+    assert one.ssrc == rtp.sending.ssrc
+    assert rtp.sending.packets_sent == 3
 
 
 def test_a_sent_digit_keeps_its_timestamp_and_audio_goes_on_after_it() -> None:

@@ -151,3 +151,12 @@ def test_a_new_address_allows_one_latch_but_not_to_the_former_source_at_once() -
     assert sources.may_send(SIP_HOST, 11.1)
     assert sources.may_send(THIRD, 19.9)
     assert not sources.may_send(THIRD, 20.1)
+
+
+def test_the_hosts_that_are_known() -> None:
+    sources = policy("any")
+    assert sources.knows_host(SIGNALLED[0])
+    assert not sources.knows_host(OTHER[0])
+    sources.accept(OTHER)
+    assert sources.knows_host(OTHER[0])
+    assert sources.knows_host(SIGNALLED[0])

@@ -183,3 +183,66 @@ def test_a_packet_too_long_for_the_library_is_our_fault() -> None:
     one, _ = pair()
     with pytest.raises(LocalProtocolError):
         one.protect(packet(1, text=bytes(1480)))
+
+
+# SRTCP
+
+REPORT = bytes.fromhex("80c90001 00000009 81ca0003 00000009 0104 61626364 0000")
+
+
+@pytest.mark.parametrize("suite", SIZES)
+def test_reports_go_both_ways_beside_the_audio(suite: str) -> None:
+    one, other = pair(suite)
+    assert other.unprotect(one.protect(packet(1)), 0)
+    for _ in range(3):
+        wire = one.protect_rtcp(REPORT)
+        assert wire[:8] == REPORT[:8]
+        assert b"abcd" not in wire
+        assert other.unprotect_rtcp(wire, 0) == REPORT
+        assert other.unprotect_rtcp(wire, 0) is None
+    assert one.unprotect_rtcp(other.protect_rtcp(REPORT), 0) == REPORT
+    assert other.unprotect(one.protect(packet(2)), 0) == packet(2)
+
+
+@pytest.mark.parametrize("suite", SIZES)
+def test_a_changed_or_a_plain_report_is_refused(suite: str) -> None:
+    one, other = pair(suite)
+    wire = one.protect_rtcp(REPORT)
+    for position in range(len(wire)):
+        changed = bytearray(wire)
+        changed[position] ^= 0x40
+        assert other.unprotect_rtcp(bytes(changed), 0) is None
+    for data in (b"", REPORT[:3], REPORT, REPORT * 100, one.protect(packet(1))):
+        assert other.unprotect_rtcp(data, 0) is None
+    assert other.stats.unauthenticated == 0
+    assert other.unprotect_rtcp(wire, 0) == REPORT
+
+
+def test_the_short_tag_is_for_audio_alone() -> None:
+    one, _ = pair("AES_CM_128_HMAC_SHA1_32")
+    assert len(one.protect(packet(1))) == len(packet(1)) + 4
+    assert len(one.protect_rtcp(REPORT)) == len(REPORT) + 4 + 10
+
+
+def test_reports_under_a_former_key_are_taken_for_a_while() -> None:
+    one, other = pair()
+    wires = [one.protect_rtcp(REPORT) for _ in range(2)]
+    other.change_keys(key(seed=2), key(seed=5), 1)
+    assert other.unprotect_rtcp(wires[0], 2.9) == REPORT
+    assert other.unprotect_rtcp(wires[1], 3.1) is None
+
+
+@pytest.mark.parametrize("suite", SIZES)
+def test_a_master_key_identifier_is_taken_off_reports(suite: str) -> None:
+    one = SrtpSession(key(suite, 1), key(suite, 2))
+    other = SrtpSession(key(suite, 2), key(suite, 1, mki=b"\x00\x01"))
+    wire = one.protect_rtcp(REPORT)
+    end = len(wire) - (10 if suite.startswith("AES_CM") else 0)
+    assert other.unprotect_rtcp(wire, 0) is None
+    assert other.unprotect_rtcp(wire[:end] + b"\x00\x01" + wire[end:], 0) == REPORT
+
+
+def test_a_report_too_long_for_the_library_is_our_fault() -> None:
+    one, _ = pair()
+    with pytest.raises(LocalProtocolError):
+        one.protect_rtcp(REPORT + bytes(1500))

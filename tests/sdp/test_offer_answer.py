@@ -7,13 +7,9 @@ import pytest
 from telephony.base.errors import LocalProtocolError
 from telephony.base.ids import Ids
 from telephony.sdp.description import Direction, MediaDescription, SessionDescription, parse
-from telephony.sdp.offer_answer import (
-    LocalMedia,
-    NegotiatedMedia,
-    NotAcceptable,
-    OfferAnswer,
-    answer_direction,
-)
+from telephony.sdp.directions import answer_direction
+from telephony.sdp.offer_answer import LocalMedia, NegotiatedMedia, NotAcceptable, OfferAnswer
+from telephony.sdp.rtcp_attributes import RtcpPeer
 
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "sdp"
 LOCAL = LocalMedia("203.0.113.1", 20_000)
@@ -55,6 +51,7 @@ def test_a_plain_offer() -> None:
         ptime_ms=20,
         direction="sendrecv",
         hold=False,
+        rtcp=RtcpPeer(("192.0.2.1", 4001)),
     )
     lines = answer.sdp.decode().split("\r\n")
     assert lines[0] == "v=0"

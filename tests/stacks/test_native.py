@@ -9,6 +9,8 @@ import pytest
 
 from telephony.base.interfaces import CannotAnswer
 from telephony.net.clock import monotonic
+from telephony.sdp.rtcp_attributes import RtcpMux
+from telephony.stacks.media_config import RtcpPolicy
 from tests.support.stacks import Party, stack, until
 
 LOUD = bytes([0x10]) * 160
@@ -45,6 +47,33 @@ async def test_a_call_carries_audio_both_ways_and_digits_and_ends(transport: str
         inbound.close()
         assert bot.legs == caller.legs == 0
         assert bot.plane.ports.in_use == caller.plane.ports.in_use == 0
+
+
+@pytest.mark.parametrize("mux", ["accept", "offer"])
+async def test_both_legs_report_to_each_other_and_say_goodbye(mux: RtcpMux) -> None:
+    rtcp = RtcpPolicy(interval_s=0.1, mux=mux)
+    async with AsyncExitStack() as context:
+        _, port, legs = await context.enter_async_context(stack(63, rtcp=rtcp))
+        caller, _, _ = await context.enter_async_context(stack(65, rtcp=rtcp))
+        alice, bob = Party(says=LOUD), Party(says=LOUD)
+        outbound = caller.place_call(f"sip:bob@127.0.0.1:{port}", "sip:alice@127.0.0.1")
+        outbound.listen(alice)
+        await until(lambda: legs)
+        [inbound] = legs
+        inbound.listen(bob)
+        inbound.prepare()
+        assert (b"a=rtcp-mux" in inbound.local_sdp) == (mux == "offer")
+        inbound.answer()
+        await until(lambda: alice.confirmed.is_set() and bob.confirmed.is_set())
+        inbound.media.start(bob)
+        outbound.media.start(alice)
+        for leg in (inbound, outbound):
+            await until(lambda leg=leg: leg.media.stats().round_trip_ms is not None)
+            assert leg.media.stats().remote_mos is not None
+        outbound.hangup()
+        outbound.close()
+        await until(lambda: inbound.media.stats().rtcp_bye_received)
+        inbound.close()
 
 
 async def test_a_leg_without_a_common_codec_cannot_be_answered() -> None:

@@ -141,6 +141,7 @@ async def baresip(
     transport: Literal["udp", "tls"] = "udp",
     authority: Path | None = None,
     port: int = 0,
+    rtcp_mux: bool = False,
 ) -> AsyncIterator[Baresip]:
     """Run a baresip that says ``play`` (8 kHz, mono, 16 bits) in its calls.
 
@@ -161,6 +162,7 @@ async def baresip(
             directory=directory,
         )
         + (_TLS.format(authority=authority) if authority else "")
+        + ("rtcp_mux yes\n" if rtcp_mux else "")
     )
     encryption = "" if media_encryption is None else f";mediaenc={media_encryption}"
     (directory / "accounts").write_text(
