@@ -20,6 +20,7 @@ from telephony.stacks.native import NativeStack
 from telephony.stacks.native_leg import NativeLeg
 from telephony.stacks.peer_policy import PeerPolicy
 from telephony.stacks.rtp_media import MediaConfig, MediaPlane
+from tests.sip.wire import HandPeer
 
 if TYPE_CHECKING:
     from telephony.stacks.pyvoip.user_agent import PyvoipUserAgent
@@ -72,3 +73,15 @@ def user_agent_of(
     from telephony.stacks.pyvoip.user_agent import PyvoipUserAgent
 
     return PyvoipUserAgent(config or UserAgentConfig(), Ids.seeded(seed), **options)
+
+
+def hand_peer(config: UserAgentConfig | None = None, **options: Any) -> HandPeer:
+    """Return a peer that writes every message to a pyVoIP stack by hand, in virtual time."""
+    agent: Any = user_agent_of(7, config, **options)
+    return HandPeer(agent=agent)
+
+
+def faults(peer: HandPeer) -> dict[str, int]:
+    """Return what pyVoIP raised so far."""
+    agent: Any = peer.agent
+    return dict(agent.pyvoip_stats.faults)

@@ -20,11 +20,15 @@ class Ending:
         self._core = core
 
     def end(self, leg: Leg, event: LegEnded | CallFailed, headers: HeaderLines, now: float) -> None:
-        """Report the end, and send the BYE: at once, or after the ACK that it has to wait for."""
+        """Report the end, and send the BYE.
+
+        The callee's BYE waits for the ACK of its first 2xx (section 15).
+        """
         self._core.end_leg(leg, event)
-        if leg.unacked:
+        if leg.unacked and not leg.confirmed:
             leg.bye_headers = headers
         else:
+            leg.stop_repeating()
             self._send(leg, headers, now)
 
     def acknowledged(self, leg: Leg, now: float) -> None:

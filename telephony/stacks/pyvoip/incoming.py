@@ -33,7 +33,13 @@ from telephony.stacks.pyvoip.message import ALLOW, METHODS
 
 _OVERLOAD_RETRY_S = 10
 _MAX_EXPIRES_S = 2**32 - 1
-_CAPABILITIES = (ALLOW, ("Accept", SDP_TYPE), ("Accept-Encoding", "identity"))
+_CAPABILITIES = (
+    ALLOW,
+    ("Accept", SDP_TYPE),
+    ("Accept-Encoding", "identity"),
+    ("Accept-Language", "en"),
+    ("Supported", ""),
+)
 
 
 class Incoming:

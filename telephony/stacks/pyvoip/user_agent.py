@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 from telephony.base.errors import LocalProtocolError
@@ -234,19 +235,20 @@ class PyvoipUserAgent:
         leg = self._core.find_leg(leg_id)
         if leg is None:
             return False
-        if leg.outgoing is not None and leg.state is LegState.CALLING:
-            leg.outgoing.cancel(now, headers)
-        else:
-            self.bye(leg_id, now, headers)
-        return True
+        if leg.outgoing is None and leg.state is not LegState.UP:
+            raise LocalProtocolError("cancel() is for calls of ours; use reject() or bye()")
+        return self.bye(leg_id, now, headers)
 
     def bye(self, leg_id: str, now: float, headers: HeaderLines = ()) -> bool:
         check_headers(headers)
         leg = self._core.find_leg(leg_id)
         if leg is None:
             return False
+        if leg.outgoing is not None and leg.state is LegState.CALLING:
+            leg.outgoing.cancel(now, headers)
+            return True
         if leg.state is not LegState.UP:
-            raise LocalProtocolError("the call is not answered yet")
+            raise LocalProtocolError("the call is not answered yet; use reject()")
         if leg.incoming is not None:
             # A re-INVITE that is still open is over as well (RFC 3261 section 15).
             self._core.refuse(leg.incoming, 487, now)
@@ -329,8 +331,8 @@ class PyvoipUserAgent:
 
     def contact_for(self, flow: Flow, user: str = "") -> str:
         """Return our Contact value on ``flow``, with ``user`` in it if it is not empty."""
-        value = contact_value(self._core.config, flow, False)
-        return value.replace("<sip:", f"<sip:{user}@", 1) if user else value
+        config = self._core.config
+        return contact_value(replace(config, contact_user=user) if user else config, flow, False)
 
     def remote_target(self, leg_id: str) -> str:
         """Return the Contact URI of the leg's peer; "" when there is no dialog."""
