@@ -42,7 +42,8 @@ def complete_response(
     draft.set("Warning")
     draft.set("User-Agent")
     draft.set("Server", config.product)
-    draft.set(*ALLOW)
+    if draft.get("Allow") is not None:
+        draft.set(*ALLOW)
     for name, value in headers:
         draft.add(name, value)
     return draft.encode()

@@ -21,6 +21,7 @@ from telephony.sip.routing import response_flow, via_value
 from telephony.sip.source_guard import SourceGuard
 from telephony.sip.stateless import answerable_via, write_stateless
 from telephony.sip.stats import UserAgentStats
+from telephony.sip.status import reason_phrase
 from telephony.sip.timers import TimerQueue
 from telephony.sip.transaction import ServerTransaction, TransactionLayer
 from telephony.sip.writer import HeaderLines, RequestParts
@@ -142,11 +143,9 @@ class Core:
         """Answer what pyVoIP has no answer to: it knows no OPTIONS, and no status but 486."""
         if status >= 300:
             self.stats.refused[status] += 1
-        request = transaction.request
-        data = write_stateless(
-            status, request.via, request.headers, request.flow.remote, self.secret, headers
-        )
-        transaction.respond(status, data, now)
+        transaction.local_tag = transaction.local_tag or self.ids.token()
+        draft = Draft(f"SIP/2.0 {status} {reason_phrase(status)}\r\n\r\n")
+        self.respond(transaction, draft, now, headers)
 
     def refuse_statelessly(
         self,

@@ -21,7 +21,8 @@ __all__ = ["Leg", "LegState"]
 
 @dataclass(slots=True, eq=False)
 class Leg:
-    """``line`` is the call as pyVoIP has it, ``dialog`` where its requests go.
+    """``line`` is the call as pyVoIP has it, ``dialog`` where its requests go; ``caller`` says
+    that the call is ours.
 
     ``incoming`` is the peer's INVITE without a final response of ours, ``outgoing`` ours without
     one of theirs. ``unacked`` holds our 2xx by the CSeq of their INVITE; ``bye_headers`` is not
@@ -33,6 +34,7 @@ class Leg:
     state: LegState
     line: Line
     call_id: str
+    caller: bool = False
     dialog: Dialog | None = None
     incoming: ServerTransaction | None = None
     outgoing: InviteTry | None = None

@@ -220,7 +220,7 @@ class PyvoipUserAgent:
             call_id=f"{core.ids.token(12)}@{host}",
             cseq=1,
         )
-        leg = Leg(leg_id, LegState.CALLING, line, parts.call_id)
+        leg = Leg(leg_id, LegState.CALLING, line, parts.call_id, caller=True)
         if credentials is not None:
             leg.authentication = Authentication(credentials, core.ids)
         core.legs[leg_id] = leg
@@ -235,7 +235,7 @@ class PyvoipUserAgent:
         leg = self._core.find_leg(leg_id)
         if leg is None:
             return False
-        if leg.outgoing is None and leg.state is not LegState.UP:
+        if not leg.caller:
             raise LocalProtocolError("cancel() is for calls of ours; use reject() or bye()")
         return self.bye(leg_id, now, headers)
 
