@@ -26,6 +26,7 @@ from telephony.stacks.pyvoip.ending import Ending
 from telephony.stacks.pyvoip.leg import Leg
 
 _MAX_TRIES = 6
+_MAX_FORKS = 16
 # How a cancelled INVITE ends when the CANCEL did it.
 _CANCELLED_AS = frozenset((401, 407, 408, 487))
 
@@ -51,7 +52,8 @@ class Invitation:
 class InviteTry:
     """The user of one INVITE's client transactions: one, and one more for every challenge.
 
-    ``_acks`` holds the ACK by To tag, to be sent again with every repeated 2xx.
+    ``_acks`` holds the ACK by To tag, to be sent again with every repeated 2xx, ``_described`` what
+    callees said of the session before they answered: some do not say it again.
     """
 
     def __init__(self, core: Core, ending: Ending, leg: Leg, invitation: Invitation) -> None:
@@ -60,6 +62,7 @@ class InviteTry:
         self._leg = leg
         self._invitation = invitation
         self._acks: dict[str, tuple[bytes, Flow]] = {}
+        self._described: dict[str, bytes] = {}
         self._branch = ""
         self._tries = 0
         self._transaction: ClientTransaction | None = None
@@ -147,6 +150,8 @@ class InviteTry:
             self.cancel(now)
         elif self._leg.state is LegState.CALLING and response.status > 100:
             sdp, fork = _sdp_or_none(response), printable(response.to_tag)
+            if sdp is not None and len(self._described) < _MAX_FORKS:
+                self._described[response.to_tag] = sdp
             self._core.events.append(CallProgressed(self._leg.leg_id, response.status, sdp, fork))
 
     def _accepted(self, response: IncomingResponse, now: float) -> None:
@@ -180,7 +185,8 @@ class InviteTry:
             failed = CallFailed(leg.leg_id, self._cancel_status, reason_phrase(self._cancel_status))
             self._ending.end(leg, failed, self._cancel_headers, now)
             return
-        core.events.append(CallAnswered(leg.leg_id, _sdp_or_none(response)))
+        sdp = _sdp_or_none(response) or self._described.get(response.to_tag)
+        core.events.append(CallAnswered(leg.leg_id, sdp))
 
     def _send_ack(self, draft: Draft, response: IncomingResponse) -> None:
         """Send the ACK of a 2xx; it carries the credentials of the INVITE."""

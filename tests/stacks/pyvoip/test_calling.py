@@ -67,6 +67,14 @@ def test_a_call_that_is_answered() -> None:
     peer.assert_drained()
 
 
+def test_a_callee_that_described_the_session_early_need_not_do_it_again() -> None:
+    peer = hand_peer()
+    leg_id, invite = peer.calling()
+    peer.send(peer.response(invite, 183, sdp=OTHER_SDP))
+    peer.send(peer.response(invite, 200))
+    assert peer.events()[-1] == CallAnswered(leg_id, OTHER_SDP)
+
+
 @pytest.mark.parametrize("status", [302, 404, 486, 488, 500, 503, 600, 603, 699])
 def test_a_call_that_is_refused(status: int) -> None:
     peer = hand_peer()
