@@ -8,6 +8,8 @@ from typing import Protocol
 from telephony.net.sip_endpoint import UserAgentCore
 from telephony.sip.credentials import Credentials
 from telephony.sip.flow import Flow
+from telephony.sip.message import DialogKey
+from telephony.sip.stats import UserAgentStats
 from telephony.sip.writer import HeaderLines
 
 
@@ -102,3 +104,17 @@ class CallCore(UserAgentCore, Protocol):
         call_id: str = "",
         cseq: int = 0,
     ) -> str: ...
+
+
+class BotCore(CallCore, Protocol):
+    """What the bot itself asks of a user agent, besides its calls."""
+
+    @property
+    def stats(self) -> UserAgentStats: ...
+
+    @property
+    def dialogs(self) -> Mapping[DialogKey, object]: ...
+
+    def answer_options_with(self, status: int, headers: HeaderLines = ()) -> None: ...
+
+    def contact_for(self, flow: Flow, user: str = "") -> str: ...

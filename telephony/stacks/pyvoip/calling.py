@@ -81,7 +81,8 @@ class InviteTry:
         self.heard = False
         draft = core.enter(lambda: line.invite(wanted.number, wanted.sdp))
         if draft is None:
-            self._fail(CallFailed(self._leg.leg_id, 500, reason_phrase(500)))
+            # Whoever placed the call has yet to hear of the leg.
+            core.timers.schedule(now, self._could_not_write)
             return
         self._branch = core.new_branch()
         via = via_value(core.config, wanted.flow, self._branch)
@@ -232,6 +233,9 @@ class InviteTry:
             self._fail(CallFailed(leg.leg_id, status, reason))
         else:
             self._fail(CallFailed(leg.leg_id, status, reason, HeaderView(response.headers)))
+
+    def _could_not_write(self, now: float) -> None:
+        self._fail(CallFailed(self._leg.leg_id, 500, reason_phrase(500)))
 
     def _fail(self, event: CallFailed) -> None:
         if self._leg.state is LegState.CALLING:

@@ -7,8 +7,9 @@ import pytest
 from telephony.sip.config import UserAgentConfig
 from telephony.sip.credentials import Credentials
 from telephony.sip.events import CallAnswered, CallFailed, CallProgressed, LegEnded
+from telephony.sip.flow import Flow
 from tests.sip.challenging import challenge_lines
-from tests.sip.wire import OTHER_SDP, SDP, body, header, headers, lines, tag
+from tests.sip.wire import OTHER_SDP, PEER, SDP, US, body, header, headers, lines, tag
 from tests.support.pyvoip import faults, hand_peer, require_pyvoip
 
 require_pyvoip()
@@ -193,14 +194,8 @@ def test_ringing_for_too_long_is_cancelled() -> None:
 def test_another_transport_is_refused() -> None:
     peer = hand_peer()
     with pytest.raises(OSError, match="UDP only"):
-        peer.agent.invite(
-            "sip:a@192.0.2.20", "sip:b@c", SDP, type(peer.flow)("tcp", *_ends(peer)), 0.0
-        )
+        peer.agent.invite("sip:a@192.0.2.20", "sip:b@c", SDP, Flow("tcp", PEER, US), 0.0)
     assert not peer.agent.legs
-
-
-def _ends(peer: object) -> tuple[tuple[str, int], tuple[str, int]]:
-    return ("192.0.2.20", 5060), ("192.0.2.10", 5060)
 
 
 def test_a_fault_of_pyvoip_costs_one_call(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -216,3 +211,18 @@ def test_a_fault_of_pyvoip_costs_one_call(monkeypatch: pytest.MonkeyPatch) -> No
     assert [event.status for event in peer.events()] == [500]
     assert faults(peer) == {"ZeroDivisionError": 1}
     assert lines(peer.send(peer.response(other, 200, sdp=OTHER_SDP))) == ["ACK"]
+
+
+def test_an_invite_that_pyvoip_can_not_write_is_a_call_that_fails(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from telephony.stacks.pyvoip.client import Client
+
+    monkeypatch.setattr(Client, "gen_invite", lambda *_: [][0])
+    peer = hand_peer()
+    leg_id = peer.agent.invite("sip:a@192.0.2.20", "sip:b@c", SDP, peer.flow, 0.0)
+    assert peer.agent.legs[leg_id].call_id
+    assert peer.events() == []
+    peer.agent.handle_timer(0.0)
+    assert [event.status for event in peer.events()] == [500]
+    peer.assert_drained()
