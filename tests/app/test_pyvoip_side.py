@@ -24,6 +24,7 @@ from tests.support.eventually import eventually
 from tests.support.pyvoip import require_pyvoip
 from tests.support.server import running_server, settings
 from tests.support.stacks import Party, stack, until
+from tests.support.stun_server import stun_server
 
 require_pyvoip()
 
@@ -272,3 +273,13 @@ async def test_a_call_that_nobody_answers_is_cancelled() -> None:
         assert bob.ended == ("remote", "cancelled", 487)
         await until(lambda: side(server).stack.legs == 0)
         assert not side(server).user_agent.pyvoip_stats.faults
+
+
+async def test_a_stun_server_says_where_we_are() -> None:
+    async with stun_server() as stun:
+        stun.address = ("198.51.100.7", 40000)
+        at = f"{stun.local[0]}:{stun.local[1]}"
+        async with running_server(wanted(sip={"stun_server": at})) as server:
+            flow = side(server).stack.endpoint.flow_to(("127.0.0.1", 5060))
+            contact = side(server).user_agent.contact_for(flow)
+            assert contact == "<sip:198.51.100.7:40000>"
