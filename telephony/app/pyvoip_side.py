@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import errno
 from dataclasses import replace
+from pathlib import Path
+from traceback import extract_tb
+
+import structlog
 
 from telephony.app.native_side import NativeSide
 from telephony.app.settings import Settings
@@ -14,6 +18,26 @@ from telephony.sip.flow import Address, Flow, Transport
 from telephony.stacks.capabilities import StackName
 from telephony.stacks.pyvoip.user_agent import PyvoipUserAgent
 from telephony.stacks.trunks.reaching import Endpoint
+
+log = structlog.get_logger()
+
+MOST_FAULTS_LOGGED = 100
+
+
+class FaultLog:
+    """Writes down where pyVoIP failed, each place once: the counter tells how often."""
+
+    def __init__(self) -> None:
+        self._seen: set[tuple[str, str]] = set()
+
+    def failed(self, error: Exception) -> None:
+        # The text of the error may quote what a peer sent: numbers, and worse.
+        frame = extract_tb(error.__traceback__)[-1]
+        place = f"{Path(frame.filename).name}:{frame.lineno}"
+        kind = (type(error).__name__, place)
+        if kind not in self._seen and len(self._seen) < MOST_FAULTS_LOGGED:
+            self._seen.add(kind)
+            log.warning("pyvoip.failed", error=kind[0], at=place, function=frame.name)
 
 
 class UdpFlows:
@@ -47,7 +71,8 @@ class PyvoipSide(NativeSide):
         self._flows = UdpFlows(self.stack.endpoint)
 
     def make_user_agent(self, config: UserAgentConfig) -> PyvoipUserAgent:
-        return PyvoipUserAgent(config, self._parts.ids, self.admission, self.guard)
+        ids, failed = self._parts.ids, FaultLog().failed
+        return PyvoipUserAgent(config, ids, self.admission, self.guard, failed)
 
     @property
     def endpoint(self) -> Endpoint:

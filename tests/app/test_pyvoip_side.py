@@ -11,6 +11,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from structlog.testing import capture_logs
 
 from telephony.app.server import Server
 from telephony.base.dialing import DialFailed, DialRequest
@@ -28,7 +29,7 @@ from tests.support.stun_server import stun_server
 
 require_pyvoip()
 
-from telephony.app.pyvoip_side import PyvoipSide, UdpFlows, udp_only  # noqa: E402
+from telephony.app.pyvoip_side import FaultLog, PyvoipSide, UdpFlows, udp_only  # noqa: E402
 
 LOUD = bytes([0x10]) * 160
 
@@ -283,3 +284,35 @@ async def test_a_stun_server_says_where_we_are() -> None:
             flow = side(server).stack.endpoint.flow_to(("127.0.0.1", 5060))
             contact = side(server).user_agent.contact_for(flow)
             assert contact == "<sip:198.51.100.7:40000>"
+
+
+async def test_where_pyvoip_failed_is_logged_once_and_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from telephony.stacks.pyvoip.client import Client
+
+    monkeypatch.setattr(Client, "gen_answer", lambda *_: {}["+15550199"])
+    with capture_logs() as logs:
+        async with running_server(wanted()) as server:
+            for _ in range(2):
+                async with telephone("127.0.0.1") as caller:
+                    with pytest.raises(CallFailed) as caught:
+                        await caller.dial(uri(server), "sip:a@127.0.0.1")
+                assert caught.value.status == 500
+            assert 'telephony_pyvoip_faults_total{kind="KeyError"} 2.0' in await metrics(server)
+    (line,) = [line for line in logs if line["event"] == "pyvoip.failed"]
+    assert (line["error"], line["log_level"]) == ("KeyError", "warning")
+    assert line["at"].startswith("test_pyvoip_side.py:")
+    assert "+15550199" not in str(line)
+
+
+def test_no_more_faults_are_logged_than_somebody_can_read() -> None:
+    faults = FaultLog()
+    with capture_logs() as logs:
+        for number in range(150):
+            name = f"Fault{number}"
+            try:
+                raise type(name, (Exception,), {})
+            except Exception as error:
+                faults.failed(error)
+    assert len(logs) == 100

@@ -31,6 +31,9 @@ from telephony.stacks.pyvoip.leg import Leg, LegState
 
 _T = TypeVar("_T")
 
+OnFault = Callable[[Exception], None]
+"""Is told what pyVoIP raised; it was counted already."""
+
 
 @dataclass(slots=True)
 class PyvoipStats:
@@ -48,7 +51,9 @@ class Core:
         ids: Ids,
         admission: Admission | None = None,
         guard: SourceGuard | None = None,
+        on_fault: OnFault = lambda error: None,
     ) -> None:
+        self._on_fault = on_fault
         self.config = config
         self.ids = ids
         self.gate = Gate(admission, guard)
@@ -72,6 +77,7 @@ class Core:
             return call()
         except Exception as error:
             self.pyvoip_stats.faults[type(error).__name__] += 1
+            self._on_fault(error)
             return None
 
     # Legs

@@ -42,7 +42,7 @@ from telephony.sip.writer import (
 )
 from telephony.stacks.pyvoip.answering import Answering
 from telephony.stacks.pyvoip.calling import Invitation, InviteTry
-from telephony.stacks.pyvoip.core import Core, PyvoipStats
+from telephony.stacks.pyvoip.core import Core, OnFault, PyvoipStats
 from telephony.stacks.pyvoip.ending import Ending
 from telephony.stacks.pyvoip.incoming import Incoming
 from telephony.stacks.pyvoip.leg import Leg
@@ -59,8 +59,9 @@ class PyvoipUserAgent:
         ids: Ids,
         admission: Admission | None = None,
         guard: SourceGuard | None = None,
+        on_fault: OnFault = lambda error: None,
     ) -> None:
-        self._core = Core(config, ids, admission, guard)
+        self._core = Core(config, ids, admission, guard, on_fault)
         self._ending = Ending(self._core)
         self._answering = Answering(self._core, self._ending)
         self._incoming = Incoming(self._core, self._answering)
