@@ -20,23 +20,29 @@ from telephony.app.sip_ports import SipPorts
 from telephony.app.stack_side import SideParts
 from telephony.base.errors import LocalProtocolError
 from telephony.net.clock import monotonic
-from telephony.net.sip_endpoint import SipEndpoint
 from telephony.net.tls import TlsContexts
 from telephony.sip.admission import Admission, AdmissionConfig
+from telephony.sip.config import UserAgentConfig
 from telephony.sip.flow import Address, Transport
 from telephony.sip.source_guard import SourceGuard
 from telephony.sip.user_agent import UserAgent
-from telephony.stacks.capabilities import CAPABILITIES, Capabilities
+from telephony.stacks.call_core import BotCore
+from telephony.stacks.capabilities import CAPABILITIES, Capabilities, StackName
 from telephony.stacks.native import NativeStack
 from telephony.stacks.peer_policy import PeerPolicy
-from telephony.stacks.trunks.reaching import Asker, Reach
+from telephony.stacks.trunks.reaching import Asker, Endpoint, Reach
 from telephony.stacks.trunks.running import RunningTrunks, TrunkListener
 
 log = structlog.get_logger()
 
 
 class NativeSide:
-    """Implements :class:`telephony.app.stack_side.StackSide`; see there for the contract."""
+    """Implements :class:`telephony.app.stack_side.StackSide`; see there for the contract.
+
+    ``name`` says which stack this is: another user agent in the shape of ours takes its place.
+    """
+
+    name: StackName = "native"
 
     def __init__(self, parts: SideParts) -> None:
         settings = parts.settings
@@ -49,9 +55,8 @@ class NativeSide:
         )
         self.admission = Admission(self._admission_config(), parts.ids, self.guard)
         self.tls_contexts = TlsContexts(to_tls_config(settings.tls))
-        self.user_agent = UserAgent(
-            to_user_agent_config(settings.sip, advertised), parts.ids, self.admission, self.guard
-        )
+        config = to_user_agent_config(settings.sip, advertised)
+        self.user_agent = self.make_user_agent(config)
         self.stack = NativeStack(
             self.user_agent,
             parts.plane,
@@ -66,9 +71,12 @@ class NativeSide:
         )
         self.stack.endpoint.failure_listeners.append(ConnectionLog(monotonic).failed)
 
+    def make_user_agent(self, config: UserAgentConfig) -> BotCore:
+        return UserAgent(config, self._parts.ids, self.admission, self.guard)
+
     @property
     def capabilities(self) -> Capabilities:
-        return CAPABILITIES["native"]
+        return CAPABILITIES[self.name]
 
     @property
     def max_calls(self) -> int | None:
@@ -79,7 +87,7 @@ class NativeSide:
         return self.stack
 
     @property
-    def endpoint(self) -> SipEndpoint:
+    def endpoint(self) -> Endpoint:
         return self.stack.endpoint
 
     @property
@@ -92,8 +100,8 @@ class NativeSide:
 
     def bound(self, transport: Transport) -> list[Address]:
         if transport == "udp":
-            return list(self.endpoint.udp_sockets.bound)
-        return list(self.endpoint.streams.bound[transport])
+            return list(self.stack.endpoint.udp_sockets.bound)
+        return list(self.stack.endpoint.streams.bound[transport])
 
     async def listen(self) -> None:
         await self.ports.listen()
@@ -108,15 +116,15 @@ class NativeSide:
             monotonic,
             listener,
         )
-        self.endpoint.flow_listeners.append(trunks.flow_failed)
+        self.stack.endpoint.flow_listeners.append(trunks.flow_failed)
         return trunks
 
     def start(self) -> None:
-        metrics, guard = self._parts.metrics, self.guard
+        metrics, guard, endpoint = self._parts.metrics, self.guard, self.stack.endpoint
         metrics.expose_counters("sip", self.user_agent.stats)
-        metrics.expose_counters("sip_streams", self.endpoint.streams.stats)
-        if self.endpoint.udp is not None:
-            metrics.expose_counters("sip_udp", self.endpoint.udp.stats)
+        metrics.expose_counters("sip_streams", endpoint.streams.stats)
+        if endpoint.udp is not None:
+            metrics.expose_counters("sip_udp", endpoint.udp.stats)
         metrics.expose_counters("admission", self.admission.stats)
         metrics.expose_counters("guard", guard.stats)
         metrics.expose_gauge(

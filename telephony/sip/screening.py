@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from telephony.sip.body import UnsupportedBodyError, find_sdp
 from telephony.sip.message import IncomingRequest
-from telephony.sip.status import ALLOW, ALLOWED_METHODS, EXTENSIONS, KNOWN_METHODS
+from telephony.sip.status import ALLOWED_METHODS, EXTENSIONS, KNOWN_METHODS
 from telephony.sip.values import uri_scheme
 from telephony.sip.writer import SDP_TYPE, HeaderLines
 
@@ -26,18 +27,24 @@ class Refusal:
     headers: HeaderLines = ()
 
 
-def screen(request: IncomingRequest) -> Refusal | None:
+def screen(
+    request: IncomingRequest,
+    methods: Sequence[str] = ALLOWED_METHODS,
+    extensions: Sequence[str] = EXTENSIONS,
+) -> Refusal | None:
     """Return why ``request`` can't be served: method, URI, extension or body; None if it can.
 
-    Extensions are not checked on CANCEL (section 8.2.2.3).
+    ``methods`` and ``extensions`` are those that are served. Extensions are not checked on CANCEL
+    (section 8.2.2.3).
     """
-    if request.method not in ALLOWED_METHODS:
-        return Refusal(405 if request.method in KNOWN_METHODS else 501, (ALLOW,))
+    if request.method not in methods:
+        allow = ("Allow", ", ".join(methods))
+        return Refusal(405 if request.method in KNOWN_METHODS else 501, (allow,))
     if request.method == "CANCEL":
         return None
     if uri_scheme(request.uri) not in _SCHEMES:
         return Refusal(416)
-    required = [tag for tag in request.values("Require") if tag.lower() not in EXTENSIONS]
+    required = [tag for tag in request.values("Require") if tag.lower() not in extensions]
     if required:
         return Refusal(420, (("Unsupported", ", ".join(required[:_MAX_UNSUPPORTED])),))
     if request.method == "INVITE" and not _takes_sdp(request):

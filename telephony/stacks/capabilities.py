@@ -110,8 +110,17 @@ CAPABILITIES: Final[Mapping[StackName, Capabilities]] = MappingProxyType(
         "pyvoip": Capabilities(
             transports=("udp",),
             registration=True,
+            caller_login=True,
             silence=True,
             guard=True,
+            attestation=True,
+            early_media=True,
+            peer_hold=True,
+            info_digits=True,
+            retransmission=True,
+            keepalive=True,
+            redirects=True,
+            stun=True,
         ),
     }
 )

@@ -17,8 +17,8 @@ from telephony.sip import events as sip
 from telephony.sip.config import MessageLimits
 from telephony.sip.credentials import Credentials
 from telephony.sip.flow import Flow
-from telephony.sip.user_agent import UserAgent
 from telephony.sip.values import bare_host
+from telephony.stacks.call_core import CallCore
 from telephony.stacks.call_plan import CallPlan
 from telephony.stacks.intake import Intake
 from telephony.stacks.native_leg import NativeLeg
@@ -32,13 +32,14 @@ OnFinished = Callable[[sip.RequestFinished], None]
 class NativeStack:
     """Turns the user agent's events into legs; every inbound one goes to ``on_incoming``.
 
-    Also places calls: with no ``on_incoming`` (a caller, not a bot) inbound calls get 404.
+    ``user_agent`` is our own, or pyVoIP in its shape (:mod:`telephony.stacks.pyvoip`). Also places
+    calls: with no ``on_incoming`` (a caller, not a bot) inbound calls get 404.
     ``policy`` may be replaced at any time; calls that are up keep what they have.
     """
 
     def __init__(
         self,
-        user_agent: UserAgent,
+        user_agent: CallCore,
         plane: MediaPlane,
         on_incoming: OnIncoming | None = None,
         trace: Trace | None = None,

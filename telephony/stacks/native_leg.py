@@ -13,7 +13,7 @@ from telephony.sdp.offer_answer import LocalMedia, NotAcceptable, OfferAnswer
 from telephony.sdp.remote import offered_host
 from telephony.sip import events as sip
 from telephony.sip.reason import reason_for
-from telephony.sip.user_agent import UserAgent
+from telephony.stacks.call_core import CallCore
 from telephony.stacks.call_plan import MediaPolicy
 from telephony.stacks.media_config import ip_version
 from telephony.stacks.negotiation import Negotiation
@@ -26,7 +26,7 @@ class NativeLeg:
 
     def __init__(
         self,
-        user_agent: UserAgent,
+        user_agent: CallCore,
         endpoint: SipEndpoint,
         plane: MediaPlane,
         leg_id: str,

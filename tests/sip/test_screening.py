@@ -12,10 +12,10 @@ from telephony.sip.status import ALLOW
 from tests.sip.wire import PEER, US, HandPeer
 
 
-def _screen(data: bytes) -> Refusal | None:
+def _screen(data: bytes, *served: tuple[str, ...]) -> Refusal | None:
     message = parse_message(data)
     assert isinstance(message, RawRequest)
-    return screen(read_request(message, Flow("udp", PEER, US)))
+    return screen(read_request(message, Flow("udp", PEER, US)), *served)
 
 
 @pytest.mark.parametrize("method", ["INVITE", "BYE", "OPTIONS", "INFO", "CANCEL"])
@@ -35,6 +35,14 @@ def test_extensions() -> None:
     known = HandPeer().request(extra="Require: Replaces, a\r\n")
     assert _screen(known) == Refusal(420, (("Unsupported", "a"),))
     assert _screen(HandPeer().request(extra="Proxy-Require: a\r\nSupported: b\r\n")) is None
+
+
+def test_a_stack_that_serves_less_refuses_more() -> None:
+    served = (("INVITE", "ACK"), ())
+    assert _screen(HandPeer().request("INVITE"), *served) is None
+    assert _screen(HandPeer().request("INFO"), *served) == Refusal(405, (("Allow", "INVITE, ACK"),))
+    timer = HandPeer().request(extra="Require: timer\r\n")
+    assert _screen(timer, *served) == Refusal(420, (("Unsupported", "timer"),))
 
 
 def test_bodies_matter_only_on_invite() -> None:

@@ -144,8 +144,13 @@ def with_sdp(data: bytes, sdp: bytes) -> bytes:
 class HandPeer:
     """One user agent under test and a peer whose every message the test writes."""
 
-    def __init__(self, config: UserAgentConfig | None = None, transport: Transport = "udp") -> None:
-        self.agent = UserAgent(config or UserAgentConfig(), Ids.seeded(7))
+    def __init__(
+        self,
+        config: UserAgentConfig | None = None,
+        transport: Transport = "udp",
+        agent: UserAgent | None = None,
+    ) -> None:
+        self.agent = agent or UserAgent(config or UserAgentConfig(), Ids.seeded(7))
         self.flow = Flow(transport, PEER, US)
         self.now = 0.0
 

@@ -28,6 +28,7 @@ from telephony.rehearsal.model_server import ModelServer, serve
 from telephony.rehearsal.scenario import Scenario
 from telephony.sip.config import UserAgentConfig
 from telephony.sip.user_agent import UserAgent
+from telephony.stacks.call_core import CallCore
 from telephony.stacks.native import NativeStack
 from telephony.stacks.rtp_media import MediaConfig, MediaPlane
 from telephony.turns.latency import TurnLatency
@@ -140,9 +141,13 @@ async def phones(
     max_calls: int = 10,
     ports: int = 20,
     media: Mapping[str, Any] | None = None,
+    user_agent: CallCore | None = None,
     **changes: Any,
 ) -> AsyncIterator[Phones]:
-    """Run a bot on a free port, with the rehearsal model; ``changes`` are fields of the agent."""
+    """Run a bot on a free port, with the rehearsal model; ``changes`` are fields of the agent.
+
+    ``user_agent`` is another signalling stack for the bot.
+    """
     async with AsyncExitStack() as stack:
         model = await stack.enter_async_context(serve(scenario=scenario))
         pacer = Pacer(asyncio.get_running_loop())
@@ -165,7 +170,8 @@ async def phones(
         reception = Reception(plan, services, max_calls=max_calls, report=calls.append)
         await stack.enter_async_context(reception)
         plane = _plane(35000, ports, pacer, **(media or {}))
-        bot = NativeStack(UserAgent(UserAgentConfig(), ids), plane, reception.incoming)
+        ours = user_agent or UserAgent(UserAgentConfig(), ids)
+        bot = NativeStack(ours, plane, reception.incoming)
         stack.push_async_callback(bot.close)
         port = await _listen(bot)
         caller_stack = NativeStack(
