@@ -9,6 +9,7 @@ import pytest
 from telephony.app.preflight import load_configuration
 from telephony.app.stack_checks import how_to_install, is_installed
 from telephony.base.errors import ConfigError
+from telephony.stacks.capabilities import CAPABILITIES, Capabilities
 
 TRUNK = """\
 servers: sip.carrier.example
@@ -46,6 +47,9 @@ def _root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write(tmp_path, "dialplans/main.yaml", DIALPLAN.replace("        - pre_answer\n", ""))
     settings(tmp_path, "sip: {stack: pyvoip}")
     monkeypatch.setattr("telephony.app.stack_checks.is_installed", lambda stack: True)
+    # A stack that can next to nothing, whatever pyVoIP can.
+    weak = {**CAPABILITIES, "pyvoip": Capabilities(transports=("udp",), registration=True)}
+    monkeypatch.setattr("telephony.app.stack_checks.CAPABILITIES", weak)
     return tmp_path
 
 
