@@ -148,7 +148,10 @@ def _syntax_problem(error: yaml.YAMLError, text: str, file: str) -> Problem:
     mark = error.problem_mark or error.context_mark
     line, column = (mark.line, mark.column) if mark else (0, 0)
     message = error.problem or "not YAML"
-    if error.context:
+    if "nesting depth" in message:
+        # The C scanner may give up before we do.
+        message = f"nested deeper than {MAX_DEPTH} levels"
+    elif error.context:
         since = f" (line {error.context_mark.line + 1})" if error.context_mark else ""
         message = f"{error.context}{since}: {message}"
     lines = text.splitlines() or [""]
@@ -159,6 +162,8 @@ def _syntax_problem(error: yaml.YAMLError, text: str, file: str) -> Problem:
 
 
 def _syntax_fix(message: str, rest: str) -> str:
+    if "nested deeper" in message:
+        return "flatten it"
     if rest.startswith("\t"):
         return "indent with spaces; YAML does not allow tabs there"
     if "mapping values are not allowed" in message:
