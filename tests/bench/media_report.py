@@ -86,7 +86,8 @@ def write_plot(results: Sequence[Measured], path: Path) -> None:
         bottom.set_ylabel("delay there and back, ms")
         _bars(top, calls, lambda call: call.quality.pesq_mos)
         _bars(bottom, calls, lambda call: call.quality.delay_ms)
-    axes[0][0].legend()
+    handles, labels = axes[0][0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=len(labels))
     figure.savefig(path, dpi=110)
     pyplot.close(figure)
 
