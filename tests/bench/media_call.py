@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
 
 from telephony.base.interfaces import MediaStats
-from telephony.rehearsal.caller import CallRecord
-from telephony.rehearsal.network import Network, Path, shipped_profile
+from telephony.rehearsal.caller import CallRecord, SipCaller
+from telephony.rehearsal.network import Network, shipped_profile
 from telephony.rehearsal.phone import telephone
 from telephony.rtp.frames import JitterConfig
 from tests.bench.media_peers import Peer
@@ -40,58 +41,59 @@ class Measured:
     cpu_percent: float
 
 
-@dataclass(frozen=True)
-class Call:
-    """A call that is over, not judged yet."""
+class EchoCall:
+    """A call to an echo: made ready, held, judged."""
 
-    peer: Peer
-    profile: str
-    direction: Direction
-    seed: int
-    path: Path
-    record: CallRecord
-    heard: MediaStats
-    cpu_percent: float
+    def __init__(self, peer: Peer, profile: str, direction: Direction, seed: int) -> None:
+        self._peer = peer
+        self._profile = profile
+        self._direction = direction
+        self._seed = seed
+        bad, clean = shipped_profile(profile), shipped_profile("clean")
+        self._to_echo = direction == "to"
+        outbound, inbound = (bad, clean) if self._to_echo else (clean, bad)
+        self._network = Network(outbound, seed, inbound)
+        self._record = CallRecord()
+        self._heard = MediaStats()
+        self._cpu_percent = 0.0
+
+    @property
+    def _name(self) -> str:
+        """What tells the calls of one echo apart."""
+        return f"{self._profile}-{self._direction}-{self._seed}"
+
+    def phone(self) -> AbstractAsyncContextManager[SipCaller]:
+        """Return a telephone behind the network; getting one ready takes its time."""
+        jitter = STEADY if self._to_echo else JitterConfig()
+        return telephone("127.0.0.1", network=self._network, jitter=jitter)
+
+    async def hold(self, caller: SipCaller, speech: bytes, calls: int) -> None:
+        """Say ``speech``; ``calls`` is how many share the peer's CPU time meanwhile."""
+        await caller.dial(self._peer.uri, f"sip:{self._name}@127.0.0.1", timeout_s=10.0)
+        loop = asyncio.get_running_loop()
+        cpu_s, started_at = self._peer.cpu_s(), loop.time()
+        await caller.say(speech)
+        cpu_s, elapsed_s = self._peer.cpu_s() - cpu_s, loop.time() - started_at
+        self._cpu_percent = cpu_s / elapsed_s * 100 / calls
+        self._heard = caller.media_stats()
+        await caller.hang_up()
+        self._record = caller.record
 
     def judged(self) -> Measured:
         """Judge what came back; the echo's own report is there a moment after the call."""
-        report = self.peer.report_on(caller_name(self.profile, self.direction, self.seed))
-        to_echo = self.direction == "to"
+        network, report = self._network, self._peer.report_on(self._name)
+        path = network.outbound if self._to_echo else network.inbound
         return Measured(
-            self.profile,
-            self.peer.kind.name,
-            self.direction,
-            self.seed,
-            judge(_samples(self.record.said), _samples(self.record.heard)),
-            self.path.stats.received,
-            self.path.stats.lost,
-            report.get("concealed_ms") if to_echo else self.heard.concealed_ms,
-            self.cpu_percent,
+            self._profile,
+            self._peer.kind.name,
+            self._direction,
+            self._seed,
+            judge(_samples(self._record.said), _samples(self._record.heard)),
+            path.stats.received,
+            path.stats.lost,
+            report.get("concealed_ms") if self._to_echo else self._heard.concealed_ms,
+            self._cpu_percent,
         )
-
-
-def caller_name(profile: str, direction: Direction, seed: int) -> str:
-    """Return what tells the calls of one echo apart."""
-    return f"{profile}-{direction}-{seed}"
-
-
-async def talk(
-    peer: Peer, profile: str, direction: Direction, seed: int, speech: bytes, calls: int
-) -> Call:
-    """Say ``speech`` to an echo; ``calls`` is how many share the peer's CPU time meanwhile."""
-    bad, clean = shipped_profile(profile), shipped_profile("clean")
-    network = Network(bad, seed, clean) if direction == "to" else Network(clean, seed, bad)
-    jitter = STEADY if direction == "to" else JitterConfig()
-    path = network.outbound if direction == "to" else network.inbound
-    from_uri = f"sip:{caller_name(profile, direction, seed)}@127.0.0.1"
-    async with telephone("127.0.0.1", network=network, jitter=jitter) as caller:
-        await caller.dial(peer.uri, from_uri, timeout_s=10.0)
-        loop = asyncio.get_running_loop()
-        cpu_s, started_at = peer.cpu_s(), loop.time()
-        await caller.say(speech)
-        cpu_percent = (peer.cpu_s() - cpu_s) / (loop.time() - started_at) * 100 / calls
-        heard = caller.media_stats()
-    return Call(peer, profile, direction, seed, path, caller.record, heard, cpu_percent)
 
 
 def _samples(pcm16: bytearray) -> Samples:

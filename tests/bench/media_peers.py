@@ -17,8 +17,7 @@ from typing import Any
 
 BARESIP_MODULES = Path("/usr/lib/baresip/modules")
 
-# Its jitter buffer and audio buffer are the ones that its own example configuration has; PLC, which
-# that leaves out, is on.
+# Its buffers are as it has them by default; PLC, which it leaves out by default, is on.
 BARESIP_CONFIG = """\
 poll_method epoll
 sip_listen 127.0.0.1:{port}
@@ -30,8 +29,6 @@ audio_source aubridge,nil
 audio_srate 8000
 audio_channels 1
 audio_txmode thread
-audio_buffer 20-160
-jitter_buffer_delay 5-10
 rtp_ports 50300-50398
 module_path {modules}
 module g711.so
@@ -71,8 +68,8 @@ KINDS = {
     kind.name: kind
     for kind in (
         Kind("ours", "this bot", partial(_python, "media_echo")),
-        Kind("baresip", "baresip 1 (Debian)", _baresip),
-        Kind("baresip-py", "baresip 4 (PyPI)", partial(_python, "media_baresip")),
+        Kind("baresip", "baresip (Debian)", _baresip),
+        Kind("baresip-py", "baresip (PyPI)", partial(_python, "media_baresip")),
         Kind("pjsip", "PJSIP (pjsua2)", partial(_python, "media_pjsip")),
     )
 }

@@ -12,7 +12,6 @@ from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
-from pesq import NoUtterancesError, pesq
 
 Samples = npt.NDArray[np.float64]
 
@@ -130,6 +129,8 @@ def inside_speech(said: Samples) -> npt.NDArray[np.bool_]:
 
 def _pesq_mos(said: Samples, heard: Samples, delay: int) -> float:
     """Compare from the first word to the last; PESQ follows delays that change in between."""
+    from pesq import NoUtterancesError, pesq  # the rest of this file does without
+
     loud = np.flatnonzero(_frame_levels(said) > SPEECH_DBFS) * FRAME_SAMPLES
     begin, end = max(0, loud[0] - RATE_HZ // 4), loud[-1] + RATE_HZ // 4
     heard = heard[begin + delay : end + delay]
