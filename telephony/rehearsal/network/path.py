@@ -111,15 +111,21 @@ class Path:
         if stall_s > 0.0:
             self.stats.stalled += 1
             leaves_at = max(leaves_at, now + stall_s)
-        if later_s is not None:
+        if later_s is None:
+            self._last_leaves_at = leaves_at
+        else:
             leaves_at += later_s
-            self._held_back.append(leaves_at)
-            return leaves_at
-        self._last_leaves_at = leaves_at
         if self._held_back:
-            self.stats.reordered += sum(held > leaves_at for held in self._held_back)
-            self._held_back.clear()
+            self._count_overtaken(leaves_at, now)
+        if later_s is not None:
+            self._held_back.append(leaves_at)
         return leaves_at
+
+    def _count_overtaken(self, leaves_at: float, now: float) -> None:
+        """Count the packets held back that leave after the newest one, each once (RFC 4737)."""
+        still = [held for held in self._held_back if held <= leaves_at]
+        self.stats.reordered += len(self._held_back) - len(still)
+        self._held_back = [held for held in still if held > now]
 
     def _count(self, delay_s: float) -> None:
         stats = self.stats
