@@ -16,7 +16,7 @@ from telephony.net.port_pool import PortPool
 from telephony.net.rtp_endpoint import OpenEndpoint, open_endpoint
 from telephony.net.sip_endpoint import Trace
 from telephony.rehearsal.caller import SipCaller
-from telephony.rehearsal.network import Network, RelayedEndpoint
+from telephony.rehearsal.network import ImpairedEndpoint, Network
 from telephony.rtp.frames import JitterConfig
 from telephony.sip.config import UserAgentConfig
 from telephony.sip.user_agent import UserAgent
@@ -43,7 +43,7 @@ async def telephone(
     ids = Ids(os.urandom)
     pacer = Pacer(loop)
     ports = PortPool(*RTP_PORTS, ids, 0.0)
-    opened: OpenEndpoint = open_endpoint if network is None else partial(RelayedEndpoint, network)
+    opened: OpenEndpoint = open_endpoint if network is None else partial(ImpairedEndpoint, network)
     config = MediaConfig(host, jitter=jitter or JitterConfig())
     plane = MediaPlane(config, loop, ports, pacer, monotonic, ids, opened)
     user_agent = UserAgent(UserAgentConfig(contact_user="caller", product="telephony-call"), ids)
