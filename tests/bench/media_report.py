@@ -36,7 +36,7 @@ def rows(results: Sequence[Measured]) -> Iterator[str]:
             f"  {fmean(c.quality.delay_ms for c in calls):9.0f}"
             f"   ({fmean(c.quality.delay_low_ms for c in calls):4.0f} .."
             f" {fmean(c.quality.delay_high_ms for c in calls):4.0f})"
-            f"  {fmean(concealed) if concealed else math.nan:13.0f}"
+            f"  {f'{fmean(concealed):.0f}' if concealed else '-':>13}"
             f"  {max(c.quality.longest_gap_ms for c in calls):15d}"
             f"  {fmean(c.cpu_percent for c in calls):6.2f}"
         )
