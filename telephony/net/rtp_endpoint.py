@@ -13,6 +13,7 @@ from asyncio import AbstractEventLoop
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Protocol
 
 from telephony.net.clock import monotonic
 from telephony.net.port_pool import PortPool, PortPoolExhausted
@@ -38,6 +39,34 @@ class RtpEndpointStats:
     send_blocked: int = 0
     send_errors: int = 0
     receive_errors: int = 0
+
+
+class MediaEndpoint(Protocol):
+    """What a leg's media sends and receives with: an :class:`RtpEndpoint`, or one in its place.
+
+    ``local`` is what the peer is told to send to.
+    """
+
+    @property
+    def local(self) -> Address: ...
+
+    @property
+    def stats(self) -> RtpEndpointStats: ...
+
+    @property
+    def closed(self) -> bool: ...
+
+    def send(self, data: bytes, address: Address) -> None: ...
+
+    def read_pending(self, limit: int) -> None: ...
+
+    def close(self) -> None: ...
+
+
+OpenEndpoint = Callable[
+    [AbstractEventLoop, PortPool, str, Receive, Callable[[], float]], MediaEndpoint
+]
+"""Opens the endpoint of one leg, as :func:`open_endpoint` does."""
 
 
 class RtpEndpoint:

@@ -6,14 +6,18 @@ import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 from telephony.base.ids import Ids
 from telephony.net.clock import monotonic
 from telephony.net.listen import PortInUse
 from telephony.net.pacer import Pacer
 from telephony.net.port_pool import PortPool
+from telephony.net.rtp_endpoint import OpenEndpoint, open_endpoint
 from telephony.net.sip_endpoint import Trace
 from telephony.rehearsal.caller import SipCaller
+from telephony.rehearsal.network import ImpairedEndpoint, Network
+from telephony.rtp.frames import JitterConfig
 from telephony.sip.config import UserAgentConfig
 from telephony.sip.user_agent import UserAgent
 from telephony.stacks.native import NativeStack
@@ -23,17 +27,25 @@ RTP_PORTS = (40000, 48998)
 
 
 @asynccontextmanager
-async def telephone(host: str, *, trace: Trace | None = None) -> AsyncIterator[SipCaller]:
+async def telephone(
+    host: str,
+    *,
+    trace: Trace | None = None,
+    network: Network | None = None,
+    jitter: JitterConfig | None = None,
+) -> AsyncIterator[SipCaller]:
     """Give a caller with sockets of its own on ``host``, an address of this machine.
 
-    ``trace`` sees every SIP message in both directions. Raises OSError for a foreign address.
+    ``trace`` sees every SIP message in both directions; RTP takes ``network`` and is held by a
+    jitter buffer that behaves as ``jitter`` says. Raises OSError for a foreign address.
     """
     loop = asyncio.get_running_loop()
     ids = Ids(os.urandom)
     pacer = Pacer(loop)
-    plane = MediaPlane(
-        MediaConfig(host, None), loop, PortPool(*RTP_PORTS, ids, 0.0), pacer, monotonic, ids
-    )
+    ports = PortPool(*RTP_PORTS, ids, 0.0)
+    opened: OpenEndpoint = open_endpoint if network is None else partial(ImpairedEndpoint, network)
+    config = MediaConfig(host, jitter=jitter or JitterConfig())
+    plane = MediaPlane(config, loop, ports, pacer, monotonic, ids, opened)
     user_agent = UserAgent(UserAgentConfig(contact_user="caller", product="telephony-call"), ids)
     stack = NativeStack(user_agent, plane, trace=trace)
     await _listen(stack, host)

@@ -15,7 +15,7 @@ from telephony.base.interfaces import Address, Clock, Encoding, MediaSink, Media
 from telephony.dtmf.telephone_event import DigitReceiver, DigitSender
 from telephony.net.pacer import Pacer, Slot
 from telephony.net.port_pool import PortPool
-from telephony.net.rtp_endpoint import open_endpoint
+from telephony.net.rtp_endpoint import OpenEndpoint, open_endpoint
 from telephony.rtp.session import GAP, RtpSession, RtpSessionConfig
 from telephony.rtp.srtp import SrtpKey, SrtpSession, SrtpStats
 from telephony.sdp.keying import SrtpKeys
@@ -37,7 +37,7 @@ FORMATS: dict[str, AudioFormat] = {"pcmu": PCMU, "pcma": PCMA}
 
 @dataclass(frozen=True, slots=True)
 class MediaPlane:
-    """What the legs of one process share."""
+    """What the legs of one process share; ``open_endpoint`` opens the sockets of their media."""
 
     config: MediaConfig
     loop: asyncio.AbstractEventLoop
@@ -45,6 +45,7 @@ class MediaPlane:
     pacer: Pacer
     clock: Clock
     ids: Ids
+    open_endpoint: OpenEndpoint = open_endpoint
 
 
 class RtpMedia:
@@ -74,7 +75,7 @@ class RtpMedia:
         self._on_error = on_error
         self._signalling_host = signalling_host
         self._place = plane.config.host_towards(media_host or signalling_host)
-        self._endpoint = open_endpoint(
+        self._endpoint = plane.open_endpoint(
             plane.loop, plane.ports, self._place.host, self._received, plane.clock
         )
         self._control = RtpControl(

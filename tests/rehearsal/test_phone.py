@@ -5,6 +5,7 @@ import socket
 import pytest
 
 from telephony.rehearsal.caller import CallFailed
+from telephony.rehearsal.network import Network, shipped_profile
 from telephony.rehearsal.phone import telephone
 from tests.support.server import running_server, settings
 
@@ -31,6 +32,21 @@ async def test_the_trace_sees_both_directions() -> None:
         assert server.sip_udp is not None
         await caller.dial(f"sip:x@127.0.0.1:{server.sip_udp[1]}", "sip:a@127.0.0.1")
     assert {"sent", "received"} == set(seen)
+
+
+async def test_a_call_through_a_network() -> None:
+    network = Network(shipped_profile("bursty-loss"), 1)
+    async with running_server() as server, telephone("127.0.0.1", network=network) as caller:
+        assert server.sip_udp is not None
+        await caller.dial(f"sip:x@127.0.0.1:{server.sip_udp[1]}", "sip:a@127.0.0.1")
+        assert await caller.wait_until_bot_speaks(5.0)
+        await caller.wait_until_bot_silent(0.5, 10.0)
+        heard = caller.media_stats()
+    for path in (network.outbound, network.inbound):
+        assert path.stats.lost_in_burst > 0
+        assert path.stats.left > 50
+    assert heard.packets_received <= network.inbound.stats.left
+    assert heard.concealed_ms > 0
 
 
 def has_ipv6() -> bool:

@@ -54,6 +54,24 @@ async def test_call_over_tcp(bot: Bot, tmp_path: Path) -> None:
     assert (call["cause"], call["transport"]) == ("caller_hung_up", "tcp")
 
 
+async def test_call_through_a_network(bot: Bot, tmp_path: Path) -> None:
+    status, output = await run_command(
+        tmp_path,
+        "call",
+        f"sip:bot@{bot.sip[0]}:{bot.sip[1]}",
+        *("--network", "voip-vpn", "--network-seed", "3"),
+        *("--play", str(PROMPTS / "caller_yes.wav"), "--hangup-after", "1.5"),
+    )
+    assert status == 0, output
+    assert "network voip-vpn, seed 3" in output
+    ways = re.findall(r"(to|from) the callee +(\d+) packets, .* (\d+) reordered", output)
+    assert [way for way, _, _ in ways] == ["to", "from"]
+    assert all(int(packets) > 150 and int(reordered) > 0 for _, packets, reordered in ways)
+    call = (await bot.logged("call.finished"))[0]
+    assert call["cause"] == "caller_hung_up"
+    assert call.get("packets_reordered", 0) + call.get("packets_late", 0) > 0
+
+
 async def test_call_to_nobody(bot: Bot, tmp_path: Path) -> None:
     status, output = await run_command(tmp_path, "call", f"sip:nobody@{bot.sip[0]}:{bot.sip[1]}")
     assert status == 1

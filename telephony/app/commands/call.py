@@ -13,12 +13,15 @@ from pathlib import Path
 
 import sipmessage
 
+from telephony.app.call_network import add_network_arguments, network_lines, network_of
 from telephony.audio.convert import Converter
 from telephony.audio.format import L16_8K, AudioFormat
 from telephony.audio.wav import interleave, read_wav, write_wav
+from telephony.base.interfaces import MediaStats
 from telephony.dtmf.telephone_event import DIGITS
 from telephony.net.listen import local_address_towards
 from telephony.rehearsal.caller import CallFailed, CallRecord, SipCaller
+from telephony.rehearsal.network import Network
 from telephony.rehearsal.phone import telephone
 from telephony.sip.values import bare_host
 
@@ -65,13 +68,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="S",
         help="longest call, and longest wait for the answer if below 30 (%(default)s)",
     )
+    add_network_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Return 0 after a call, 1 when it is not answered, 2 for wrong arguments."""
+    network = network_of(args)
     try:
         _check_recording(args.record)
-        record = asyncio.run(_call(args))
+        record, heard = asyncio.run(_call(args, network))
     except CallFailed as failure:
         print(f"not answered: {failure}", file=sys.stderr)
         return 1
@@ -79,6 +84,8 @@ def run(args: argparse.Namespace) -> int:
         print(f"telephony call: {error}", file=sys.stderr)
         return 2
     _report(record, args.record)
+    if network is not None:
+        print(*network_lines(args, network, heard), sep="\n")
     return 0
 
 
@@ -92,11 +99,11 @@ def read_speech(path: Path) -> bytes:
     return converter.convert(wav.pcm16) + converter.flush()
 
 
-async def _call(args: argparse.Namespace) -> CallRecord:
+async def _call(args: argparse.Namespace, network: Network | None) -> tuple[CallRecord, MediaStats]:
     speech = read_speech(args.play) if args.play else b""
     interruption = read_speech(args.interrupt_with) if args.interrupt_with else speech
     host = local_address_towards(_address_of(args.uri))
-    async with telephone(host) as caller:
+    async with telephone(host, network=network) as caller:
         timeout_s = min(LONGEST_RINGING_S, args.timeout)
         await caller.dial(args.uri, args.from_uri, timeout_s=timeout_s)
         try:
@@ -104,8 +111,9 @@ async def _call(args: argparse.Namespace) -> CallRecord:
                 await _talk(caller, args, speech, interruption)
         except TimeoutError:
             print(f"hung up after {args.timeout:g} s", file=sys.stderr)
+        heard = caller.media_stats()
         await caller.hang_up()
-        return caller.record
+        return caller.record, heard
 
 
 def _address_of(uri: str) -> tuple[str, int]:

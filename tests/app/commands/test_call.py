@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+from argparse import Namespace
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 from telephony.app import cli
 from telephony.app.commands import call
-from telephony.rehearsal.caller import CallFailed, SipCaller
+from telephony.base.interfaces import MediaStats
+from telephony.rehearsal.caller import CallFailed, CallRecord, SipCaller
+from telephony.rehearsal.network import Network, shipped_profile, shipped_profiles
 
 
 @pytest.mark.parametrize(
@@ -42,6 +46,8 @@ def test_a_file_that_is_missing(capsys: pytest.CaptureFixture[str]) -> None:
         ("--timeout=nan", "'nan' is no time in seconds"),
         ("--hangup-after=-1", "'-1' is no time in seconds"),
         ("--interrupt-at=soon", "'soon' is no time in seconds"),
+        ("--network=mobile_bad", "no network 'mobile_bad'; did you mean mobile-bad?"),
+        ("--network-seed=x", "invalid int value: 'x'"),
     ],
 )
 def test_a_wrong_option(argument: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -90,3 +96,53 @@ def test_the_help_tells_the_defaults(capsys: pytest.CaptureFixture[str]) -> None
     out = " ".join(capsys.readouterr().out.split())
     assert "silence before we hang up (5.0)" in out
     assert "if below 30 (120.0)" in out
+
+
+def test_the_help_lists_the_networks(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["call", "--help"])
+    out = capsys.readouterr().out
+    for name, profile in shipped_profiles().items():
+        assert f"{name} " in out
+        assert f"  {profile.about}\n" in out
+
+
+def test_a_network_tells_what_it_did(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def no_call(args: Namespace, network: Network) -> tuple[CallRecord, MediaStats]:
+        for number in range(500):
+            network.outbound.admit(172, number * 0.02)
+            network.inbound.admit(172, number * 0.02)
+        record = CallRecord(dialled_at=1.0, answered_at=1.01, ended_at=11.0, ended_by="local")
+        return record, MediaStats(concealed_ms=120, packets_late=3, jitter_buffer_delay_ms=61.7)
+
+    monkeypatch.setattr(call, "_call", no_call)
+    arguments = ["call", "sip:bob@127.0.0.1", "--network", "bursty-loss", "--network-seed", "7"]
+    assert cli.main(arguments) == 0
+    network = Network(shipped_profile("bursty-loss"), 7)
+    lost = [
+        sum(not path.admit(172, number * 0.02) for number in range(500))
+        for path in (network.outbound, network.inbound)
+    ]
+    out = capsys.readouterr().out
+    assert "network bursty-loss, seed 7" in out
+    assert f"to the callee    500 packets, {lost[0]} lost ({lost[0]} in bursts, 0 in" in out
+    assert f"from the callee  500 packets, {lost[1]} lost" in out
+    assert "delayed by 25 ms (at most 25)" in out
+    assert "120 ms concealed, 0 ms of gaps, 0 packets lost, 3 late" in out
+    assert "jitter buffer 62 ms" in out
+
+
+@pytest.mark.parametrize("name", [None, "clean"])
+def test_the_call_takes_the_network(name: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[Network | None] = []
+
+    def telephone(host: str, *, network: Network | None) -> NoReturn:
+        taken.append(network)
+        raise CallFailed(503, "enough seen")
+
+    monkeypatch.setattr(call, "telephone", telephone)
+    arguments = [] if name is None else ["--network", name]
+    assert cli.main(["call", "sip:bob@127.0.0.1", *arguments]) == 1
+    assert (taken[0] is None) == (name is None)
