@@ -11,7 +11,7 @@ from telephony.base.errors import LocalProtocolError
 from telephony.base.ids import Ids
 from telephony.base.interfaces import Address, Clock
 from telephony.net.clock import utc_now
-from telephony.net.rtp_endpoint import RtpEndpoint
+from telephony.net.rtp_endpoint import MediaEndpoint, RtpEndpoint
 from telephony.rtp.rtcp import RtcpConfig, RtcpSession
 from telephony.rtp.session import RtpSession
 from telephony.rtp.srtp import SrtpSession
@@ -32,7 +32,7 @@ class RtpControl:
     def __init__(
         self,
         policy: RtcpPolicy,
-        rtp: RtpEndpoint,
+        rtp: MediaEndpoint,
         loop: AbstractEventLoop,
         clock: Clock,
         ids: Ids,
