@@ -49,7 +49,7 @@ async def pyvoip_stack(
     loop = asyncio.get_running_loop()
     pacer = Pacer(loop)
     ids = Ids.seeded(seed + 1000)
-    first_port = 40000 + seed * 100
+    first_port = 20000 + seed * 100
     plane = MediaPlane(
         MediaConfig("127.0.0.1", "127.0.0.1", codecs=codecs),  # type: ignore[arg-type]
         loop,
