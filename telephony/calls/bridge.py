@@ -111,7 +111,7 @@ class Bridge:
         self._ends_turns_itself = detection is None
         self._turn_owed = False
         self._held_voice_ms = 0
-        self._keypad = Keypad(agent.digit_pause_ms)
+        self._keypad = Keypad(agent.keypad)
         self._talking = False
         self._last_sent_at = 0.0
         self.was_heard = False
@@ -214,12 +214,19 @@ class Bridge:
         """The caller put us on hold, or came back."""
         self._turns.caller_held(held, self._clock())
 
-    def digit_received(self, digit: str) -> None:
-        """Take a digit: it may interrupt the bot at once, the model hears of the whole entry."""
+    def digit_received(self, digit: str, *, held: bool = False) -> None:
+        """Take a digit: it may interrupt the bot at once, the model hears of the whole entry.
+
+        ``held``: the key is still down, and :meth:`digit_finished` follows.
+        """
         now = self._clock()
         self._turns.digit_received(now)
         self._obey(now)
-        self._tell(self._keypad.press(digit, now))
+        self._tell(self._keypad.press(digit, now, held=held))
+
+    def digit_finished(self) -> None:
+        """The key that was held is let go of."""
+        self._keypad.release(self._clock())
 
     def _tell(self, entry: str | None) -> None:
         if entry is not None:

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from telephony.dtmf.collector import DigitCollector, DigitsCollected
 
-_MAX_DIGITS = 32
 _NEVER = float("inf")
 
 
+@dataclass(frozen=True, slots=True)
+class KeypadConfig:
+    """When an entry is told: at ``max_length`` digits, at one of ``terminator``, or when
+    ``inter_digit_ms`` went by without a further one.
+    """
+
+    max_length: int = 32
+    terminator: str = "#"
+    inter_digit_ms: int = 700
+
+
 class Keypad:
-    """Joins digits until the caller pauses or presses ``#``.
+    """Joins digits until the caller pauses or presses the terminator.
 
     Ask :meth:`pause` when ``next_timer`` has come; it is a plain attribute, because the media
     path looks at it once a ptime.
@@ -17,15 +29,27 @@ class Keypad:
 
     __slots__ = ("_collector", "next_timer")
 
-    def __init__(self, pause_ms: int) -> None:
-        self._collector = DigitCollector(_MAX_DIGITS, inter_digit_timeout_s=pause_ms / 1000)
+    def __init__(self, config: KeypadConfig) -> None:
+        self._collector = DigitCollector(
+            config.max_length,
+            config.terminator,
+            inter_digit_timeout_s=config.inter_digit_ms / 1000,
+        )
         self.next_timer = _NEVER
 
-    def press(self, digit: str, now: float) -> str | None:
-        """Take a digit; returns what to tell the model when it ends the entry."""
+    def press(self, digit: str, now: float, *, held: bool = False) -> str | None:
+        """Take a digit; returns what to tell the model when it ends the entry.
+
+        ``held``: the key is still down, and :meth:`release` follows.
+        """
         if not self._collector.collecting:
             self._collector.start(now)
-        return self._text(self._collector.receive_digit(digit, now))
+        return self._text(self._collector.receive_digit(digit, now, held=held))
+
+    def release(self, now: float) -> None:
+        """The key is let go of."""
+        self._collector.release(now)
+        self._text(None)
 
     def pause(self, now: float) -> str | None:
         """Return what to tell the model when the caller has paused for long enough."""
@@ -36,5 +60,4 @@ class Keypad:
         self.next_timer = _NEVER if due is None else due
         if entry is None:
             return None
-        end = "#" if entry.reason == "terminator" else ""
-        return f"The caller pressed {entry.digits}{end} on the keypad."
+        return f"The caller pressed {entry.digits}{entry.terminator} on the keypad."

@@ -157,9 +157,7 @@ class InbandDetector:
                 self._miss()
         return recognised
 
-    def _hit(
-        self, low: int, high: int, clear: bool, row: npt.NDArray[np.float32]
-    ) -> str | None:
+    def _hit(self, low: int, high: int, clear: bool, row: npt.NDArray[np.float32]) -> str | None:
         """Count a window of a key; return the key with the window that makes it one."""
         key = _KEYS[_FREQUENCIES_HZ[low], _FREQUENCIES_HZ[high]]
         if self.held and key != self.held:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from telephony.base.ids import Ids
+from telephony.base.interfaces import DigitMode
 from telephony.net.clock import monotonic
 from telephony.net.listen import PortInUse
 from telephony.net.pacer import Pacer
@@ -23,16 +24,24 @@ RTP_PORTS = (40000, 48998)
 
 
 @asynccontextmanager
-async def telephone(host: str, *, trace: Trace | None = None) -> AsyncIterator[SipCaller]:
+async def telephone(
+    host: str, *, trace: Trace | None = None, dtmf: DigitMode = "auto"
+) -> AsyncIterator[SipCaller]:
     """Give a caller with sockets of its own on ``host``, an address of this machine.
 
-    ``trace`` sees every SIP message in both directions. Raises OSError for a foreign address.
+    ``trace`` sees every SIP message in both directions; ``dtmf`` says how keys travel. Raises
+    OSError for a foreign address.
     """
     loop = asyncio.get_running_loop()
     ids = Ids(os.urandom)
     pacer = Pacer(loop)
     plane = MediaPlane(
-        MediaConfig(host, None), loop, PortPool(*RTP_PORTS, ids, 0.0), pacer, monotonic, ids
+        MediaConfig(host, None, dtmf=dtmf),
+        loop,
+        PortPool(*RTP_PORTS, ids, 0.0),
+        pacer,
+        monotonic,
+        ids,
     )
     user_agent = UserAgent(UserAgentConfig(contact_user="caller", product="telephony-call"), ids)
     stack = NativeStack(user_agent, plane, trace=trace)
