@@ -66,6 +66,11 @@ class DigitReceiver:
         self._began = 0
         self._received_at = 0.0
 
+    @property
+    def down(self) -> bool:
+        """True while a key is down, as far as is known."""
+        return self.next_timer != _NEVER
+
     def reset(self) -> None:
         """Forget the last event: the timestamps start anew."""
         self._finish(ended=False)
@@ -87,7 +92,7 @@ class DigitReceiver:
             self._began = timestamp
         self._last, self._timestamp, self._received_at = event, timestamp, now
         digit = self._count(event) if begins else None
-        if digit is not None or self.next_timer != _NEVER:
+        if digit is not None or self.down:
             self.next_timer = now + SILENT_S
             if event.end:
                 self._finish(ended=True)
@@ -137,7 +142,7 @@ class DigitReceiver:
     def _finish(self, *, ended: bool) -> None:
         """Report the key that is down, if one is."""
         last = self._last
-        if self.next_timer == _NEVER or last is None or last.digit is None:
+        if not self.down or last is None or last.digit is None:
             return
         self.next_timer = _NEVER
         self.stats.ends_missing += not ended

@@ -14,8 +14,9 @@ from telephony.rtp.packet import RtpPacket
 OnDigit = Callable[[str], None]
 OnFinished = Callable[[str, int], None]
 
+# A tone is recognised and missed with a whole frame: its duration is known to about one.
 _RECOGNISED_AFTER_MS = 40
-_GONE_AFTER_MS = 30
+_GONE_AFTER_MS = 20
 
 
 class DigitListener:
@@ -63,10 +64,13 @@ class DigitListener:
                 self._ssrc = packet.ssrc
                 events.reset()
             digit = events.receive(packet.payload, packet.timestamp, now)
-            self._report_finished()
             if digit is not None:
-                self._on_digit(digit)
+                # A packet may be the end of the key that it begins.
+                own = events.finished.pop() if events.finished and not events.down else None
                 self._report_finished()
+                self._on_digit(digit)
+                events.finished += [] if own is None else [own]
+            self._report_finished()
 
     def handle_timer(self, now: float) -> None:
         """Let go of a key of which nothing came any more."""

@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 import structlog
 
+from telephony.base.interfaces import DigitsSent
 from telephony.calls import cause
 from telephony.calls.call_tasks import CallTasks
 from telephony.calls.conversation import REPROMPT, Conversation
 from telephony.calls.destination import Destination, TransferResult
+from telephony.calls.keypad import KeypadConfig
 from telephony.calls.transfer_tool import CALLING, CANCELLED, NOT_CANCELLED, UNDER_WAY
 from telephony.realtime.events import ResponseFinished, ToolCallRequested
 from telephony.realtime.tool_schema import ToolContext
@@ -40,13 +42,20 @@ class Scene:
             ToolContext("call-1", "+15550199", "+15550100"),
             self._transfer,
             self._give_up,
+            self._press,
         )
+        self.pressed: list[str] = []
+        self.sent: asyncio.Future[DigitsSent] = asyncio.get_running_loop().create_future()
         self.transfers: list[Destination] = []
         self.result: asyncio.Future[TransferResult] = asyncio.get_running_loop().create_future()
 
     async def _transfer(self, destination: Destination) -> TransferResult:
         self.transfers.append(destination)
         return await self.result
+
+    async def _press(self, digits: str) -> DigitsSent:
+        self.pressed.append(digits)
+        return await self.sent
 
     def _give_up(self) -> bool:
         if not self.transfers or self.result.done():
@@ -276,7 +285,7 @@ async def test_the_end_of_the_call_is_no_lost_answer() -> None:
 
 
 async def test_hold_and_digits_reach_the_bridge() -> None:
-    async with scene(digit_pause_ms=0) as s:
+    async with scene(keypad=KeypadConfig(inter_digit_ms=0)) as s:
         s.conversation.caller_held(True)
         s.conversation.digit_received("#")
         assert "pressed #" in str(s.model.last("conversation.item.create"))

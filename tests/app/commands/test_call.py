@@ -36,7 +36,8 @@ def test_a_file_that_is_missing(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("argument", "said"),
     [
-        ("--digits=12x", "no such keys: 'x'; there are 0-9 * # A-D"),
+        ("--digits=12x", "no such keys: 'x'; there are 0-9 * # A-D, and , for a pause"),
+        ("--dtmf=tones", "invalid choice: 'tones'"),
         ("--from=nobody", "'nobody' is no caller; write +15550199 or sip:"),
         ("--from=http://x", "'http://x' is no caller"),
         ("--timeout=nan", "'nan' is no time in seconds"),
