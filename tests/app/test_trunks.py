@@ -128,6 +128,7 @@ def test_media_is_that_of_the_settings_unless_the_trunk_has_its_own(tmp_path: Pa
     assert trunk(tmp_path, "servers: a", settings).media == MediaPolicy(srtp="optional")
     own = trunk(tmp_path, "servers: a\nsrtp: off\ncodecs: [pcma]", settings).media
     assert own == MediaPolicy(("pcma",), "off")
+    assert trunk(tmp_path, "servers: a\ndtmf: info", settings).media.dtmf == "info"
 
 
 def test_a_trunk_without_a_server_takes_calls_only(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 import structlog
 
+from telephony.base.errors import LocalProtocolError
 from telephony.base.interfaces import DigitsSent
 from telephony.calls import cause
 from telephony.calls.call_tasks import CallTasks
@@ -289,6 +291,65 @@ async def test_hold_and_digits_reach_the_bridge() -> None:
         s.conversation.caller_held(True)
         s.conversation.digit_received("#")
         assert "pressed #" in str(s.model.last("conversation.item.create"))
+
+
+def output_of(s: Scene, call_id: str) -> Any:
+    (item,) = (
+        message["item"]
+        for message in s.model.sent
+        if message["type"] == "conversation.item.create"
+        and message["item"].get("call_id") == call_id
+    )
+    return json.loads(item["output"])
+
+
+async def test_the_model_presses_keys_and_hears_when_they_are_sent() -> None:
+    async with scene(can_send_digits=True) as s:
+        session = s.model.last("session.update")["session"]
+        assert [tool["name"] for tool in session["tools"]] == ["hangup", "send_digits"]
+        s.finished("r1", "send_digits", arguments='{"digits": "1,2#"}')
+        await eventually(lambda: s.pressed)
+        assert s.pressed == ["1,2#"]
+        assert "conversation.item.create" not in s.model.kinds
+        s.sent.set_result(DigitsSent("1,2#", "rfc4733"))
+        await eventually(lambda: "response.create" in s.model.kinds)
+        assert output_of(s, "call_r1_send_digits") == {"sent": "1,2#"}
+
+
+async def test_keys_that_there_are_not_are_the_models_mistake() -> None:
+    async with scene(can_send_digits=True) as s:
+        s.finished("r1", "send_digits", arguments='{"digits": "one"}')
+        await eventually(lambda: "response.create" in s.model.kinds)
+        assert s.pressed == []
+        assert "no such keys" in output_of(s, "call_r1_send_digits")["error"]
+
+
+async def test_keys_that_could_not_be_sent_are_an_error() -> None:
+    async with scene(can_send_digits=True) as s:
+        s.sent.set_exception(LocalProtocolError("the peer takes no telephone-events"))
+        s.finished("r1", "send_digits", arguments='{"digits": "1"}')
+        await eventually(lambda: "response.create" in s.model.kinds)
+        error = {"error": "the peer takes no telephone-events"}
+        assert output_of(s, "call_r1_send_digits") == error
+
+
+async def test_a_tool_named_send_digits_of_the_agents_own_is_just_a_tool() -> None:
+    async def send_digits(digits: str) -> str:
+        """Do something else."""
+        return f"own {digits}"
+
+    async with scene(tools=ToolRegistry([send_digits]), can_send_digits=True) as s:
+        s.finished("r1", "send_digits", arguments='{"digits": "1"}')
+        await eventually(lambda: "response.create" in s.model.kinds)
+        assert s.pressed == []
+        assert s.model.last("conversation.item.create")["item"]["output"] == "own 1"
+
+
+async def test_only_who_may_press_keys_can() -> None:
+    async with scene() as s:
+        s.finished("r1", "send_digits", arguments='{"digits": "1"}')
+        await eventually(lambda: "response.create" in s.model.kinds)
+        assert "there is no tool" in output_of(s, "call_r1_send_digits")["error"]
 
 
 TRANSFERS = {
