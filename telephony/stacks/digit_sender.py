@@ -17,6 +17,9 @@ from telephony.stacks.media_config import DigitTiming
 LONGEST_ENTRY = 64
 """Keys and pauses that are sent in one go."""
 
+MAX_ENTRIES = 16
+"""How many of them may wait."""
+
 Step = EventPacket | bytes | None
 """What one ptime carries: a telephone-event, a frame of a tone, or silence."""
 
@@ -85,6 +88,8 @@ class DigitSender:
             keys = read_dial_string(digits, LONGEST_ENTRY)
         except ValueError as error:
             raise LocalProtocolError(str(error)) from None
+        if len(self._entries) >= MAX_ENTRIES:
+            raise LocalProtocolError("too many keys are waiting to be sent")
         entry = _Entry(way, on_sent)
         entry.steps = self._steps(keys, entry, line)
         self._entries.append(entry)

@@ -43,9 +43,15 @@ class MediaDigits:
         self._in = DigitListener(self._mode, config.ptime_ms, on_digit, route.on_finished)
         self._out = DigitSender(config.ptime_ms, config.digit_timing, route.info)
 
-    def negotiated(self, media: NegotiatedMedia, line: AudioFormat) -> None:
-        """Take what was negotiated; ``line`` is the encoding of the frames that are heard here."""
+    def negotiated(
+        self, media: NegotiatedMedia, line: AudioFormat, event_clock_rate_hz: int
+    ) -> None:
+        """Take what was negotiated; ``line`` is the encoding of the frames that are heard here.
+
+        ``event_clock_rate_hz`` is the clock of the telephone-event payload type.
+        """
         self._line = line
+        self._in.events.clock_rate_hz = self._out.clock_rate_hz = event_clock_rate_hz
         self._telephone_event = media.telephone_event_payload_type is not None
         self._in.negotiated(self._telephone_event, line)
         if not self._telephone_event:

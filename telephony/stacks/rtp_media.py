@@ -18,6 +18,7 @@ from telephony.net.port_pool import PortPool
 from telephony.net.rtp_endpoint import open_endpoint
 from telephony.rtp.session import GAP, RtpSession, RtpSessionConfig
 from telephony.rtp.srtp import SrtpKey, SrtpSession, SrtpStats
+from telephony.sdp.codecs import CLOCK_RATE_HZ
 from telephony.sdp.keying import SrtpKeys
 from telephony.sdp.offer_answer import NegotiatedMedia
 from telephony.stacks.digit_sender import OnSent
@@ -173,7 +174,7 @@ class RtpMedia:
             )
             session.change_remote(remote, now)
         self._use_keys(session, media.srtp, now)
-        self._digits.negotiated(media, self._face)
+        self._digits.negotiated(media, self._face, CLOCK_RATE_HZ)
         self._negotiated = media
         self._held = media.hold
         self._caller_away = media.hold or media.direction in ("sendonly", "inactive")

@@ -12,7 +12,13 @@ from telephony.base.interfaces import DigitsSent, DigitWay
 from telephony.dtmf.event_packets import EventPacket
 from telephony.dtmf.inband import InbandDetector
 from telephony.dtmf.telephone_event import parse_event
-from telephony.stacks.digit_sender import LONGEST_ENTRY, DigitSender, Step, choose_way
+from telephony.stacks.digit_sender import (
+    LONGEST_ENTRY,
+    MAX_ENTRIES,
+    DigitSender,
+    Step,
+    choose_way,
+)
 from telephony.stacks.media_config import DigitTiming
 
 TIMING = DigitTiming(tone_ms=100, gap_ms=80)
@@ -141,6 +147,18 @@ def test_what_is_given_up_is_reported_once() -> None:
     made.abandon("over")
     assert sent[1:] == [DigitsSent("", "inband", "over")]
     assert not made.busy
+
+
+def test_what_waits_is_bounded() -> None:
+    made = sender()
+    for _ in range(MAX_ENTRIES):
+        made.press("1", "rfc4733", PCMU)
+    with pytest.raises(LocalProtocolError):
+        made.press("1", "rfc4733", PCMU)
+    for _ in range(9):
+        made.next_step()
+    made.next_step()
+    made.press("1", "rfc4733", PCMU)
 
 
 @pytest.mark.parametrize("digits", ["", "1x", ",", "1" * (LONGEST_ENTRY + 1)])

@@ -10,6 +10,7 @@ from telephony.audio.g711 import l16_to_pcmu
 from telephony.base.errors import LocalProtocolError
 from telephony.base.interfaces import DigitsSent
 from telephony.dtmf.event_packets import EventPacket
+from telephony.dtmf.telephone_event import parse_event
 from telephony.stacks.media_config import MediaConfig
 from telephony.stacks.media_digits import DigitRoute, MediaDigits
 from tests.stacks.test_rtp_media import negotiated
@@ -40,18 +41,27 @@ def test_nothing_is_sent_before_media_is_negotiated() -> None:
 
 def test_the_leg_may_want_another_way_than_the_plane() -> None:
     scene = Scene(DigitRoute("inband"), dtmf="rfc4733")
-    scene.digits.negotiated(negotiated(), PCMU)
+    scene.digits.negotiated(negotiated(), PCMU, 8000)
     scene.digits.send("1", None)
     assert isinstance(scene.digits.next_step(), bytes)
     scene = Scene(DigitRoute(), dtmf="rfc4733")
-    scene.digits.negotiated(negotiated(), PCMU)
+    scene.digits.negotiated(negotiated(), PCMU, 8000)
     scene.digits.send("1", None)
     assert isinstance(scene.digits.next_step(), EventPacket)
 
 
+def test_events_have_the_clock_of_their_payload_type() -> None:
+    scene = Scene()
+    scene.digits.negotiated(negotiated(), PCMU, 48000)
+    scene.digits.send("1", None)
+    step = scene.digits.next_step()
+    assert isinstance(step, EventPacket)
+    assert parse_event(step.payload).duration_samples == 960
+
+
 def test_the_echo_of_our_own_tones_is_no_key() -> None:
     scene = Scene()
-    scene.digits.negotiated(WITHOUT_EVENTS, PCMU)
+    scene.digits.negotiated(WITHOUT_EVENTS, PCMU, 8000)
     scene.digits.send("1", None)
     scene.hear(TONE)
     assert scene.told == ""
@@ -63,7 +73,7 @@ def test_the_echo_of_our_own_tones_is_no_key() -> None:
 
 def test_what_was_not_sent_at_the_end_is_told() -> None:
     scene, sent = Scene(), list[DigitsSent]()
-    scene.digits.negotiated(negotiated(), PCMU)
+    scene.digits.negotiated(negotiated(), PCMU, 8000)
     scene.digits.send("1", sent.append)
     scene.digits.close()
     scene.digits.close()
