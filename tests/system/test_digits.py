@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from telephony.audio import g711
 from telephony.audio.convert import Converter
@@ -95,6 +96,43 @@ async def test_the_tones_of_the_bot_are_keys_to_others(tmp_path: Path, sound: Pa
         heard = read_wav(phone.heard().read_bytes())
     assert heard.sample_rate_hz == 8000
     assert judged(heard.pcm16, tmp_path) == PRESSED
+
+
+def configure_dialling(folder: Path, port: int, way: str) -> None:
+    """Write an agent that presses keys and hangs up, and a trunk that says how they travel."""
+    config = folder / "config"
+    for name in ("agents", "trunks", "dialplans"):
+        (config / name).mkdir(parents=True)
+    (config / "telephony.yaml").write_text(
+        "sip: {host: 127.0.0.1, udp_port: 5060, tcp_port: null}\n"
+        "dialplan: {dir: dialplans}\nrehearsal: {scenario: scenario.yaml}\n"
+    )
+    scenario = SCENARIO.replace(
+        "{when: {tool: send_digits}}",
+        "{when: {tool: send_digits}, say: goodbye, call: {name: hangup}}",
+    )
+    (config / "scenario.yaml").write_text(scenario)
+    (config / "agents" / "bot.yaml").write_text(yaml.safe_dump(AGENT))
+    trunk = {"servers": f"127.0.0.1:{port}", "keepalive": False, "dtmf": way}
+    (config / "trunks" / "pbx.yaml").write_text(yaml.safe_dump(trunk))
+    (config / "dialplans" / "main.yaml").write_text(
+        "contexts: {main: [{name: all, do: [connect_model: bot]}]}\n"
+    )
+
+
+@pytest.mark.parametrize("way", ["rfc4733", "info", "inband"])
+async def test_keys_in_a_call_that_is_dialled(tmp_path: Path, sound: Path, way: str) -> None:
+    async with baresip(tmp_path, play=sound, user="baresip", answer="auto") as phone:
+        bot = tmp_path / "bot"
+        configure_dialling(bot, phone.address[1], way)
+        target = f"sip:baresip@127.0.0.1:{phone.address[1]}"
+        status, output = await run_command(bot, "dial", target)
+        assert status == 0, output
+        await phone.until("CALL_CLOSED")
+        if way != "inband":
+            assert await digits_heard(phone, 3) == PRESSED
+    if way == "inband":
+        assert judged(read_wav(phone.heard().read_bytes()).pcm16, tmp_path) == PRESSED
 
 
 # The caller presses
