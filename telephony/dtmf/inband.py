@@ -13,6 +13,7 @@ from __future__ import annotations
 import audioop
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -200,6 +201,7 @@ class InbandDetector:
             self.held = self._key = ""
 
 
+@lru_cache(maxsize=8)
 def _filters(sample_rate_hz: int, size: int) -> npt.NDArray[np.float32]:
     """Return cosines, then sines, a column each; their squares add up to the power of a tone."""
     frequencies_hz = np.array([f * (1 + off) for f in _FREQUENCIES_HZ for off in _DETUNING])

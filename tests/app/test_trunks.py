@@ -171,7 +171,10 @@ def test_a_file_of_comments_is_a_trunk_that_is_off(tmp_path: Path) -> None:
         ("servers: a\nkeepalive: {timeout_s: 60}", "timeout_s is longer than options_interval_s"),
         ("servers: a\nregister: {retry_max_s: 1}", "retry_max_s must not be below"),
         ("servers: a\ncodecs: [pcmu, pcmu]", "a codec is listed twice"),
-        ("servers: a\ndtmf: tones", "2:7: dtmf: should be 'auto', 'rfc4733', 'info' or 'inband'"),
+        (
+            "servers: a\ndtmf: tones",
+            "2:7: dtmf: this should be 'auto', 'rfc4733', 'info' or 'inband'",
+        ),
         ("servers: a\nlimits: {full_status: 500}", "486, 503, 600 or 603"),
         ("servers: a\ndomain: 'x y'", "'x y' is no domain"),
         ("servers: a\ncaller_id: {from_user: username}", "there is no username"),
