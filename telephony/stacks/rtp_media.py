@@ -148,6 +148,8 @@ class RtpMedia:
             raise LocalProtocolError("the sink already gets another encoding")
         self._show(face)
         self._face_kept = True
+        if self._negotiated is not None:
+            self._digits.negotiated(self._negotiated, face, CLOCK_RATE_HZ)
 
     def _show(self, face: AudioFormat) -> None:
         self._face = face

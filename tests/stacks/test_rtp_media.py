@@ -350,6 +350,24 @@ async def test_tones_of_a_caller_are_digits_and_not_heard() -> None:
         assert s.sink.heard[-1] == VOICE
 
 
+async def test_tones_are_made_and_heard_in_an_encoding_that_is_adopted_late() -> None:
+    async with scene() as s:
+        s.media.negotiated(negotiated(telephone_event_payload_type=None))
+        s.media.adopt_encoding("pcma", 8000)
+        s.media.start(s.sink)
+        tone = g711.l16_to_pcmu(tones.dtmf("9", 200))
+        for start in range(0, len(tone), 160):
+            s.tick(tone[start : start + 160])
+        s.tick(VOICE, 10)
+        assert s.digits == "9"
+        s.sent.clear()
+        s.media.send_digits("5")
+        s.tick(times=20)
+        detector = InbandDetector()
+        heard = [detector.hear(g711.pcmu_to_l16(packet.payload)) for packet in s.sent]
+        assert [key for key in heard if key] == ["5"]
+
+
 @pytest.mark.parametrize(("mode", "event"), [("auto", 101), ("rfc4733", None), ("info", None)])
 async def test_tones_are_not_listened_for_where_there_is_a_better_way(
     mode: str, event: int | None
