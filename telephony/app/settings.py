@@ -325,6 +325,7 @@ class Digits(Section):
     max_length: Annotated[int, Field(ge=1, le=64)] = 32
     terminator: Annotated[str, BeforeValidator(_keys)] = "#"
     inter_digit_ms: Ms = 700
+    first_digit_ms: PositiveMs | None = None
 
 
 class Limits(Section):

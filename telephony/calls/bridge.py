@@ -164,6 +164,7 @@ class Bridge:
         changed = vad.process(decode(self._line, frame))
         if vad.speaking or changed is not None:
             self._turns.local_speech(changed, vad, now)
+            self._keypad.answered()
             if self._connection is None:
                 self._held_voice_ms += self._ptime_ms
             if changed is False and self._ends_turns_itself:
@@ -197,11 +198,13 @@ class Bridge:
         elif self._talking and self._downlink.idle:
             self._talking = False
             self._turns.playout_drained(now)
+            self._keypad.expect(now)
             self._listener.playout_drained()
         return frame
 
     def _talkspurt_started(self, now: float) -> None:
         self._talking = self.was_heard = True
+        self._keypad.forget()
         latency = self._turns.playout_started(now)
         if latency is not None:
             self.stats.latencies.append(latency)
@@ -213,6 +216,7 @@ class Bridge:
     def caller_held(self, held: bool) -> None:
         """The caller put us on hold, or came back."""
         self._turns.caller_held(held, self._clock())
+        self._keypad.forget()
 
     def digit_received(self, digit: str, *, held: bool = False) -> None:
         """Take a digit: it may interrupt the bot at once, the model hears of the whole entry.

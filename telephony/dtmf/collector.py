@@ -59,6 +59,16 @@ class DigitCollector:
     def collecting(self) -> bool:
         return self._deadline is not None
 
+    @property
+    def empty(self) -> bool:
+        """True while no digit of the entry came."""
+        return not self._digits
+
+    def stop(self) -> None:
+        """Forget the entry."""
+        self._deadline = None
+        self._held = False
+
     def receive_digit(
         self, digit: str, now: float, *, held: bool = False
     ) -> DigitsCollected | None:

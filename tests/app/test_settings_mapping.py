@@ -62,7 +62,12 @@ def test_every_setting_reaches_its_part() -> None:
             "limits": {"max_call_s": 7.0, "setup_timeout_s": 8.0, "retry_after_s": 9},
             "vad": {"start_ms": 60, "stop_ms": 500},
             "barge_in": {"mode": "local", "latency_ms": 30},
-            "digits": {"max_length": 4, "terminator": "*", "inter_digit_ms": 2000},
+            "digits": {
+                "max_length": 4,
+                "terminator": "*",
+                "inter_digit_ms": 2000,
+                "first_digit_ms": 9000,
+            },
         }
     )
     agent = mapping.to_user_agent_config(settings.sip, {"udp": ("192.0.2.1", 5060)})
@@ -83,7 +88,7 @@ def test_every_setting_reaches_its_part() -> None:
         latch="off",
         jitter=JitterConfig(min_ms=1, start_ms=2, max_ms=3, ptime_ms=30),
     )
-    assert mapping.to_keypad_config(settings.digits) == KeypadConfig(4, "*", 2000)
+    assert mapping.to_keypad_config(settings.digits) == KeypadConfig(4, "*", 2000, 9000)
     assert mapping.to_call_limits(settings.limits, settings.media) == CallLimits(7.0, 5.0, 8.0, 9)
     vad = mapping.to_vad_config(settings.vad, settings.media.ptime_ms)
     assert (vad.frame_ms, vad.start_ms, vad.stop_ms) == (30, 60, 500)

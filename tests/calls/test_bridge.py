@@ -198,6 +198,33 @@ def test_a_key_that_is_held_does_not_end_its_entry() -> None:
     assert scene.model.kinds == ["conversation.item.create", "response.create"]
 
 
+def test_a_caller_who_presses_nothing_is_told_of() -> None:
+    scene = Scene(keypad=KeypadConfig(first_digit_ms=500))
+    scene.speak(100)
+    scene.line.tick(times=10)
+    scene.model.sent.clear()
+    scene.line.tick(times=30)
+    assert scene.model.kinds == ["conversation.item.create", "response.create"]
+    content = scene.model.sent[0]["item"]["content"]
+    assert content[0]["text"] == "The caller pressed nothing on the keypad."
+
+
+def test_a_caller_who_speaks_or_is_away_presses_nothing() -> None:
+    scene = Scene(keypad=KeypadConfig(first_digit_ms=1500))
+    scene.speak(100)
+    scene.line.tick(times=10)
+    scene.line.say(l16_to_pcmu(speech("caller_yes")))
+    scene.model.sent.clear()
+    scene.line.tick(times=100)
+    assert "conversation.item.create" not in scene.model.kinds
+    scene = Scene(keypad=KeypadConfig(first_digit_ms=1500))
+    scene.speak(100)
+    scene.line.tick(times=10)
+    scene.bridge.caller_held(True)
+    scene.line.tick(times=100)
+    assert "conversation.item.create" not in scene.model.kinds
+
+
 def test_a_turn_is_measured() -> None:
     scene = Scene()
     scene.line.say(SPEECH)

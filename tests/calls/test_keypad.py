@@ -41,6 +41,41 @@ def test_length_and_terminator_are_the_operators_choice() -> None:
         assert told[-1] == f"The caller pressed {entry} on the keypad."
 
 
+def test_the_model_is_told_once_that_nothing_was_pressed() -> None:
+    keypad = Keypad(KeypadConfig(first_digit_ms=5000))
+    assert keypad.next_timer == float("inf")
+    keypad.expect(1.0)
+    assert keypad.pause(5.9) is None
+    assert keypad.pause(6.0) == "The caller pressed nothing on the keypad."
+    # What the model says to that asks for no further digit in vain.
+    keypad.forget()
+    keypad.expect(9.0)
+    assert keypad.next_timer == float("inf")
+    keypad.press("1", 20.0)
+    assert keypad.pause(20.7) == "The caller pressed 1 on the keypad."
+    keypad.expect(30.0)
+    assert keypad.next_timer == 35.0
+
+
+def test_who_speaks_need_not_press() -> None:
+    keypad = Keypad(KeypadConfig(first_digit_ms=5000))
+    keypad.expect(1.0)
+    keypad.answered()
+    assert keypad.next_timer == float("inf")
+    keypad.expect(2.0)
+    keypad.press("1", 3.0)
+    keypad.answered()
+    keypad.forget()
+    assert keypad.pause(3.7) == "The caller pressed 1 on the keypad."
+
+
+def test_nothing_is_waited_for_unless_the_operator_wants_it() -> None:
+    keypad = Keypad(KeypadConfig())
+    keypad.expect(1.0)
+    keypad.forget()
+    assert keypad.next_timer == float("inf")
+
+
 def test_a_key_that_is_held_for_long_does_not_part_the_entry() -> None:
     keypad = Keypad(KeypadConfig())
     keypad.press("4", 1.0, held=True)

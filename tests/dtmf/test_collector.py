@@ -65,6 +65,17 @@ def test_what_comes_before_the_start_or_after_the_end_is_ignored() -> None:
     assert entry.receive_digit("3", 4) == DigitsCollected("3", "length")
 
 
+def test_an_entry_may_be_forgotten() -> None:
+    entry = collector()
+    assert entry.empty
+    entry.receive_digit("1", 1, held=True)
+    assert not entry.empty
+    entry.stop()
+    assert not entry.collecting
+    entry.start(5)
+    assert entry.empty
+
+
 def test_an_entry_has_at_least_one_digit() -> None:
     with pytest.raises(LocalProtocolError):
         DigitCollector(0)
