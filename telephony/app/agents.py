@@ -15,7 +15,12 @@ from telephony.app.agent_transfers import TransferName, TransferPart, read_trans
 from telephony.app.files import display_name, load_each, read_file
 from telephony.app.secret_references import look_up, referred_variable
 from telephony.app.settings import PositiveSeconds, Section, Settings
-from telephony.app.settings_mapping import to_barge_in_policy, to_silence_policy, to_vad_config
+from telephony.app.settings_mapping import (
+    to_barge_in_policy,
+    to_keypad_config,
+    to_silence_policy,
+    to_vad_config,
+)
 from telephony.app.tool_functions import load_tool
 from telephony.base.errors import LocalProtocolError, Problem
 from telephony.base.located_yaml import LocatedYaml, read_yaml
@@ -30,6 +35,8 @@ OPENAI_URL = "wss://api.openai.com/v1"
 REHEARSAL = "rehearsal"
 """The base_url that stands for the built-in model; ``serve`` puts its address in its place."""
 HANGUP = "hangup"
+SEND_DIGITS = "send_digits"
+BUILT_IN_TOOLS = (HANGUP, SEND_DIGITS)
 
 _SECRET_HEADER = re.compile(r"auth|key|token|secret|cookie", re.IGNORECASE)
 _PATH_STEP = re.compile(r"[^.\[\]]+|\[\d+\]")
@@ -64,6 +71,7 @@ class AgentFile(Section):
     vad: dict[str, Any] = Field(default_factory=dict)
     barge_in: dict[str, Any] = Field(default_factory=dict)
     silence: dict[str, Any] = Field(default_factory=dict)
+    digits: dict[str, Any] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +174,7 @@ class _AgentReader:
         vad = self._overlay(settings.vad, part.vad, "vad")
         barge_in = self._overlay(settings.barge_in, part.barge_in, "barge_in")
         silence = self._overlay(settings.silence, part.silence, "silence")
+        digits = self._overlay(settings.digits, part.digits, "digits")
         base_url = self._base_url(part)
         api_key = self._api_key(part, base_url)
         if self._problems or session is None:
@@ -177,11 +186,13 @@ class _AgentReader:
             api_key=api_key,
             greeting=part.greeting,
             can_hang_up=HANGUP in part.tools,
+            can_send_digits=SEND_DIGITS in part.tools,
             transfers=transfers,
             tools=tools,
             barge_in=to_barge_in_policy(barge_in, session),
             silence=to_silence_policy(silence),
             vad=to_vad_config(vad, settings.media.ptime_ms),
+            keypad=to_keypad_config(digits),
             model_format=part.model_format or settings.media.model_format,
             append_ms=settings.media.append_ms,
             prebuffer_ms=settings.media.prebuffer_ms,
@@ -242,7 +253,7 @@ class _AgentReader:
     def _tools(self, part: AgentFile) -> ToolRegistry:
         registry = ToolRegistry()
         for number, name in enumerate(part.tools):
-            if name == HANGUP:
+            if name in BUILT_IN_TOOLS:
                 continue
             try:
                 registry.add(load_tool(name, part.tool_timeout_s))

@@ -20,6 +20,7 @@ from pydantic import (
     field_validator,
 )
 
+from telephony.base.interfaces import DigitMode
 from telephony.stacks.capabilities import StackName
 
 
@@ -228,6 +229,9 @@ class Media(Section):
     codecs: Annotated[list[Literal["pcmu", "pcma"]], Field(min_length=1)] = ["pcmu", "pcma"]
     ptime_ms: int = 20
     telephone_event: bool = True
+    dtmf: DigitMode = "auto"
+    dtmf_tone_ms: Annotated[int, Field(ge=40, le=5000)] = 160
+    dtmf_gap_ms: Annotated[int, Field(ge=40, le=5000)] = 80
     model_format: Literal["auto", "pcm16", "g711"] = "auto"
     append_ms: PositiveMs = 60
     prebuffer_ms: Ms = 40
@@ -253,6 +257,16 @@ class Media(Section):
         if len(set(codecs)) < len(codecs):
             raise ValueError("a codec is listed twice")
         return codecs
+
+    @field_validator("dtmf")
+    @classmethod
+    def _events_are_negotiated(cls, dtmf: str, info: ValidationInfo) -> str:
+        if dtmf == "rfc4733" and _before(info, "telephone_event") is False:
+            fix = "write telephone_event: true, or another way: auto, info, inband"
+            raise ValueError(
+                f"rfc4733 is not negotiated while telephone_event is false\nfix: {fix}"
+            )
+        return dtmf
 
     @field_validator("ptime_ms")
     @classmethod
@@ -307,6 +321,23 @@ class Silence(Section):
     thinking_limit_s: Seconds = 20.0
 
 
+def _keys(value: Any) -> Any:
+    # A # that is not in quotes begins a comment in YAML.
+    if value is None:
+        raise ValueError('terminator is empty\nfix: write "#" in quotes, or "" for none')
+    if isinstance(value, str) and not set(value) <= set("0123456789*#ABCD"):
+        fix = 'write keys in quotes, such as "#" or "*#"'
+        raise ValueError(f"{value!r} are no keys of a telephone\nfix: {fix}")
+    return value
+
+
+class Digits(Section):
+    max_length: Annotated[int, Field(ge=1, le=64)] = 32
+    terminator: Annotated[str, BeforeValidator(_keys)] = "#"
+    inter_digit_ms: Ms = 700
+    first_digit_ms: PositiveMs | None = None
+
+
 class Limits(Section):
     max_calls: Annotated[int, Field(ge=1)] = 300
     max_call_s: PositiveSeconds = 3600.0
@@ -359,6 +390,7 @@ class Settings(Section):
     vad: Vad = Field(default_factory=Vad)
     barge_in: BargeIn = Field(default_factory=BargeIn)
     silence: Silence = Field(default_factory=Silence)
+    digits: Digits = Field(default_factory=Digits)
     limits: Limits = Field(default_factory=Limits)
     http: Http = Field(default_factory=Http)
     log: Log = Field(default_factory=Log)

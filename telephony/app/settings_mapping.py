@@ -10,6 +10,7 @@ from typing import Literal
 
 from telephony.app.settings import (
     BargeIn,
+    Digits,
     Limits,
     Media,
     Security,
@@ -20,6 +21,7 @@ from telephony.app.settings import (
     Vad,
 )
 from telephony.audio.vad import VadConfig
+from telephony.calls.keypad import KeypadConfig
 from telephony.calls.services import CallLimits
 from telephony.net.tls import TlsConfig
 from telephony.realtime.session_config import SessionConfig
@@ -29,7 +31,7 @@ from telephony.sip.config import MessageLimits, TimerConfig, UserAgentConfig
 from telephony.sip.flow import Address, Transport
 from telephony.sip.source_guard import GuardConfig
 from telephony.sip.source_networks import Network
-from telephony.stacks.media_config import MediaConfig, MediaHost, RtcpPolicy
+from telephony.stacks.media_config import DigitTiming, MediaConfig, MediaHost, RtcpPolicy
 from telephony.turns.policy import BargeInPolicy
 from telephony.turns.silence import SilencePolicy
 
@@ -156,6 +158,8 @@ def to_media_config(settings: Settings, advertised_host: str | None) -> MediaCon
         codecs=tuple(media.codecs),
         ptime_ms=media.ptime_ms,
         telephone_event=media.telephone_event,
+        dtmf=media.dtmf,
+        digit_timing=DigitTiming(media.dtmf_tone_ms, media.dtmf_gap_ms),
         send_silence=media.send_silence,
         latch=media.latch,
         more_hosts=more_hosts,
@@ -181,6 +185,10 @@ def to_vad_config(vad: Vad, ptime_ms: int) -> VadConfig:
 def to_barge_in_policy(barge_in: BargeIn, session: SessionConfig) -> BargeInPolicy:
     values = barge_in.model_dump(exclude={"latency_ms"})
     return BargeInPolicy(**values, server_interrupts=session.interrupts_by_itself)
+
+
+def to_keypad_config(digits: Digits) -> KeypadConfig:
+    return KeypadConfig(**digits.model_dump())
 
 
 def to_silence_policy(silence: Silence) -> SilencePolicy | None:

@@ -13,7 +13,7 @@ def load_tool(name: str, timeout_s: float) -> Tool:
     """Import and describe a function; ValueError carries message and remedy."""
     module_name, colon, function_name = name.partition(":")
     if not colon or not module_name or not function_name:
-        fix = "write package.module:function, or hangup"
+        fix = "write package.module:function, hangup or send_digits"
         raise ValueError(f"{name!r} names no function\nfix: {fix}")
     try:
         module = importlib.import_module(module_name)

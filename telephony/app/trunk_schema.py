@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
 from telephony.app.settings import Line, PositiveSeconds, Section, SrtpMode, no_as
+from telephony.base.interfaces import DigitMode
 from telephony.sip.values import bracketed_host, is_numeric, read_uri
 from telephony.stacks.trunk import IdentitySource, NumberFormat
 
@@ -266,6 +267,7 @@ class TrunkFile(Section):
     )
     codecs: Annotated[list[Literal["pcmu", "pcma"]], Field(min_length=1)] | None = None
     srtp: SrtpMode | None = None
+    dtmf: DigitMode | None = None
     caller_id: CallerIdKeys = Field(default_factory=CallerIdKeys)
     limits: LimitKeys = Field(default_factory=LimitKeys)
     keepalive: Annotated[KeepaliveKeys | None, BeforeValidator(_switch)] = Field(

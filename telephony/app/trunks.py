@@ -127,6 +127,7 @@ class _TrunkReader:
 
     def _trunk(self, name: str, part: TrunkFile) -> Trunk:
         self._check_servers(part)
+        self._check_digits(part)
         register = part.registration
         default_srtp = self._settings.media.srtp
         return Trunk(
@@ -140,7 +141,9 @@ class _TrunkReader:
             register=RegisterPolicy(**register.model_dump()) if register else None,
             inbound=self._inbound(part),
             media=MediaPolicy(
-                codecs=tuple(part.codecs) if part.codecs else None, srtp=part.srtp or default_srtp
+                codecs=tuple(part.codecs) if part.codecs else None,
+                srtp=part.srtp or default_srtp,
+                dtmf=part.dtmf,
             ),
             caller_id=_caller_id(part),
             limits=TrunkLimits(**part.limits.model_dump()),
@@ -170,6 +173,11 @@ class _TrunkReader:
         )
         if not reachable and silent:
             self._report((), "neither servers nor inbound peers are named", "add servers")
+
+    def _check_digits(self, part: TrunkFile) -> None:
+        if part.dtmf == "rfc4733" and not self._settings.media.telephone_event:
+            message = "rfc4733 is not negotiated while media.telephone_event is false"
+            self._report(("dtmf",), message, "write auto, info or inband")
 
     def _credentials(self, part: TrunkFile) -> Credentials | None:
         if part.password is None:

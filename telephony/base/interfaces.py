@@ -19,6 +19,12 @@ Clock = Callable[[], float]
 
 Encoding = Literal["pcmu", "pcma", "l16"]
 
+DigitWay = Literal["rfc4733", "info", "inband"]
+"""How a digit travels: as a telephone-event, in a SIP INFO, as a tone in the audio."""
+
+DigitMode = Literal["auto", "rfc4733", "info", "inband"]
+"""How digits are to be sent; ``auto``: the first of them that the peer can take."""
+
 
 class CannotAnswer(TelephonyError):  # noqa: N818 - carries a SIP status, not a fault
     """The leg cannot carry this call; ``status`` is the SIP status that says so."""
@@ -87,6 +93,15 @@ class MediaStats:
     remote_mos: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class DigitsSent:
+    """What came of :meth:`Media.send_digits`: ``digits`` went out, ``failure`` is why not all."""
+
+    digits: str
+    way: DigitWay
+    failure: str = ""
+
+
 class MediaSink(Protocol):
     """What a leg's media talks to, once a ptime."""
 
@@ -120,8 +135,13 @@ class Media(Protocol):
 
     def start(self, sink: MediaSink) -> None: ...
 
-    def send_digits(self, digits: str) -> None:
-        """Queue ``digits`` as telephone-events; each replaces audio while it lasts."""
+    def send_digits(self, digits: str, on_sent: Callable[[DigitsSent], None] | None = None) -> None:
+        """Queue ``digits`` (0-9 * # A-D, ``,`` is a pause) in the way the peer takes them.
+
+        They replace audio while they last, and what there is to say waits. ``on_sent`` is called
+        once, when the last is out, when sending failed or when the media closes. Raises
+        LocalProtocolError when the peer can't take any.
+        """
 
 
 class LegListener(Protocol):
@@ -139,7 +159,11 @@ class LegListener(Protocol):
 
     def leg_held(self, held: bool) -> None: ...
 
-    def digit_received(self, digit: str) -> None: ...
+    def digit_received(self, digit: str, held: bool = False) -> None:
+        """A key was pressed; ``held``: it is still down, and :meth:`digit_finished` follows."""
+
+    def digit_finished(self, digit: str, duration_ms: int) -> None:
+        """A key that was held is let go of, or nothing is heard of it any more."""
 
     def transfer_progressed(self, status: int, reason: str) -> None:
         """The peer tells how our REFER goes on: a provisional status of its new call."""

@@ -9,6 +9,7 @@ from typing import Literal
 from telephony.audio.format import L16_24K, PCMA, PCMU, AudioFormat
 from telephony.audio.vad import VadConfig
 from telephony.calls.destination import Destination
+from telephony.calls.keypad import KeypadConfig
 from telephony.realtime.session_config import SessionConfig
 from telephony.realtime.tools import ToolRegistry
 from telephony.turns.policy import BargeInPolicy
@@ -24,7 +25,8 @@ class Agent:
     ``greeting`` is the instruction for the first response; without one the caller speaks first.
     ``reconnect_attempts`` counts tries after a lost connection; the first connection has one.
     ``transfers`` are the destinations that the model may choose from, by name.
-    Digits reach the model together, ``digit_pause_ms`` after the last one or with the ``#``.
+    ``keypad`` says when the digits of a caller make an entry, which reaches the model whole.
+    ``can_send_digits`` lets the model press keys itself.
     """
 
     name: str
@@ -33,16 +35,17 @@ class Agent:
     api_key: str | None = field(default=None, repr=False)
     greeting: str | None = None
     can_hang_up: bool = True
+    can_send_digits: bool = False
     transfers: Mapping[str, Destination] = field(default_factory=dict)
     tools: ToolRegistry = field(default_factory=ToolRegistry)
     barge_in: BargeInPolicy = field(default_factory=BargeInPolicy)
     silence: SilencePolicy | None = None
     vad: VadConfig = field(default_factory=VadConfig)
+    keypad: KeypadConfig = field(default_factory=KeypadConfig)
     model_format: ModelFormat = "auto"
     append_ms: int = 60
     prebuffer_ms: int = 40
     playout_latency_ms: int = 0
-    digit_pause_ms: int = 700
     connect_timeout_s: float = 5.0
     reconnect_attempts: int = 3
     reconnect_initial_s: float = 0.2

@@ -111,7 +111,7 @@ class Bridge:
         self._ends_turns_itself = detection is None
         self._turn_owed = False
         self._held_voice_ms = 0
-        self._keypad = Keypad(agent.digit_pause_ms)
+        self._keypad = Keypad(agent.keypad)
         self._talking = False
         self._last_sent_at = 0.0
         self.was_heard = False
@@ -164,6 +164,7 @@ class Bridge:
         changed = vad.process(decode(self._line, frame))
         if vad.speaking or changed is not None:
             self._turns.local_speech(changed, vad, now)
+            self._keypad.answered()
             if self._connection is None:
                 self._held_voice_ms += self._ptime_ms
             if changed is False and self._ends_turns_itself:
@@ -197,11 +198,13 @@ class Bridge:
         elif self._talking and self._downlink.idle:
             self._talking = False
             self._turns.playout_drained(now)
+            self._keypad.expect(now)
             self._listener.playout_drained()
         return frame
 
     def _talkspurt_started(self, now: float) -> None:
         self._talking = self.was_heard = True
+        self._keypad.forget()
         latency = self._turns.playout_started(now)
         if latency is not None:
             self.stats.latencies.append(latency)
@@ -213,13 +216,21 @@ class Bridge:
     def caller_held(self, held: bool) -> None:
         """The caller put us on hold, or came back."""
         self._turns.caller_held(held, self._clock())
+        self._keypad.forget()
 
-    def digit_received(self, digit: str) -> None:
-        """Take a digit: it may interrupt the bot at once, the model hears of the whole entry."""
+    def digit_received(self, digit: str, *, held: bool = False) -> None:
+        """Take a digit: it may interrupt the bot at once, the model hears of the whole entry.
+
+        ``held``: the key is still down, and :meth:`digit_finished` follows.
+        """
         now = self._clock()
         self._turns.digit_received(now)
         self._obey(now)
-        self._tell(self._keypad.press(digit, now))
+        self._tell(self._keypad.press(digit, now, held=held))
+
+    def digit_finished(self) -> None:
+        """The key that was held is let go of."""
+        self._keypad.release(self._clock())
 
     def _tell(self, entry: str | None) -> None:
         if entry is not None:

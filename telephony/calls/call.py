@@ -17,6 +17,7 @@ from telephony.calls.call_tasks import CallTasks
 from telephony.calls.cause import Ending
 from telephony.calls.conversation import Conversation
 from telephony.calls.destination import Destination, TransferResult
+from telephony.calls.digits_tool import press_keys
 from telephony.calls.line import Line
 from telephony.calls.moves import Moves, depart
 from telephony.calls.prompt_audio import APOLOGY, GOODBYE
@@ -95,10 +96,15 @@ class Call:
         if self.conversation is not None and self._tasks is not None:
             self._tasks.guard(self.conversation.caller_held, held)
 
-    def digit_received(self, digit: str) -> None:
+    def digit_received(self, digit: str, held: bool = False) -> None:
         self.log.info("digit.received")
         if self.conversation is not None and self._tasks is not None:
-            self._tasks.guard(self.conversation.digit_received, digit)
+            self._tasks.guard(self.conversation.digit_received, digit, held)
+
+    def digit_finished(self, digit: str, duration_ms: int) -> None:
+        self.log.debug("digit.finished", duration_ms=duration_ms)
+        if self.conversation is not None and self._tasks is not None:
+            self._tasks.guard(self.conversation.digit_finished)
 
     def transfer_progressed(self, status: int, reason: str) -> None:
         self.transfers.progressed(status, reason)
@@ -240,6 +246,7 @@ class Call:
             ToolContext(self.call_id, facts.caller, facts.called),
             self.transfer,
             self.transfers.give_up,
+            lambda digits: press_keys(self.leg.media, digits),
         )
         try:
             async with asyncio.timeout(services.limits.setup_timeout_s):

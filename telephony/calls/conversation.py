@@ -10,12 +10,20 @@ from functools import partial
 from typing import Any
 
 from telephony.audio.format import AudioFormat
+from telephony.base.errors import LocalProtocolError
 from telephony.calls import cause
 from telephony.calls.agent import Agent
 from telephony.calls.bridge import Bridge
 from telephony.calls.call_tasks import CallTasks
 from telephony.calls.cause import Ending
 from telephony.calls.destination import Destination, TransferResult
+from telephony.calls.digits_tool import (
+    SEND_DIGITS,
+    SEND_DIGITS_DEFINITION,
+    PressKeys,
+    outcome_text,
+    wanted_keys,
+)
 from telephony.calls.farewell import Farewell
 from telephony.calls.goodbye import GOODBYE, HANGUP, HANGUP_DEFINITION
 from telephony.calls.model_link import ModelLink
@@ -38,6 +46,7 @@ from telephony.realtime.events import NO_RESPONSE, ModelError, ResponseFinished,
 from telephony.realtime.openai_realtime import OpenAIRealtime
 from telephony.realtime.session_config import SessionConfig
 from telephony.realtime.tool_schema import ToolContext
+from telephony.realtime.tools import error_output
 from telephony.turns.latency import TurnLatency
 
 TransferCaller = Callable[[Destination], Awaitable[TransferResult]]
@@ -63,10 +72,12 @@ class Conversation:
         context: ToolContext,
         transfer: TransferCaller,
         give_up_transfer: Callable[[], bool],
+        press_keys: PressKeys,
     ) -> None:
         self._agent = agent
         self._transfer = transfer
         self._give_up_transfer = give_up_transfer
+        self._press_keys = press_keys
         self._tasks = tasks
         self._services = services
         self._log = log
@@ -131,8 +142,11 @@ class Conversation:
         self._farewell.close()
         await self.link.close()
 
-    def digit_received(self, digit: str) -> None:
-        self.bridge.digit_received(digit)
+    def digit_received(self, digit: str, held: bool = False) -> None:
+        self.bridge.digit_received(digit, held=held)
+
+    def digit_finished(self) -> None:
+        self.bridge.digit_finished()
 
     def caller_held(self, held: bool) -> None:
         """The caller put us on hold, or came back."""
@@ -208,6 +222,8 @@ class Conversation:
                 )
             elif call.name == TRANSFER and transfers(self._agent):
                 self._transfer_requested(call, interrupted=cut_off)
+            elif call.name == SEND_DIGITS and sends_digits(self._agent):
+                self._tasks.start(self._send_digits, call)
             else:
                 self._tasks.start(self._run_tool, call)
         self._farewell.response_finished(event)
@@ -246,6 +262,20 @@ class Conversation:
         self._log.info("tool.finished", tool=call.name, outcome=outcome.status, seconds=seconds)
         self.dialect.send_tool_output(call.call_id, outcome.output)
         self.bridge.send_control()
+
+    async def _send_digits(self, call: ToolCallRequested) -> None:
+        """Press the keys that the model asked for; what they are may be a secret."""
+        try:
+            keys = wanted_keys(call.arguments)
+            outcome = await self._press_keys(keys)
+        except (ValueError, LocalProtocolError) as error:
+            self._log.info("digits.refused")
+            self._answer(call, error_output(str(error)))
+            return
+        self._log.info("digits.sent", count=len(outcome.digits), way=outcome.way)
+        if outcome.failure:
+            self._log.warning("digits.failed", reason=outcome.failure)
+        self._answer(call, outcome_text(outcome))
 
     # Transfers
 
@@ -304,6 +334,11 @@ def transfers(agent: Agent) -> bool:
     return bool(agent.transfers) and TRANSFER not in agent.tools
 
 
+def sends_digits(agent: Agent) -> bool:
+    """Whether the agent has our ``send_digits``."""
+    return agent.can_send_digits and SEND_DIGITS not in agent.tools
+
+
 def _session_with_tools(agent: Agent) -> SessionConfig:
     """Return the agent's session with the tools that run here, the built-in ones included."""
     definitions = agent.tools.definitions()
@@ -311,4 +346,6 @@ def _session_with_tools(agent: Agent) -> SessionConfig:
         definitions += (HANGUP_DEFINITION,)
     if transfers(agent):
         definitions += (transfer_definition(agent.transfers),)
+    if sends_digits(agent):
+        definitions += (SEND_DIGITS_DEFINITION,)
     return agent.session.model_copy(update={"tools": agent.session.tools + definitions})

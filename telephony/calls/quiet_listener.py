@@ -20,7 +20,10 @@ class QuietListener:
     def leg_held(self, held: bool) -> None:
         """Nobody talks on it."""
 
-    def digit_received(self, digit: str) -> None:
+    def digit_received(self, digit: str, held: bool = False) -> None:
+        """Nobody asked for digits."""
+
+    def digit_finished(self, digit: str, duration_ms: int) -> None:
         """Nobody asked for digits."""
 
     def transfer_progressed(self, status: int, reason: str) -> None:

@@ -2,26 +2,52 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+from telephony.base.errors import LocalProtocolError
 from telephony.dtmf.telephone_event import DIGITS
 
+RELAY = "application/dtmf-relay"
+"""Says the digit and its duration; the one that most peers know."""
+
+PLAIN = "application/dtmf"
+"""Says the digit and nothing else."""
+
 _BODY_MAX_BYTES = 256
+_MAX_DURATION_MS = 60_000
 
 
-def parse_info_digit(content_type: str, body: bytes) -> str | None:
+@dataclass(frozen=True, slots=True)
+class InfoDigit:
+    """``duration_ms`` is 0 when the body does not say it."""
+
+    digit: str
+    duration_ms: int = 0
+
+
+def parse_info_digit(content_type: str, body: bytes) -> InfoDigit | None:
     """Return the digit of an INFO body, or ``None`` when it holds none."""
     media_type = content_type.partition(";")[0].strip().lower()
-    if len(body) > _BODY_MAX_BYTES:
+    if media_type not in (RELAY, PLAIN) or len(body) > _BODY_MAX_BYTES:
         return None
     text = body.decode("ascii", "replace")
-    if media_type == "application/dtmf":
-        return _digit(text)
-    if media_type != "application/dtmf-relay":
-        return None
+    fields = {"signal": text} if media_type == PLAIN else {}
     for line in text.splitlines():
         name, equals, value = line.partition("=")
-        if equals and name.strip().lower() == "signal":
-            return _digit(value)
-    return None
+        if equals:
+            # Some peers write the fields of the one type under the name of the other.
+            fields[name.strip().lower()] = value
+    digit = _digit(fields.get("signal", ""))
+    return None if digit is None else InfoDigit(digit, _duration_ms(fields.get("duration", "")))
+
+
+def info_body(content_type: str, digit: str, duration_ms: int) -> bytes:
+    """Return the body of an INFO that says ``digit``; raises LocalProtocolError for no key."""
+    if len(digit) != 1 or digit not in DIGITS:
+        raise LocalProtocolError(f"not a DTMF digit: {digit!r}")
+    if content_type == PLAIN:
+        return digit.encode("ascii")
+    return b"Signal=%s\r\nDuration=%d\r\n" % (digit.encode("ascii"), duration_ms)
 
 
 def _digit(text: str) -> str | None:
@@ -30,3 +56,10 @@ def _digit(text: str) -> str | None:
     if signal in ("10", "11", "12", "13", "14", "15"):
         return DIGITS[int(signal)]
     return signal if len(signal) == 1 and signal in DIGITS else None
+
+
+def _duration_ms(text: str) -> int:
+    number = text.strip()
+    if not number.isascii() or not number.isdigit() or len(number) > 6:
+        return 0
+    return min(int(number), _MAX_DURATION_MS)

@@ -15,7 +15,8 @@ from telephony.audio.format import L16_8K, AudioFormat
 from telephony.audio.g711 import decode
 from telephony.audio.level import dbfs
 from telephony.base.errors import TelephonyError
-from telephony.base.interfaces import Clock, Leg, MediaStats, Signaling
+from telephony.base.interfaces import Clock, DigitsSent, Leg, MediaStats, Signaling
+from telephony.calls.digits_tool import press_keys
 from telephony.rtp.playout import Playout
 
 SPEECH_DBFS = -45.0
@@ -58,6 +59,7 @@ class CallRecord:
     said: bytearray = field(default_factory=bytearray)
     talkspurts: list[Talkspurt] = field(default_factory=list)
     said_spans: list[Talkspurt] = field(default_factory=list)
+    digits: str = ""
 
 
 class SipCaller:
@@ -102,8 +104,12 @@ class SipCaller:
     def leg_held(self, held: bool) -> None:
         """A telephone only shows a lamp."""
 
-    def digit_received(self, digit: str) -> None:
-        """The bot's digits mean nothing to a person."""
+    def digit_received(self, digit: str, held: bool = False) -> None:
+        """What the bot presses is only noted."""
+        self.record.digits += digit
+
+    def digit_finished(self, digit: str, duration_ms: int) -> None:
+        """A person does not notice."""
 
     def transfer_progressed(self, status: int, reason: str) -> None:
         """A telephone that transfers shows nothing until it is done."""
@@ -221,10 +227,14 @@ class SipCaller:
         self._playout.mark(name)
         await self._spoken.wait()
 
-    async def press(self, digits: str) -> None:
-        """Send ``digits`` as telephone-events."""
-        if self._leg is not None and not self.ended:
-            self._leg.media.send_digits(digits)
+    async def press(self, digits: str) -> DigitsSent | None:
+        """Press keys in the way that the other end takes them; returns when the last is sent.
+
+        None when the call is over already. Raises LocalProtocolError when there is no way.
+        """
+        if self._leg is None or self.ended:
+            return None
+        return await press_keys(self._leg.media, digits)
 
     async def wait_until_bot_speaks(self, timeout_s: float) -> bool:
         """Return True once the bot is heard speaking; False when it is not in time."""

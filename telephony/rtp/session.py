@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from telephony.base.errors import LocalProtocolError
 from telephony.base.ids import Ids
-from telephony.base.serial import diff32
+from telephony.base.serial import add32, diff32
 from telephony.rtp.framer import GAP, LOST, Absence, Framer
 from telephony.rtp.frames import JitterConfig
 from telephony.rtp.jitter import JitterBuffer
@@ -375,11 +375,18 @@ class RtpSession:
         data = self._packetizer.packetize(payload, self._frame_samples, marker)
         return data if self._srtp is None else self._srtp.protect(data)
 
-    def packetize_telephone_event(self, payload: bytes, start: bool = False) -> bytes:
-        """Return the datagram for a telephone-event, sent once per ptime instead of audio."""
+    def packetize_telephone_event(
+        self, payload: bytes, start: bool = False, advance_samples: int = 0
+    ) -> bytes:
+        """Return the datagram for a telephone-event, sent once per ptime instead of audio.
+
+        ``advance_samples`` begins a further segment of the event (RFC 4733 section 2.5.1.3).
+        """
         packetizer = self._packetizer
         if start:
             self._sent_event_timestamp = packetizer.timestamp
+        elif advance_samples:
+            self._sent_event_timestamp = add32(self._sent_event_timestamp, advance_samples)
         payload_type = self._telephone_event_payload_type
         if payload_type is None:
             raise LocalProtocolError("telephone-event was not negotiated")

@@ -8,6 +8,7 @@ from typing import Protocol
 from telephony.net.sip_endpoint import UserAgentCore
 from telephony.sip.credentials import Credentials
 from telephony.sip.flow import Flow
+from telephony.sip.leg import LegState
 from telephony.sip.message import DialogKey
 from telephony.sip.stats import UserAgentStats
 from telephony.sip.writer import HeaderLines
@@ -18,6 +19,13 @@ class KnownLeg(Protocol):
 
     @property
     def call_id(self) -> str: ...
+
+    @property
+    def state(self) -> LegState: ...
+
+    @property
+    def peer_methods(self) -> frozenset[str]:
+        """What the peer lists in Allow."""
 
 
 class CallCore(UserAgentCore, Protocol):
@@ -88,6 +96,16 @@ class CallCore(UserAgentCore, Protocol):
     def refuse_refer(self, leg_id: str, status: int, now: float) -> bool: ...
 
     def remote_target(self, leg_id: str) -> str: ...
+
+    def request(
+        self,
+        leg_id: str,
+        method: str,
+        now: float,
+        headers: HeaderLines = (),
+        content_type: str = "",
+        body: bytes = b"",
+    ) -> bool: ...
 
     def send_request(
         self,

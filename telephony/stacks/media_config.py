@@ -6,6 +6,7 @@ import ipaddress
 from dataclasses import dataclass, field
 from typing import Literal
 
+from telephony.base.interfaces import DigitMode
 from telephony.net.listen import is_wildcard, local_address_towards
 from telephony.rtp.frames import JitterConfig
 from telephony.rtp.source import LatchPolicy
@@ -34,6 +35,14 @@ class RtcpPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class DigitTiming:
+    """How long the keys that we press sound, and how long it is silent between two."""
+
+    tone_ms: int = 160
+    gap_ms: int = 80
+
+
+@dataclass(frozen=True, slots=True)
 class MediaConfig:
     """How every leg's media behaves.
 
@@ -42,6 +51,7 @@ class MediaConfig:
     of ``host``, the first that fits. ``send_silence`` keeps RTP
     flowing while the bot is silent: NAT bindings and media timeouts of peers live on it.
     ``latch`` says who may send besides the signalled address; True is ``any``, False ``off``.
+    ``dtmf`` says how digits travel where no trunk says otherwise.
     """
 
     host: str
@@ -49,6 +59,8 @@ class MediaConfig:
     codecs: tuple[Literal["pcmu", "pcma"], ...] = ("pcmu", "pcma")
     ptime_ms: int = 20
     telephone_event: bool = True
+    dtmf: DigitMode = "auto"
+    digit_timing: DigitTiming = field(default_factory=DigitTiming)
     send_silence: bool = True
     latch: LatchPolicy | bool = True
     jitter: JitterConfig = field(default_factory=JitterConfig)

@@ -78,6 +78,7 @@ class NativeStack:
             sip.AnswerReceived: NativeLeg.answer_received,
             sip.ReinviteFailed: NativeLeg.reinvite_failed,
             sip.InfoReceived: NativeLeg.info_received,
+            sip.RequestAnswered: NativeLeg.request_answered,
             sip.LegEnded: NativeLeg.leg_ended,
             sip.CallProgressed: NativeLeg.call_progressed,
             sip.CallAnswered: NativeLeg.call_answered,

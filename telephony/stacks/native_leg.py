@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from telephony.base.errors import LocalProtocolError
 from telephony.base.interfaces import CannotAnswer, Encoding, Leg, LegFacts, LegListener
-from telephony.dtmf.sip_info import parse_info_digit
 from telephony.net.port_pool import PortPoolExhausted
 from telephony.net.sip_endpoint import SipEndpoint
 from telephony.rtp.srtp import available_suites
@@ -15,7 +14,9 @@ from telephony.sip import events as sip
 from telephony.sip.reason import reason_for
 from telephony.stacks.call_core import CallCore
 from telephony.stacks.call_plan import MediaPolicy
+from telephony.stacks.leg_digits import LegDigits
 from telephony.stacks.media_config import ip_version
+from telephony.stacks.media_digits import DigitRoute
 from telephony.stacks.negotiation import Negotiation
 from telephony.stacks.peer_policy import ReferUri, at_the_peers_host
 from telephony.stacks.rtp_media import MediaPlane, RtpMedia
@@ -51,7 +52,7 @@ class NativeLeg:
         self._final_sent = False
         self._warning: tuple[tuple[str, str], ...] = ()
         self._fault: tuple[str, int] | None = None
-        self._digits_by_rtp: bool | None = None
+        self.digits = LegDigits(user_agent, lambda: self.leg_id, self._now, endpoint.flush)
         self._media: RtpMedia | None = None
         self._negotiation: Negotiation | None = None
         self._listener: LegListener | None = None
@@ -72,7 +73,7 @@ class NativeLeg:
         return self._user_agent.is_heard(self.leg_id)
 
     def listen(self, listener: LegListener) -> None:
-        self._listener = listener
+        self._listener = self.digits.listener = listener
 
     # Commands
 
@@ -104,15 +105,17 @@ class NativeLeg:
 
     def _open_media(self) -> Negotiation:
         config = self._plane.config
+        dtmf = self._policy.dtmf or config.dtmf
         try:
             signalling_host = self.facts.source_ip
             media_host = offered_host(self._offer or b"") or signalling_host
             self._media = RtpMedia(
                 self._plane,
-                self._rtp_digit,
+                self.digits.rtp_digit,
                 self._media_failed,
                 media_host=media_host,
                 signalling_host=signalling_host,
+                digits=DigitRoute(dtmf, self.digits, self.digits.rtp_digit_finished),
             )
             # The peer's own idea of its address may be that behind its NAT.
             same_version = ip_version(media_host) == ip_version(signalling_host)
@@ -127,7 +130,8 @@ class NativeLeg:
             port=self._media.port,
             codecs=self._policy.codecs or config.codecs,
             ptime_ms=config.ptime_ms,
-            telephone_event=config.telephone_event,
+            # Who is to send tones or INFO is not told that there is a better way.
+            telephone_event=config.telephone_event and dtmf in ("auto", "rfc4733"),
             srtp=self._policy.srtp,
             srtp_suites=available_suites(),
             rtcp_mux=config.rtcp.negotiated_mux,
@@ -337,9 +341,10 @@ class NativeLeg:
         return True
 
     def info_received(self, event: sip.InfoReceived) -> None:
-        digit = parse_info_digit(event.content_type, event.body)
-        if digit is not None:
-            self._digit(digit, by_rtp=False)
+        self.digits.info_received(event)
+
+    def request_answered(self, event: sip.RequestAnswered) -> None:
+        self.digits.request_answered(event)
 
     def leg_ended(self, event: sip.LegEnded) -> None:
         if self._fault is not None:
@@ -369,16 +374,6 @@ class NativeLeg:
             self._listener.leg_ended(ended_by, cause, status)
 
     # What the media reports.
-
-    def _rtp_digit(self, digit: str) -> None:
-        self._digit(digit, by_rtp=True)
-
-    def _digit(self, digit: str, *, by_rtp: bool) -> None:
-        """Take a digit by the way of the first one: some peers send each in both."""
-        if self._digits_by_rtp is None:
-            self._digits_by_rtp = by_rtp
-        if self._digits_by_rtp is by_rtp and self._listener is not None:
-            self._listener.digit_received(digit)
 
     def _media_failed(self, error: Exception) -> None:
         """A fault of ours: this leg ends, and no other notices."""

@@ -12,15 +12,18 @@ from telephony.audio.format import PCMA, PCMU, AudioFormat
 from telephony.base.errors import LocalProtocolError
 from telephony.base.ids import Ids
 from telephony.base.interfaces import Address, Clock, Encoding, MediaSink, MediaStats
-from telephony.dtmf.telephone_event import DigitReceiver, DigitSender
+from telephony.dtmf.event_packets import EventPacket
 from telephony.net.pacer import Pacer, Slot
 from telephony.net.port_pool import PortPool
 from telephony.net.rtp_endpoint import OpenEndpoint, open_endpoint
 from telephony.rtp.session import GAP, RtpSession, RtpSessionConfig
 from telephony.rtp.srtp import SrtpKey, SrtpSession, SrtpStats
+from telephony.sdp.codecs import CLOCK_RATE_HZ
 from telephony.sdp.keying import SrtpKeys
 from telephony.sdp.offer_answer import NegotiatedMedia
+from telephony.stacks.digit_sender import OnSent
 from telephony.stacks.media_config import MediaConfig, MediaHost, advertised_address
+from telephony.stacks.media_digits import DigitRoute, MediaDigits
 from telephony.stacks.media_quality import add_quality
 from telephony.stacks.rtp_control import RtpControl
 
@@ -58,7 +61,8 @@ class RtpMedia:
 
     ``media_host`` is where the peer's media is expected, as far as known when the port is opened;
     it decides on the IP version. ``signalling_host`` is where its SIP messages come from, and may
-    send media too (see :data:`telephony.rtp.source.LatchPolicy`).
+    send media too (see :data:`telephony.rtp.source.LatchPolicy`). ``digits`` says how digits
+    travel.
     """
 
     def __init__(
@@ -69,9 +73,9 @@ class RtpMedia:
         *,
         media_host: str = "",
         signalling_host: str = "",
+        digits: DigitRoute | None = None,
     ) -> None:
         self._plane = plane
-        self._on_digit = on_digit
         self._on_error = on_error
         self._signalling_host = signalling_host
         self._place = plane.config.host_towards(media_host or signalling_host)
@@ -90,8 +94,7 @@ class RtpMedia:
         self._sink: MediaSink | None = None
         self._slot: Slot | None = None
         self._skipped = 0
-        self._digits_in = DigitReceiver()
-        self._digits_out = DigitSender(plane.config.ptime_ms)
+        self._digits = MediaDigits(plane.config, on_digit, digits)
         self._silence = self._face.silence(self._face.frame_bytes(plane.config.ptime_ms))
         self._concealer = Concealer(self._face.sample_rate_hz, plane.config.ptime_ms)
         self._talking = False
@@ -151,6 +154,8 @@ class RtpMedia:
             raise LocalProtocolError("the sink already gets another encoding")
         self._show(face)
         self._face_kept = True
+        if self._negotiated is not None:
+            self._digits.negotiated(self._negotiated, face, CLOCK_RATE_HZ)
 
     def _show(self, face: AudioFormat) -> None:
         self._face = face
@@ -178,6 +183,7 @@ class RtpMedia:
             session.change_remote(remote, now)
         self._use_keys(session, media.srtp, now)
         self._control.negotiated(session, media, self._srtp if media.srtp else None, now)
+        self._digits.negotiated(media, self._face, CLOCK_RATE_HZ)
         self._negotiated = media
         self._held = media.hold
         self._caller_away = media.hold or media.direction in ("sendonly", "inactive")
@@ -234,13 +240,12 @@ class RtpMedia:
             self._slot = None
         self._control.close()
         self._endpoint.close()
+        self._digits.close()
 
-    def send_digits(self, digits: str) -> None:
-        negotiated = self._negotiated
-        if negotiated is None or negotiated.telephone_event_payload_type is None:
-            raise LocalProtocolError("the peer takes no telephone-events")
-        for digit in digits:
-            self._digits_out.press(digit)
+    def send_digits(self, digits: str, on_sent: OnSent | None = None) -> None:
+        if self._endpoint.closed:
+            raise LocalProtocolError("the call is over")
+        self._digits.send(digits, on_sent)
 
     # Packets in
 
@@ -251,7 +256,7 @@ class RtpMedia:
         try:
             session.receive_datagram(data, source, now)
             if session.telephone_events:
-                self._take_telephone_events(session, now)
+                self._digits.receive(session, now)
             if session.events:
                 # Sources and SSRCs are counted in the session's statistics.
                 session.events.clear()
@@ -261,14 +266,6 @@ class RtpMedia:
     def _fail(self, error: Exception) -> None:
         self.close()
         self._on_error(error)
-
-    def _take_telephone_events(self, session: RtpSession, now: float) -> None:
-        packets = session.telephone_events[:]
-        session.telephone_events.clear()
-        for packet in packets:
-            digit = self._digits_in.receive(packet.payload, packet.timestamp, now)
-            if digit is not None:
-                self._on_digit(digit)
 
     # Once a ptime
 
@@ -282,7 +279,7 @@ class RtpMedia:
             if now >= self._control.due_at:
                 self._control.send_report(now)
             sink.hear(self._next_heard(session, now), now)
-            if self._digits_out.busy:
+            if self._digits.sending and self._may_send and session.remote is not None:
                 self._send_digit(session)
             else:
                 # Nobody listens to a held call: what there is to say waits.
@@ -303,6 +300,10 @@ class RtpMedia:
         self._skipped = slot.skipped
 
     def _next_heard(self, session: RtpSession, now: float) -> bytes:
+        """Return the caller's next frame in the sink's encoding, without tones of keys."""
+        return self._digits.hear(self._next_frame(session, now), self._silence, now)
+
+    def _next_frame(self, session: RtpSession, now: float) -> bytes:
         """Return the caller's next frame in the sink's encoding, whatever came of it."""
         frame = session.pop_frame(now)
         if self._held:
@@ -357,14 +358,15 @@ class RtpMedia:
         self._endpoint.send(session.packetize(frame, marker), remote)
 
     def _send_digit(self, session: RtpSession) -> None:
-        """Send the next packets of the digits queued, instead of one frame of audio."""
-        entry = self._digits_out.next_packet()
-        remote = session.remote
-        if entry is None or remote is None:
-            session.skip_frame()
+        """Send the next step of the digits queued, instead of one frame of audio."""
+        step = self._digits.next_step()
+        if not isinstance(step, EventPacket):
+            self._send(session, step)
             return
-        payload, start = entry
-        self._endpoint.send(session.packetize_telephone_event(payload, start), remote)
+        remote = session.remote
+        assert remote is not None
+        data = session.packetize_telephone_event(step.payload, step.start, step.advance_samples)
+        self._endpoint.send(data, remote)
 
     # Numbers
 

@@ -7,6 +7,7 @@ import pytest
 from telephony.app.agents import OPENAI_URL, LoadedAgent, load_agent, load_agents
 from telephony.app.settings import Settings
 from telephony.calls.agent import Agent
+from telephony.calls.keypad import KeypadConfig
 
 CONFIG = Path(__file__).parents[2] / "config" / "agents"
 KEY = {"OPENAI_API_KEY": "sk-secret", "EMPTY": " "}
@@ -62,6 +63,7 @@ session: {speed: 1.1, turn_detection: {type: semantic_vad, interrupt_response: f
 vad: {stop_ms: 700}
 barge_in: {mode: local, latency_ms: 40}
 silence: {enabled: true, max_reprompts: 1}
+digits: {max_length: 6, terminator: "*#"}
 """
     )
     assert agent.name == "sales"
@@ -82,6 +84,15 @@ silence: {enabled: true, max_reprompts: 1}
     assert agent.playout_latency_ms == 40
     assert agent.silence is not None
     assert agent.silence.max_reprompts == 1
+    assert agent.keypad == KeypadConfig(max_length=6, terminator="*#")
+    assert not agent.can_send_digits
+
+
+def test_the_model_presses_keys_where_the_file_says_so() -> None:
+    agent = good("{base_url: rehearsal, tools: [hangup, send_digits]}")
+    assert agent.can_hang_up
+    assert agent.can_send_digits
+    assert len(agent.tools) == 0
 
 
 def test_overrides_stand_on_the_settings() -> None:
@@ -120,6 +131,15 @@ def test_keys_whose_values_are_commented_out_keep_their_defaults() -> None:
             'bot.yaml:1:30: model: YAML read this number as the integer 5 | put it in quotes: "5"',
         ),
         (
+            "{base_url: rehearsal, digits: {terminatr: x}}",
+            "bot.yaml:1:32: digits.terminatr: unknown key 'terminatr' | did you mean terminator?",
+        ),
+        (
+            "{base_url: rehearsal, digits: {terminator: null}}",
+            "bot.yaml:1:44: digits.terminator: terminator is empty"
+            ' | write "#" in quotes, or "" for none',
+        ),
+        (
             "{base_url: rehearsal, session: {speed: 9}}",
             "bot.yaml:1:40: session.speed: should be less than or equal to 1.5, got 9",
         ),
@@ -140,7 +160,7 @@ def test_keys_whose_values_are_commented_out_keep_their_defaults() -> None:
         (
             "{base_url: rehearsal, tools: [hangup, nothing]}",
             "bot.yaml:1:39: tools[1]: 'nothing' names no function "
-            "| write package.module:function, or hangup",
+            "| write package.module:function, hangup or send_digits",
         ),
         (
             "{base_url: rehearsal, vad: {start_ms: 500}}",

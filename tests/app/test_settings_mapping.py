@@ -5,11 +5,12 @@ from dataclasses import fields
 from telephony.app import settings_mapping as mapping
 from telephony.app.settings import Settings, Silence
 from telephony.audio.vad import VadConfig
+from telephony.calls.keypad import KeypadConfig
 from telephony.calls.services import CallLimits
 from telephony.realtime.session_config import SessionConfig
 from telephony.rtp.frames import JitterConfig
 from telephony.sip.config import MessageLimits, TimerConfig, UserAgentConfig
-from telephony.stacks.media_config import MediaConfig, RtcpPolicy
+from telephony.stacks.media_config import DigitTiming, MediaConfig, RtcpPolicy
 from telephony.turns.policy import BargeInPolicy
 from telephony.turns.silence import SilencePolicy
 
@@ -28,6 +29,7 @@ def test_the_defaults_of_the_settings_are_those_of_the_parts() -> None:
     assert mapping.to_call_limits(DEFAULTS.limits, media) == CallLimits()
     assert mapping.to_vad_config(DEFAULTS.vad, media.ptime_ms) == VadConfig()
     assert mapping.to_barge_in_policy(DEFAULTS.barge_in, SessionConfig()) == BargeInPolicy()
+    assert mapping.to_keypad_config(DEFAULTS.digits) == KeypadConfig()
     assert mapping.to_silence_policy(Silence(enabled=True)) == SilencePolicy()
 
 
@@ -49,6 +51,9 @@ def test_every_setting_reaches_its_part() -> None:
                 "ptime_ms": 30,
                 "append_ms": 90,
                 "telephone_event": False,
+                "dtmf": "info",
+                "dtmf_tone_ms": 250,
+                "dtmf_gap_ms": 120,
                 "send_silence": False,
                 "latch": False,
                 "timeout_s": 5.0,
@@ -58,6 +63,12 @@ def test_every_setting_reaches_its_part() -> None:
             "limits": {"max_call_s": 7.0, "setup_timeout_s": 8.0, "retry_after_s": 9},
             "vad": {"start_ms": 60, "stop_ms": 500},
             "barge_in": {"mode": "local", "latency_ms": 30},
+            "digits": {
+                "max_length": 4,
+                "terminator": "*",
+                "inter_digit_ms": 2000,
+                "first_digit_ms": 9000,
+            },
         }
     )
     agent = mapping.to_user_agent_config(settings.sip, {"udp": ("192.0.2.1", 5060)})
@@ -72,12 +83,15 @@ def test_every_setting_reaches_its_part() -> None:
         codecs=("pcma",),
         ptime_ms=30,
         telephone_event=False,
+        dtmf="info",
+        digit_timing=DigitTiming(250, 120),
         send_silence=False,
         latch="off",
         jitter=JitterConfig(min_ms=1, start_ms=2, max_ms=3, ptime_ms=30),
         rtcp=RtcpPolicy(enabled=False, interval_s=7.5, mux="offer"),
     )
     assert media.rtcp.negotiated_mux == "off"
+    assert mapping.to_keypad_config(settings.digits) == KeypadConfig(4, "*", 2000, 9000)
     assert mapping.to_call_limits(settings.limits, settings.media) == CallLimits(7.0, 5.0, 8.0, 9)
     vad = mapping.to_vad_config(settings.vad, settings.media.ptime_ms)
     assert (vad.frame_ms, vad.start_ms, vad.stop_ms) == (30, 60, 500)

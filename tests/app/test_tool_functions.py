@@ -49,7 +49,10 @@ def test_a_function_becomes_a_tool() -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("opening_hours", "names no function\nfix: write package.module:function, or hangup"),
+        (
+            "opening_hours",
+            "names no function\nfix: write package.module:function, hangup or send_digits",
+        ),
         ("my_phone_tools:", "names no function"),
         (":f", "names no function"),
         ("no_such_package.x:f", "cannot import no_such_package.x: No module named"),

@@ -128,6 +128,7 @@ def test_media_is_that_of_the_settings_unless_the_trunk_has_its_own(tmp_path: Pa
     assert trunk(tmp_path, "servers: a", settings).media == MediaPolicy(srtp="optional")
     own = trunk(tmp_path, "servers: a\nsrtp: off\ncodecs: [pcma]", settings).media
     assert own == MediaPolicy(("pcma",), "off")
+    assert trunk(tmp_path, "servers: a\ndtmf: info", settings).media.dtmf == "info"
 
 
 def test_a_trunk_without_a_server_takes_calls_only(tmp_path: Path) -> None:
@@ -170,6 +171,10 @@ def test_a_file_of_comments_is_a_trunk_that_is_off(tmp_path: Path) -> None:
         ("servers: a\nkeepalive: {timeout_s: 60}", "timeout_s is longer than options_interval_s"),
         ("servers: a\nregister: {retry_max_s: 1}", "retry_max_s must not be below"),
         ("servers: a\ncodecs: [pcmu, pcmu]", "a codec is listed twice"),
+        (
+            "servers: a\ndtmf: tones",
+            "2:7: dtmf: this should be 'auto', 'rfc4733', 'info' or 'inband'",
+        ),
         ("servers: a\nlimits: {full_status: 500}", "486, 503, 600 or 603"),
         ("servers: a\ndomain: 'x y'", "'x y' is no domain"),
         ("servers: a\ncaller_id: {from_user: username}", "there is no username"),
@@ -179,6 +184,15 @@ def test_a_file_of_comments_is_a_trunk_that_is_off(tmp_path: Path) -> None:
 )
 def test_mistakes_have_their_place_and_a_remedy(tmp_path: Path, text: str, problem: str) -> None:
     assert any(problem in found for found in problems(tmp_path, text))
+
+
+def test_events_must_be_negotiated_to_be_the_way_of_digits(tmp_path: Path) -> None:
+    settings = Settings.model_validate({"media": {"telephone_event": False}})
+    (tmp_path / "carrier.yaml").write_text("servers: a\ndtmf: rfc4733")
+    (problem,) = load_trunk(tmp_path / "carrier.yaml", settings, {}).problems
+    assert (problem.line, problem.key) == (2, "dtmf")
+    assert "media.telephone_event is false" in problem.message
+    assert problem.fix == "write auto, info or inband"
 
 
 def test_a_missing_secret_names_its_variable(tmp_path: Path) -> None:

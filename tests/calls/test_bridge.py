@@ -9,6 +9,7 @@ from telephony.audio.g711 import l16_to_pcmu
 from telephony.base.ids import Ids
 from telephony.calls.agent import Agent
 from telephony.calls.bridge import Bridge
+from telephony.calls.keypad import KeypadConfig
 from telephony.realtime import events as model
 from telephony.realtime.openai_realtime import OpenAIRealtime
 from telephony.realtime.session_config import ServerVad, SessionConfig
@@ -174,7 +175,7 @@ def test_an_interruption_after_the_last_frame_tells_nothing() -> None:
 
 
 def test_digits_reach_the_model_as_one_entry() -> None:
-    scene = Scene(digit_pause_ms=100)
+    scene = Scene(keypad=KeypadConfig(inter_digit_ms=100))
     scene.bridge.digit_received("4")
     scene.bridge.digit_received("2")
     scene.model.sent.clear()
@@ -184,6 +185,44 @@ def test_digits_reach_the_model_as_one_entry() -> None:
     assert scene.model.kinds == ["conversation.item.create", "response.create"]
     content = scene.model.sent[0]["item"]["content"]
     assert content == [{"type": "input_text", "text": "The caller pressed 42 on the keypad."}]
+
+
+def test_a_key_that_is_held_does_not_end_its_entry() -> None:
+    scene = Scene(keypad=KeypadConfig(inter_digit_ms=100))
+    scene.bridge.digit_received("4", held=True)
+    scene.model.sent.clear()
+    scene.line.tick(times=20)
+    assert scene.model.sent == []
+    scene.bridge.digit_finished()
+    scene.line.tick(times=6)
+    assert scene.model.kinds == ["conversation.item.create", "response.create"]
+
+
+def test_a_caller_who_presses_nothing_is_told_of() -> None:
+    scene = Scene(keypad=KeypadConfig(first_digit_ms=500))
+    scene.speak(100)
+    scene.line.tick(times=10)
+    scene.model.sent.clear()
+    scene.line.tick(times=30)
+    assert scene.model.kinds == ["conversation.item.create", "response.create"]
+    content = scene.model.sent[0]["item"]["content"]
+    assert content[0]["text"] == "The caller pressed nothing on the keypad."
+
+
+def test_a_caller_who_speaks_or_is_away_presses_nothing() -> None:
+    scene = Scene(keypad=KeypadConfig(first_digit_ms=1500))
+    scene.speak(100)
+    scene.line.tick(times=10)
+    scene.line.say(l16_to_pcmu(speech("caller_yes")))
+    scene.model.sent.clear()
+    scene.line.tick(times=100)
+    assert "conversation.item.create" not in scene.model.kinds
+    scene = Scene(keypad=KeypadConfig(first_digit_ms=1500))
+    scene.speak(100)
+    scene.line.tick(times=10)
+    scene.bridge.caller_held(True)
+    scene.line.tick(times=100)
+    assert "conversation.item.create" not in scene.model.kinds
 
 
 def test_a_turn_is_measured() -> None:

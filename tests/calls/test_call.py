@@ -251,7 +251,7 @@ async def test_a_fault_on_the_line_ends_the_call() -> None:
     assert scene.call.ending is cause.INTERNAL_ERROR
 
 
-@pytest.mark.parametrize("name", ["digit_received", "leg_held"])
+@pytest.mark.parametrize("name", ["digit_received", "leg_held", "digit_finished"])
 async def test_faults_of_digits_and_hold_end_the_call(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -259,11 +259,13 @@ async def test_faults_of_digits_and_hold_end_the_call(
         raise RuntimeError("a fault of ours")
 
     monkeypatch.setattr(Conversation, "digit_received", fails)
+    monkeypatch.setattr(Conversation, "digit_finished", fails)
     monkeypatch.setattr(Conversation, "caller_held", fails)
     scene = Scene(ConnectModel("bot"))
     running = scene.start()
     await eventually(lambda: scene.leg.media.sink)
-    getattr(scene.call, name)("1")
+    arguments = ("1", 160) if name == "digit_finished" else ("1",)
+    getattr(scene.call, name)(*arguments)
     await running
     assert scene.call.ending is cause.INTERNAL_ERROR
 
@@ -271,6 +273,7 @@ async def test_faults_of_digits_and_hold_end_the_call(
 async def test_what_the_leg_says_before_the_call_runs_is_harmless() -> None:
     scene = Scene(Answer())
     scene.call.digit_received("1")
+    scene.call.digit_finished("1", 160)
     scene.call.leg_held(True)
     scene.call.leg_progressed(180)
     assert scene.call.ending is None

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -8,10 +9,13 @@ from typing import Any
 import pytest
 import structlog
 
+from telephony.base.errors import LocalProtocolError
+from telephony.base.interfaces import DigitsSent
 from telephony.calls import cause
 from telephony.calls.call_tasks import CallTasks
 from telephony.calls.conversation import REPROMPT, Conversation
 from telephony.calls.destination import Destination, TransferResult
+from telephony.calls.keypad import KeypadConfig
 from telephony.calls.transfer_tool import CALLING, CANCELLED, NOT_CANCELLED, UNDER_WAY
 from telephony.realtime.events import ResponseFinished, ToolCallRequested
 from telephony.realtime.tool_schema import ToolContext
@@ -40,13 +44,20 @@ class Scene:
             ToolContext("call-1", "+15550199", "+15550100"),
             self._transfer,
             self._give_up,
+            self._press,
         )
+        self.pressed: list[str] = []
+        self.sent: asyncio.Future[DigitsSent] = asyncio.get_running_loop().create_future()
         self.transfers: list[Destination] = []
         self.result: asyncio.Future[TransferResult] = asyncio.get_running_loop().create_future()
 
     async def _transfer(self, destination: Destination) -> TransferResult:
         self.transfers.append(destination)
         return await self.result
+
+    async def _press(self, digits: str) -> DigitsSent:
+        self.pressed.append(digits)
+        return await self.sent
 
     def _give_up(self) -> bool:
         if not self.transfers or self.result.done():
@@ -276,10 +287,69 @@ async def test_the_end_of_the_call_is_no_lost_answer() -> None:
 
 
 async def test_hold_and_digits_reach_the_bridge() -> None:
-    async with scene(digit_pause_ms=0) as s:
+    async with scene(keypad=KeypadConfig(inter_digit_ms=0)) as s:
         s.conversation.caller_held(True)
         s.conversation.digit_received("#")
         assert "pressed #" in str(s.model.last("conversation.item.create"))
+
+
+def output_of(s: Scene, call_id: str) -> Any:
+    (item,) = (
+        message["item"]
+        for message in s.model.sent
+        if message["type"] == "conversation.item.create"
+        and message["item"].get("call_id") == call_id
+    )
+    return json.loads(item["output"])
+
+
+async def test_the_model_presses_keys_and_hears_when_they_are_sent() -> None:
+    async with scene(can_send_digits=True) as s:
+        session = s.model.last("session.update")["session"]
+        assert [tool["name"] for tool in session["tools"]] == ["hangup", "send_digits"]
+        s.finished("r1", "send_digits", arguments='{"digits": "1,2#"}')
+        await eventually(lambda: s.pressed)
+        assert s.pressed == ["1,2#"]
+        assert "conversation.item.create" not in s.model.kinds
+        s.sent.set_result(DigitsSent("1,2#", "rfc4733"))
+        await eventually(lambda: "response.create" in s.model.kinds)
+        assert output_of(s, "call_r1_send_digits") == {"sent": "1,2#"}
+
+
+async def test_keys_that_there_are_not_are_the_models_mistake() -> None:
+    async with scene(can_send_digits=True) as s:
+        s.finished("r1", "send_digits", arguments='{"digits": "one"}')
+        await eventually(lambda: "response.create" in s.model.kinds)
+        assert s.pressed == []
+        assert "no such keys" in output_of(s, "call_r1_send_digits")["error"]
+
+
+async def test_keys_that_could_not_be_sent_are_an_error() -> None:
+    async with scene(can_send_digits=True) as s:
+        s.sent.set_exception(LocalProtocolError("the peer takes no telephone-events"))
+        s.finished("r1", "send_digits", arguments='{"digits": "1"}')
+        await eventually(lambda: "response.create" in s.model.kinds)
+        error = {"error": "the peer takes no telephone-events"}
+        assert output_of(s, "call_r1_send_digits") == error
+
+
+async def test_a_tool_named_send_digits_of_the_agents_own_is_just_a_tool() -> None:
+    async def send_digits(digits: str) -> str:
+        """Do something else."""
+        return f"own {digits}"
+
+    async with scene(tools=ToolRegistry([send_digits]), can_send_digits=True) as s:
+        s.finished("r1", "send_digits", arguments='{"digits": "1"}')
+        await eventually(lambda: "response.create" in s.model.kinds)
+        assert s.pressed == []
+        assert s.model.last("conversation.item.create")["item"]["output"] == "own 1"
+
+
+async def test_only_who_may_press_keys_can() -> None:
+    async with scene() as s:
+        s.finished("r1", "send_digits", arguments='{"digits": "1"}')
+        await eventually(lambda: "response.create" in s.model.kinds)
+        assert "there is no tool" in output_of(s, "call_r1_send_digits")["error"]
 
 
 TRANSFERS = {

@@ -13,6 +13,7 @@ def test_nothing_is_let_in() -> None:
     listener.leg_confirmed()
     listener.leg_held(True)
     listener.digit_received("1")
+    listener.digit_finished("1", 160)
     listener.transfer_progressed(100, "")
     listener.transfer_finished(200, "")
     listener.leg_ended("remote", "", 0)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from telephony.calls import turn_taking
+from telephony.calls.keypad import KeypadConfig
 from telephony.realtime import responses
 from telephony.rehearsal import model_session
 from telephony.rehearsal.caller import CallFailed
@@ -91,7 +92,7 @@ async def test_the_conversation_goes_on_after_a_reconnect() -> None:
   - {when: {turn: 2}, say: tool_done}
 """,
     )
-    async with clean_phones(scenario=remembers, digit_pause_ms=0, **FAST) as p:
+    async with clean_phones(scenario=remembers, keypad=KeypadConfig(inter_digit_ms=0), **FAST) as p:
         caller = await p.dial()
         await until_silent(caller)
         await caller.press("1")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 from telephony.realtime.session_config import ServerVad, SessionConfig
 from telephony.turns.policy import BargeInPolicy
@@ -14,6 +15,7 @@ from tests.support.scenes import (
     clean_phones,
     heard_of,
     items,
+    lost_of,
     script,
     speech,
     texts,
@@ -107,6 +109,26 @@ async def test_digits_interrupt_at_once_and_reach_the_model_together() -> None:
         await caller.hang_up()
     assert [reason for reason, _ in p.watcher.barge_ins] == ["digit"]
     assert p.watcher.latencies == []
+
+
+async def test_keys_of_the_bot_interrupt_what_it_says_and_nothing_of_that_is_lost() -> None:
+    menu = script(
+        "  - {when: greeting, say: leave_message, "
+        "call: {name: send_digits, arguments: {digits: '4,2'}}}\n"
+        "  - {when: {tool: send_digits}, say: tool_done}\n"
+    )
+    async with clean_phones(scenario=menu, can_send_digits=True) as p:
+        caller = await p.dial()
+        await eventually(lambda: caller.record.digits == "42")
+        await eventually(lambda: "Done, that is taken care of." in texts(p))
+        await until_silent(caller, 0.5)
+        await caller.hang_up()
+    greeting = items(p)[0]
+    assert not greeting.content[0].truncated
+    # The digits came while it was said, and it went on after them.
+    assert lost_of(greeting, caller) <= 1
+    (output,) = (item for item in items(p) if item.kind == "function_call_output")
+    assert json.loads(output.output) == {"sent": "4,2"}
 
 
 async def test_without_turn_detection_of_the_model_ours_ends_the_turns() -> None:

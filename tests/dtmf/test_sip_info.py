@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from telephony.dtmf.sip_info import parse_info_digit
+from telephony.base.errors import LocalProtocolError
+from telephony.dtmf.sip_info import PLAIN, RELAY, InfoDigit, info_body, parse_info_digit
+from telephony.dtmf.telephone_event import DIGITS
 
 
 @pytest.mark.parametrize(
@@ -21,9 +23,41 @@ from telephony.dtmf.sip_info import parse_info_digit
         ("application/dtmf", b"7", "7"),
         ("application/dtmf", b" # \r\n", "#"),
         ("application/dtmf", b"77", None),
+        ("application/dtmf", b"Signal=7\r\nDuration=160", "7"),
         ("text/plain", b"Signal=5\r\n", None),
         ("", b"", None),
     ],
 )
 def test_bodies(content_type: str, body: bytes, digit: str | None) -> None:
-    assert parse_info_digit(content_type, body) == digit
+    parsed = parse_info_digit(content_type, body)
+    assert (parsed.digit if parsed else None) == digit
+
+
+@pytest.mark.parametrize(
+    ("body", "duration_ms"),
+    [
+        (b"Signal=5\r\nDuration=160\r\n", 160),
+        (b"duration = 2000\nsignal=5", 2000),
+        (b"Signal=5", 0),
+        (b"Signal=5\nDuration=-1", 0),
+        (b"Signal=5\nDuration=\xb2", 0),
+        (b"Signal=5\nDuration=999999", 60_000),
+        (b"Signal=5\nDuration=99999999999", 0),
+    ],
+)
+def test_durations(body: bytes, duration_ms: int) -> None:
+    assert parse_info_digit(RELAY, body) == InfoDigit("5", duration_ms)
+
+
+def test_what_is_sent_is_understood() -> None:
+    for digit in DIGITS:
+        assert parse_info_digit(RELAY, info_body(RELAY, digit, 160)) == InfoDigit(digit, 160)
+        assert parse_info_digit(PLAIN, info_body(PLAIN, digit, 160)) == InfoDigit(digit)
+    assert info_body(RELAY, "#", 250) == b"Signal=#\r\nDuration=250\r\n"
+    assert info_body(PLAIN, "*", 250) == b"*"
+
+
+@pytest.mark.parametrize("digit", ["", "12", "E", "é"])
+def test_only_keys_are_sent(digit: str) -> None:
+    with pytest.raises(LocalProtocolError):
+        info_body(RELAY, digit, 160)

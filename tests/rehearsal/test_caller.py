@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from telephony.audio.g711 import pcmu_to_l16
+from telephony.base.interfaces import DigitsSent
 from telephony.rehearsal.caller import CallFailed, SipCaller
 from tests.support.eventually import eventually
 from tests.support.fake_call import FakeClock, FakeLeg, Line20ms
@@ -22,11 +23,6 @@ class Scene:
         self.clock = FakeClock()
         self.caller = SipCaller(self, self.clock)
         self.line = Line20ms(self.caller, self.clock)
-        self.digits = ""
-        self.leg.media.send_digits = self._press  # type: ignore[method-assign]
-
-    def _press(self, digits: str) -> None:
-        self.digits += digits
 
     def place_call(self, uri: str, from_uri: str, headers: Any = ()) -> FakeLeg:
         return self.leg
@@ -161,15 +157,24 @@ async def test_the_end_of_the_call_ends_all_waiting() -> None:
     await scene.caller.say(pcmu_to_l16(LOUD))
     await scene.caller.press("1")
     await scene.caller.hang_up()
-    assert scene.digits == ""
+    assert scene.leg.media.digits == ""
 
 
 async def test_digits_are_pressed() -> None:
     scene = Scene()
-    await scene.caller.press("1")
+    assert await scene.caller.press("1") is None
     await scene.talk()
-    await scene.caller.press("42#")
-    assert scene.digits == "42#"
+    assert await scene.caller.press("42#") == DigitsSent("42#", "rfc4733")
+    assert scene.leg.media.digits == "42#"
+
+
+async def test_what_the_bot_presses_is_noted() -> None:
+    scene = Scene()
+    await scene.talk()
+    scene.caller.digit_received("4", True)
+    scene.caller.digit_finished("4", 160)
+    scene.caller.digit_received("2")
+    assert scene.caller.record.digits == "42"
 
 
 async def test_hanging_up_without_a_call_is_nothing() -> None:

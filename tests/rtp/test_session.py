@@ -174,6 +174,18 @@ def test_an_update_that_comes_after_its_end_mutes_nothing() -> None:
     assert rtp.stats.muted == 0
 
 
+def test_a_further_segment_of_an_event_moves_its_timestamp() -> None:
+    rtp = session()
+    stamps = [
+        parse_packet(rtp.packetize_telephone_event(b"\x05\x0a\xff\xff", *how)).timestamp
+        for how in ((True,), (), (False, 0xFFFF), (), (True,))
+    ]
+    assert stamps[1] == stamps[0]
+    assert (stamps[2] - stamps[0]) % 2**32 == 0xFFFF
+    assert stamps[3] == stamps[2]
+    assert (stamps[4] - stamps[0]) % 2**32 == 4 * 160
+
+
 def test_undrained_telephone_events_are_bounded() -> None:
     rtp = session()
     for index in range(100):

@@ -52,8 +52,11 @@ class Listener:
     def leg_held(self, held: bool) -> None:
         self.told.append(("held", held))
 
-    def digit_received(self, digit: str) -> None:
+    def digit_received(self, digit: str, held: bool = False) -> None:
         self.told.append(("digit", digit))
+
+    def digit_finished(self, digit: str, duration_ms: int) -> None:
+        self.told.append(("finished", digit, duration_ms))
 
     def leg_ended(self, ended_by: str, cause: str, status: int) -> None:
         self.told.append((ended_by, cause, status))
@@ -224,12 +227,12 @@ async def test_digits_of_info_and_of_rtp_are_not_both_taken() -> None:
         leg = s.answered()
         leg.info_received(sip.InfoReceived("leg-1", "text/plain", b"5"))
         leg.info_received(relay)
-        leg._rtp_digit("5")
+        leg.digits.rtp_digit("5")
         leg.info_received(relay)
         assert s.listener.told == ["confirmed", ("digit", "5"), ("digit", "5")]
     async with scene() as s:
         leg = s.answered()
-        leg._rtp_digit("5")
+        leg.digits.rtp_digit("5")
         leg.info_received(relay)
         assert s.listener.told == ["confirmed", ("digit", "5")]
 

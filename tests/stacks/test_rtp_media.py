@@ -8,14 +8,17 @@ from typing import Any
 
 import pytest
 
-from telephony.audio import g711
+from telephony.audio import g711, tones
 from telephony.base.errors import LocalProtocolError
 from telephony.base.ids import Ids
-from telephony.dtmf.telephone_event import DigitSender
+from telephony.base.interfaces import DigitsSent
+from telephony.dtmf.event_packets import event_packets
+from telephony.dtmf.inband import InbandDetector
 from telephony.net.port_pool import PortPool
 from telephony.rtp.packet import parse_packet
 from telephony.rtp.packetizer import Packetizer
 from telephony.sdp.offer_answer import NegotiatedMedia
+from telephony.stacks.media_config import DigitTiming
 from telephony.stacks.rtp_media import MAX_CATCH_UP_FRAMES, MediaConfig, MediaPlane, RtpMedia
 from tests.support.fake_call import FakeClock
 
@@ -282,14 +285,10 @@ async def test_after_a_stall_the_callers_time_is_made_up_for_and_ours_skipped() 
 async def test_digits_come_in_once() -> None:
     async with scene() as s:
         s.start()
-        sender = DigitSender(20)
-        sender.press("7")
-        while sender.busy:
-            entry = sender.next_packet()
-            if entry is not None:
-                packet = s.peer.packetize_event(entry[0], 101, 5000, entry[1])
-                s.receive(packet)
-                s.receive(packet)
+        for sent in event_packets("7", 160):
+            packet = s.peer.packetize_event(sent.payload, 101, 5000, sent.start)
+            s.receive(packet)
+            s.receive(packet)
         assert s.digits == "7"
 
 
@@ -300,18 +299,132 @@ async def test_digits_go_out_instead_of_audio() -> None:
         s.media.send_digits("1")
         s.tick(times=20)
         kinds = [packet.payload_type for packet in s.sent]
-        assert kinds[0] == 101
-        assert kinds[-1] == 0
+        assert kinds == [101] * 11 + [0] * 9
         assert len({packet.timestamp for packet in s.sent if packet.payload_type == 101}) == 1
+        # The pause, and then what there was to say.
+        assert [packet.payload for packet in s.sent[11:14]] == [SILENCE, SILENCE, VOICE]
+        # The clock went on meanwhile; what was said waited.
+        assert (s.sent[-1].timestamp - s.sent[11].timestamp) % 2**32 == 8 * 160
+        assert s.sink.asked == 7
+        assert len(s.sink.heard) == 20
 
 
 async def test_digits_need_a_peer_that_takes_them() -> None:
-    async with scene() as s:
+    async with scene(dtmf="rfc4733") as s:
         with pytest.raises(LocalProtocolError):
             s.media.send_digits("1")
         s.start(negotiated(telephone_event_payload_type=None))
         with pytest.raises(LocalProtocolError):
             s.media.send_digits("1")
+        s.media.close()
+        with pytest.raises(LocalProtocolError):
+            s.media.send_digits("1")
+
+
+async def test_without_another_way_digits_are_tones() -> None:
+    async with scene() as s:
+        s.start(negotiated(telephone_event_payload_type=None, encoding="pcma", send_payload_type=8))
+        s.sink.says = VOICE
+        sent: list[DigitsSent] = []
+        s.media.send_digits("1,5", sent.append)
+        s.tick(times=60)
+        assert sent == [DigitsSent("1,5", "inband")]
+        detector = InbandDetector()
+        heard = [detector.hear(g711.pcma_to_l16(packet.payload)) for packet in s.sent]
+        assert [key for key in heard if key] == ["1", "5"]
+        assert s.sent[-1].payload == VOICE
+        assert {packet.payload_type for packet in s.sent} == {8}
+
+
+async def test_tones_of_a_caller_are_digits_and_not_heard() -> None:
+    async with scene() as s:
+        s.start(negotiated(telephone_event_payload_type=None))
+        tone = g711.l16_to_pcmu(tones.dtmf("9", 200))
+        s.tick(VOICE, 10)
+        s.sink.heard.clear()
+        for start in range(0, len(tone), 160):
+            s.tick(tone[start : start + 160])
+        s.tick(VOICE, 10)
+        assert s.digits == "9"
+        assert sum(frame == SILENCE for frame in s.sink.heard) >= 8
+        assert s.sink.heard[-1] == VOICE
+
+
+async def test_tones_are_made_and_heard_in_an_encoding_that_is_adopted_late() -> None:
+    async with scene() as s:
+        s.media.negotiated(negotiated(telephone_event_payload_type=None))
+        s.media.adopt_encoding("pcma", 8000)
+        s.media.start(s.sink)
+        tone = g711.l16_to_pcmu(tones.dtmf("9", 200))
+        for start in range(0, len(tone), 160):
+            s.tick(tone[start : start + 160])
+        s.tick(VOICE, 10)
+        assert s.digits == "9"
+        s.sent.clear()
+        s.media.send_digits("5")
+        s.tick(times=20)
+        detector = InbandDetector()
+        heard = [detector.hear(g711.pcmu_to_l16(packet.payload)) for packet in s.sent]
+        assert [key for key in heard if key] == ["5"]
+
+
+@pytest.mark.parametrize(("mode", "event"), [("auto", 101), ("rfc4733", None), ("info", None)])
+async def test_tones_are_not_listened_for_where_there_is_a_better_way(
+    mode: str, event: int | None
+) -> None:
+    async with scene(dtmf=mode) as s:
+        s.start(negotiated(telephone_event_payload_type=event))
+        tone = g711.l16_to_pcmu(tones.dtmf("9", 200))
+        for start in range(0, len(tone), 160):
+            s.tick(tone[start : start + 160])
+        s.tick(VOICE, 10)
+        assert s.digits == ""
+
+
+async def test_digits_wait_while_the_call_is_on_hold() -> None:
+    async with scene() as s:
+        s.start()
+        sent: list[DigitsSent] = []
+        s.media.send_digits("1", sent.append)
+        s.tick(times=3)
+        s.media.negotiated(HOLD)
+        s.sent.clear()
+        s.tick(times=30)
+        assert (s.sent, sent) == ([], [])
+        s.media.negotiated(negotiated())
+        s.tick(times=20)
+        assert sent == [DigitsSent("1", "rfc4733")]
+        assert [p.payload_type for p in s.sent][:8] == [101] * 8
+
+
+async def test_digits_in_two_segments_have_two_timestamps() -> None:
+    async with scene(digit_timing=DigitTiming(10_000, 80)) as s:
+        s.start()
+        s.media.send_digits("1")
+        s.tick(times=520)
+        events = [packet for packet in s.sent if packet.payload_type == 101]
+        assert len(events) == 503
+        stamps = list(dict.fromkeys(packet.timestamp for packet in events))
+        assert [(b - a) % 2**32 for a, b in pairwise(stamps)] == [0xFFFF]
+        assert [packet.marker for packet in events] == [True] + [False] * 502
+
+
+@pytest.mark.parametrize("end", ["closed", "renegotiated"])
+async def test_digits_that_can_no_longer_be_sent_are_reported(end: str) -> None:
+    async with scene() as s:
+        s.start()
+        sent: list[DigitsSent] = []
+        s.media.send_digits("12", sent.append)
+        s.tick(times=20)
+        if end == "closed":
+            s.media.close()
+            assert sent == [DigitsSent("1", "rfc4733", "the call is over")]
+        else:
+            s.media.negotiated(negotiated(telephone_event_payload_type=None))
+            failure = "the peer takes no telephone-events any more"
+            assert sent == [DigitsSent("1", "rfc4733", failure)]
+            s.tick(times=3)
+            assert s.errors == []
 
 
 async def test_media_needs_a_negotiation() -> None:
@@ -346,7 +459,7 @@ async def test_a_fault_of_a_packet_closes_the_media(monkeypatch: pytest.MonkeyPa
 
     async with scene() as s:
         s.start()
-        monkeypatch.setattr(s.media, "_on_digit", fails)
+        monkeypatch.setattr(s.media._digits._in, "_on_digit", fails)
         s.receive(s.peer.packetize_event(bytes([5, 0x80, 0, 160]), 101, 5000, True))
         assert len(s.errors) == 1
 

@@ -13,6 +13,7 @@ from telephony.base.dialing import DialFailed, DialOutcome, DialRequest, OnLeg
 from telephony.base.ids import Ids
 from telephony.base.interfaces import (
     CannotAnswer,
+    DigitsSent,
     Encoding,
     Leg,
     LegFacts,
@@ -113,6 +114,7 @@ class FakeMedia:
         self.ptime_ms = 20
         self.last_received_at: float | None = None
         self.sink: MediaSink | None = None
+        self.digits = ""
 
     def stats(self) -> MediaStats:
         return MediaStats()
@@ -120,7 +122,10 @@ class FakeMedia:
     def start(self, sink: MediaSink) -> None:
         self.sink = sink
 
-    def send_digits(self, digits: str) -> None: ...
+    def send_digits(self, digits: str, on_sent: Callable[[DigitsSent], None] | None = None) -> None:
+        self.digits += digits
+        if on_sent is not None:
+            on_sent(DigitsSent(digits, "rfc4733"))
 
 
 class FakeLeg:

@@ -17,6 +17,8 @@ DEBIAN_PACKAGES = {
     "kamailio": "kamailio kamailio-tls-modules",
     "sipsak": "sipsak",
     "svmap": "sipvicious",
+    "multimon-ng": "multimon-ng",
+    "sox": "sox",
 }
 SOUNDS_PACKAGE = "asterisk-core-sounds-en-wav"
 SOUNDS_DIRECTORIES = (
@@ -44,6 +46,12 @@ def require_sound(name: str) -> Path:
             return path.resolve()
     missing(f"no recorded prompt {name!r}", SOUNDS_PACKAGE)
     raise AssertionError
+
+
+def sound_files() -> list[Path]:
+    """Return every recorded English prompt, each once; none where they are not installed."""
+    found = {p.resolve() for folder in SOUNDS_DIRECTORIES for p in folder.rglob("*.wav")}
+    return sorted(found)
 
 
 def missing(what: str, package: str) -> None:

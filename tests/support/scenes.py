@@ -65,6 +65,15 @@ def heard_of(item: Item, caller: SipCaller) -> int:
     return max((i + 1 for i, f in enumerate(spoken) if f in heard and len(set(f)) > 8), default=0)
 
 
+def lost_of(item: Item, caller: SipCaller) -> int:
+    """Return how many frames of an item's speech the caller never heard, silence left out."""
+    utterance = item.content[0].utterance
+    assert utterance is not None
+    spoken = frames_of(utterance.audio_until(utterance.duration_ms))
+    heard = set(frames_of(l16_to_pcmu(bytes(caller.record.heard))))
+    return sum(len(set(frame)) > 8 and frame not in heard for frame in spoken)
+
+
 async def until_silent(caller: SipCaller, quiet_s: float = 0.3) -> None:
     assert await caller.wait_until_bot_speaks(PATIENCE_S)
     assert await caller.wait_until_bot_silent(quiet_s, PATIENCE_S)

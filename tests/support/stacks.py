@@ -27,6 +27,8 @@ class Party:
 
     heard: list[bytes] = field(default_factory=list)
     digits: str = ""
+    down: int = 0
+    durations_ms: list[int] = field(default_factory=list)
     holds: list[bool] = field(default_factory=list)
     ended: tuple[str, str, int] | None = None
     confirmed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -48,8 +50,13 @@ class Party:
     def leg_held(self, held: bool) -> None:
         self.holds.append(held)
 
-    def digit_received(self, digit: str) -> None:
+    def digit_received(self, digit: str, held: bool = False) -> None:
         self.digits += digit
+        self.down += held
+
+    def digit_finished(self, digit: str, duration_ms: int) -> None:
+        self.down -= 1
+        self.durations_ms.append(duration_ms)
 
     def leg_ended(self, ended_by: str, cause: str, status: int) -> None:
         self.ended = (ended_by, cause, status)

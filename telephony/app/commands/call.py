@@ -17,13 +17,15 @@ from telephony.app.call_network import add_network_arguments, network_lines, net
 from telephony.audio.convert import Converter
 from telephony.audio.format import L16_8K, AudioFormat
 from telephony.audio.wav import interleave, read_wav, write_wav
+from telephony.base.errors import LocalProtocolError
 from telephony.base.interfaces import MediaStats
-from telephony.dtmf.telephone_event import DIGITS
+from telephony.dtmf.dial_string import read_dial_string
 from telephony.net.listen import local_address_towards
 from telephony.rehearsal.caller import CallFailed, CallRecord, SipCaller
 from telephony.rehearsal.network import Network
 from telephony.rehearsal.phone import telephone
 from telephony.sip.values import bare_host
+from telephony.stacks.digit_sender import LONGEST_ENTRY
 
 HELP = "dial a SIP address, play a WAV file into the call, record it"
 
@@ -45,7 +47,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--record", type=Path, metavar="WAV", help="left: caller, right: callee")
     parser.add_argument(
-        "--digits", type=_digits, default="", help="press these keys after playing: 0-9 * # A-D"
+        "--digits",
+        type=_digits,
+        default="",
+        help="press these keys after playing: 0-9 * # A-D, and , to wait half a second",
+    )
+    parser.add_argument(
+        "--dtmf",
+        choices=("auto", "rfc4733", "info", "inband"),
+        default="auto",
+        help="how keys travel (%(default)s: what the callee takes)",
     )
     parser.add_argument(
         "--interrupt-at",
@@ -103,7 +114,7 @@ async def _call(args: argparse.Namespace, network: Network | None) -> tuple[Call
     speech = read_speech(args.play) if args.play else b""
     interruption = read_speech(args.interrupt_with) if args.interrupt_with else speech
     host = local_address_towards(_address_of(args.uri))
-    async with telephone(host, network=network) as caller:
+    async with telephone(host, network=network, dtmf=args.dtmf) as caller:
         timeout_s = min(LONGEST_RINGING_S, args.timeout)
         await caller.dial(args.uri, args.from_uri, timeout_s=timeout_s)
         try:
@@ -161,10 +172,10 @@ def _from_uri(text: str) -> str:
 
 
 def _digits(text: str) -> str:
-    wrong = "".join(key for key in text if key not in DIGITS)
-    if wrong:
-        raise argparse.ArgumentTypeError(f"no such keys: {wrong!r}; there are 0-9 * # A-D")
-    return text
+    try:
+        return read_dial_string(text, LONGEST_ENTRY) if text else ""
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _seconds(text: str) -> float:
@@ -190,9 +201,21 @@ async def _talk(
         await asyncio.sleep(args.interrupt_at)
         await caller.say(interruption)
     if args.digits:
-        await caller.press(args.digits)
+        await _press(caller, args.digits)
     while not caller.ended and await caller.wait_until_bot_speaks(quiet_s):
         await caller.wait_until_bot_silent(0.7, args.timeout)
+
+
+async def _press(caller: SipCaller, digits: str) -> None:
+    """Press keys and tell how they went out."""
+    try:
+        sent = await caller.press(digits)
+    except LocalProtocolError as error:
+        print(f"nothing pressed: {error}", file=sys.stderr)
+        return
+    if sent is not None:
+        failure = f"; {sent.failure}" if sent.failure else ""
+        print(f"pressed {sent.digits or 'nothing'} ({sent.way}){failure}")
 
 
 def _report(record: CallRecord, path: Path | None) -> None:
@@ -204,6 +227,8 @@ def _report(record: CallRecord, path: Path | None) -> None:
         f"answered after {setup_ms:.0f} ms, talked {talk_s:.1f} s, heard {heard_s:.1f} s of speech "
         f"in {len(record.talkspurts)} parts, ended by {record.ended_by}"
     )
+    if record.digits:
+        print(f"the callee pressed {record.digits}")
     if path is not None:
         stereo = interleave(bytes(record.said), bytes(record.heard))
         path.write_bytes(write_wav(stereo, L16_8K.sample_rate_hz, channels=2))

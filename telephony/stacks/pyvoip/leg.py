@@ -44,6 +44,8 @@ class Leg:
     authentication: Authentication | None = None
     last_provisional: bytes = b""
     handles: list[TimerHandle] = field(default_factory=list)
+    peer_methods: frozenset[str] = frozenset()
+    """Empty: whatever the peer takes, pyVoIP writes no requests within a call but BYE."""
 
     @property
     def awaits_answer(self) -> bool:

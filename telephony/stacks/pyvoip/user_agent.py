@@ -21,7 +21,13 @@ from telephony.sip.authentication import Authentication
 from telephony.sip.config import UserAgentConfig
 from telephony.sip.credentials import Credentials
 from telephony.sip.dialog import request_route
-from telephony.sip.events import Event, LegEnded, ReferFinished, ReinviteFailed
+from telephony.sip.events import (
+    Event,
+    LegEnded,
+    ReferFinished,
+    ReinviteFailed,
+    RequestAnswered,
+)
 from telephony.sip.flow import Flow, Outgoing
 from telephony.sip.framing import RawRequest, SipParseError, is_keepalive, parse_message
 from telephony.sip.leg import LegState
@@ -291,6 +297,20 @@ class PyvoipUserAgent:
         if (leg := self._core.find_leg(leg_id)) is not None:
             refused = ReferFinished(leg.leg_id, 501, reason_phrase(501), refused=True)
             self._tell_later(refused, now)
+        return leg is not None
+
+    def request(
+        self,
+        leg_id: str,
+        method: str,
+        now: float,
+        headers: HeaderLines = (),
+        content_type: str = "",
+        body: bytes = b"",
+    ) -> bool:
+        """Refuse to send INFO; RequestAnswered follows."""
+        if (leg := self._core.find_leg(leg_id)) is not None:
+            self._tell_later(RequestAnswered(leg.leg_id, method, 501, reason_phrase(501)), now)
         return leg is not None
 
     def accept_refer(self, leg_id: str, now: float) -> bool:

@@ -99,8 +99,11 @@ class Attempt:
     def leg_held(self, held: bool) -> None:
         self._listener.leg_held(held)
 
-    def digit_received(self, digit: str) -> None:
-        self._listener.digit_received(digit)
+    def digit_received(self, digit: str, held: bool = False) -> None:
+        self._listener.digit_received(digit, held)
+
+    def digit_finished(self, digit: str, duration_ms: int) -> None:
+        self._listener.digit_finished(digit, duration_ms)
 
     def transfer_progressed(self, status: int, reason: str) -> None:
         self._listener.transfer_progressed(status, reason)

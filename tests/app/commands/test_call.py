@@ -40,7 +40,8 @@ def test_a_file_that_is_missing(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("argument", "said"),
     [
-        ("--digits=12x", "no such keys: 'x'; there are 0-9 * # A-D"),
+        ("--digits=12x", "no such keys: 'x'; there are 0-9 * # A-D, and , for a pause"),
+        ("--dtmf=tones", "invalid choice: 'tones'"),
         ("--from=nobody", "'nobody' is no caller; write +15550199 or sip:"),
         ("--from=http://x", "'http://x' is no caller"),
         ("--timeout=nan", "'nan' is no time in seconds"),
@@ -138,7 +139,7 @@ def test_a_network_tells_what_it_did(
 def test_the_call_takes_the_network(name: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
     taken: list[Network | None] = []
 
-    def telephone(host: str, *, network: Network | None) -> NoReturn:
+    def telephone(host: str, *, network: Network | None, dtmf: str) -> NoReturn:
         taken.append(network)
         raise CallFailed(503, "enough seen")
 

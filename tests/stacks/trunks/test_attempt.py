@@ -35,7 +35,8 @@ async def test_an_answer_is_passed_on_and_so_is_the_end_after_it() -> None:
     attempt.leg_confirmed()
     assert await attempt.wait(leg(), 1.0)
     attempt.leg_held(True)
-    attempt.digit_received("5")
+    attempt.digit_received("5", True)
+    attempt.digit_finished("5", 160)
     attempt.transfer_progressed(180, "")
     attempt.transfer_finished(603, "", True)
     attempt.refer_received("sip:a", "")
@@ -43,6 +44,7 @@ async def test_an_answer_is_passed_on_and_so_is_the_end_after_it() -> None:
     attempt.leg_ended("remote", "bye", 0)
     assert party.progress == [(183, True)]
     assert (party.holds, party.digits, party.transfer) == ([True], "5", [180])
+    assert (party.down, party.durations_ms) == (0, [160])
     assert (party.transferred, party.refer_refused) == (603, True)
     assert (party.referred_to, party.replacement) == ("sip:a", "leg")
     assert party.ended == ("remote", "bye", 0)
