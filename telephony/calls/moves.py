@@ -72,7 +72,11 @@ class Moves:
     def close(self) -> None:
         """The call is over: whoever was on the way to it comes too late."""
         newcomer, self._newcomer = self._newcomer, None
-        if newcomer is not None and newcomer.leg is not None:
+        if newcomer is None:
+            return
+        # The leg that asked for it is gone: nobody is left to be told how it goes.
+        newcomer.asks = None
+        if newcomer.leg is not None:
             hang_up(newcomer.leg, TRANSFER_FAILED)
 
     # A call in the place of ours (RFC 3891)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from unittest.mock import patch
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from telephony.calls import call as call_module
@@ -172,6 +172,7 @@ OPENINGS = st.sampled_from(
 
 
 @settings(max_examples=150, deadline=None)
+@example([("referred", 4)], [("drain", 1), ("dial_rings", 0)])
 @given(OPENINGS, STORIES)
 def test_nothing_is_left_of_a_conversation(
     opening: list[tuple[str, int]], events: list[tuple[str, int]]
