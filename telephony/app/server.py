@@ -19,6 +19,8 @@ from telephony.app.settings import Settings
 from telephony.app.settings_mapping import to_call_limits, to_media_config
 from telephony.app.signalling import Signalling
 from telephony.app.sip_ports import CannotListen
+from telephony.audio.codecs import FACES
+from telephony.base.dialing import DialRequest
 from telephony.base.ids import Ids
 from telephony.base.interfaces import Leg
 from telephony.calls import cause
@@ -212,10 +214,16 @@ class Server:
             observer=self._observer,
             dialer=self.signalling.dialer,
             referral_target=self.signalling.directory.referral_target,
-            outbound_line=OutboundLine(
-                encoding=self.settings.media.codecs[0], ptime_ms=self.settings.media.ptime_ms
-            ),
+            outbound_line=self._outbound_line,
         )
+
+    def _outbound_line(self, request: DialRequest) -> OutboundLine:
+        """Return the line that the first codec of the first trunk is made for."""
+        media = self.settings.media
+        trunks = self.signalling.dialer.candidates(request)
+        codecs = (trunks[0].media.codecs if trunks else None) or media.codecs
+        face = FACES[codecs[0]]
+        return OutboundLine(face.encoding, face.sample_rate_hz, media.ptime_ms)
 
     def _open_recorder(self) -> OpenRecorder | None:
         folder = self.settings.media.recording_dir

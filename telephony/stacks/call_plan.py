@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from telephony.audio.format import Codec
 from telephony.sip.credentials import Credentials
 from telephony.sip.flow import Flow
 
@@ -20,7 +21,7 @@ class MediaPolicy:
     offers RTP/AVP; ``required`` takes and offers RTP/SAVP alone.
     """
 
-    codecs: tuple[Literal["pcmu", "pcma"], ...] | None = None
+    codecs: tuple[Codec, ...] | None = None
     srtp: SrtpMode = "off"
 
 

@@ -104,6 +104,7 @@ class NativeLeg:
 
     def _open_media(self) -> Negotiation:
         config = self._plane.config
+        codecs = self._policy.codecs or config.codecs
         try:
             signalling_host = self.facts.source_ip
             media_host = offered_host(self._offer or b"") or signalling_host
@@ -113,6 +114,7 @@ class NativeLeg:
                 self._media_failed,
                 media_host=media_host,
                 signalling_host=signalling_host,
+                codec=codecs[0],
             )
             # The peer's own idea of its address may be that behind its NAT.
             same_version = ip_version(media_host) == ip_version(signalling_host)
@@ -125,7 +127,7 @@ class NativeLeg:
         local = LocalMedia(
             address=address,
             port=self._media.port,
-            codecs=self._policy.codecs or config.codecs,
+            codecs=codecs,
             ptime_ms=config.ptime_ms,
             telephone_event=config.telephone_event,
             srtp=self._policy.srtp,

@@ -230,7 +230,7 @@ def test_rates_and_frame_lengths(rate_hz: int, frame_ms: int) -> None:
 
 def test_misuse_is_refused() -> None:
     with pytest.raises(LocalProtocolError):
-        VoiceActivityDetector(sample_rate_hz=24000)
+        VoiceActivityDetector(sample_rate_hz=11025)
     for wrong in (
         {"frame_ms": 25},
         {"aggressiveness": 4},
