@@ -1,0 +1,135 @@
+"""Calls in G.722 and Opus with a softphone that is not ours: what is above 4 kHz gets through."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from telephony.audio.convert import Converter
+from telephony.audio.format import L16_8K, L16_16K, AudioFormat
+from telephony.audio.g722 import G722Decoder
+from telephony.audio.wav import read_wav, write_wav
+from tests.support.baresip import Codec, baresip
+from tests.support.peers import require_sound
+from tests.system.bot import PROMPTS, Bot, running_bot
+from tests.system.listening import Samples, likeness, read_channels
+
+pytestmark = [pytest.mark.system, pytest.mark.timeout(60)]
+
+SPOKEN_IN = "demo-congrats"
+"""Speech with a lot of hiss, recorded at 16 kHz."""
+
+SPEECH_S = 8.0
+LISTENS_S = 4.0
+
+DIALPLAN = """\
+contexts:
+  main:
+    - name: everyone
+      when: {called: bot}
+      do: [answer, {connect_model: {agent: rehearsal}}]
+    - name: announcement
+      when: {called: announcement}
+      do: [{play: wideband.wav}, hangup]
+"""
+
+
+def wideband_speech() -> bytes:
+    """Return recorded speech as 16-bit PCM of 16 kHz."""
+    coded = require_sound(SPOKEN_IN, "g722").read_bytes()[: round(SPEECH_S * 8000)]
+    return G722Decoder().decode(coded)
+
+
+def resampled(pcm16: bytes, rate_hz: int) -> bytes:
+    converter = Converter(L16_16K, AudioFormat("l16", rate_hz))
+    return converter.convert(pcm16) + converter.flush()
+
+
+def high_share(samples: Samples, rate_hz: int) -> float:
+    """Return how much of the energy is between 4.2 and 7 kHz, where a telephone has nothing."""
+    power = np.abs(np.fft.rfft(samples)) ** 2
+    hertz = np.fft.rfftfreq(len(samples), 1 / rate_hz)
+    return float(power[(hertz > 4200) & (hertz < 7000)].sum() / power.sum())
+
+
+def narrowed(samples: Samples, rate_hz: int) -> Samples:
+    pcm16 = (samples * 32767).astype("<i2").tobytes()
+    narrow = Converter(AudioFormat("l16", rate_hz), L16_8K).convert(pcm16)
+    return np.frombuffer(narrow, "<i2") / 32768.0
+
+
+@pytest.fixture(scope="module")
+def wide_bot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bot]:
+    directory = tmp_path_factory.mktemp("wide")
+    (directory / "dialplans").mkdir()
+    wideband = write_wav(wideband_speech(), 16000)
+    (directory / "dialplans" / "wideband.wav").write_bytes(wideband)
+    media = {"codecs": ["opus", "g722", "pcmu"], "recording_dir": "recordings"}
+    with running_bot(directory, {"media": media}, dialplan=DIALPLAN) as bot:
+        yield bot
+
+
+CODECS = pytest.mark.parametrize(
+    ("codec", "wire", "peer_hz", "line_hz"),
+    [("G722", "g722", 16000, 16000), ("opus", "opus", 48000, 24000)],
+)
+
+
+@CODECS
+async def test_both_sides_hear_what_a_telephone_cuts_off(
+    wide_bot: Bot, tmp_path: Path, codec: Codec, wire: str, peer_hz: int, line_hz: int
+) -> None:
+    wide_bot.forget_log()
+    speech = wideband_speech()
+    play = tmp_path / "said.wav"
+    # A phone whose file ends hangs up: the bot is to do that.
+    rest = bytes(2 * 4 * peer_hz)
+    play.write_bytes(write_wav(resampled(speech, peer_hz) + rest, peer_hz))
+    async with baresip(tmp_path, play=play, codec=codec) as phone:
+        await phone.dial(f"sip:announcement@{wide_bot.sip[0]}:{wide_bot.sip[1]}")
+        await phone.until("CALL_CLOSED", timeout_s=30)
+        heard = read_channels(phone.heard(), peer_hz)[0]
+    (call,) = await wide_bot.logged("call.finished")
+    assert (call["cause"], call["codec"]) == ("dialplan_hung_up", wire), phone.log
+    said, _ = read_channels(Path(wide_bot.directory, call["recording"]), line_hz)
+    share = high_share(np.frombuffer(speech, "<i2") / 32768.0, 16000)
+    narrow = tmp_path / "speech.wav"
+    narrow.write_bytes(write_wav(resampled(speech, 8000), 8000))
+    for name, samples, rate_hz in (("phone", heard, peer_hz), ("bot", said, line_hz)):
+        assert high_share(samples, rate_hz) > 0.5 * share, name
+        assert likeness(narrowed(samples, rate_hz), narrow) > 0.9, name
+    wide_bot.assert_log_clean()
+
+
+@CODECS
+async def test_a_question_a_digit_and_hanging_up(
+    wide_bot: Bot, tmp_path: Path, codec: Codec, wire: str, peer_hz: int, line_hz: int
+) -> None:
+    wide_bot.forget_log()
+    before = await wide_bot.scrape()
+    question = read_wav((PROMPTS / "caller_question.wav").read_bytes()).pcm16
+    pause = bytes(round(LISTENS_S * 16000))
+    converter = Converter(L16_8K, AudioFormat("l16", peer_hz))
+    play = tmp_path / "said.wav"
+    play.write_bytes(write_wav(converter.convert(pause + question + 6 * pause), peer_hz))
+    async with baresip(tmp_path, play=play, codec=codec) as phone:
+        await phone.dial(f"sip:bot@{wide_bot.sip[0]}:{wide_bot.sip[1]}")
+        await phone.until("CALL_ESTABLISHED")
+        turns = "telephony_turn_latency_seconds_count"
+        await wide_bot.counted(turns, before.total(turns))
+        await phone.press("5")
+        await wide_bot.logged("digit.received")
+        await phone.hangup()
+        await phone.until("CALL_CLOSED")
+        heard = read_channels(phone.heard(), peer_hz)[0]
+    (call,) = await wide_bot.logged("call.finished")
+    assert (call["cause"], call["codec"], call["turns"]) == ("caller_hung_up", wire, 1)
+    assert len(wide_bot.events("digit.received")) == 1
+    assert likeness(narrowed(heard, peer_hz), PROMPTS / "greeting.wav") > 0.9
+    said, spoken = read_channels(Path(wide_bot.directory, call["recording"]), line_hz)
+    assert likeness(narrowed(said, line_hz), PROMPTS / "caller_question.wav") > 0.9
+    assert likeness(narrowed(spoken, line_hz), PROMPTS / "greeting.wav") > 0.9
+    wide_bot.assert_log_clean()
