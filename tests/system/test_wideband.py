@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from telephony.audio.convert import Converter
-from telephony.audio.format import L16_8K, L16_16K, AudioFormat
-from telephony.audio.g722 import G722Decoder
+from telephony.audio.format import L16_8K, L16_16K, PCMU, AudioFormat
+from telephony.audio.frame_converter import FrameConverter
+from telephony.audio.g711 import pcmu_to_l16
+from telephony.audio.g722 import G722Decoder, G722Encoder
 from telephony.audio.wav import read_wav, write_wav
+from tests.audio.wideband import high_share
 from tests.support.baresip import Codec, baresip
 from tests.support.peers import require_sound
 from tests.system.bot import PROMPTS, Bot, running_bot
+from tests.system.conftest import RunScenario
 from tests.system.listening import Samples, likeness, read_channels
+from tests.system.rtp_peer import RtpPeer, frames_of
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(60)]
 
@@ -46,13 +53,6 @@ def wideband_speech() -> bytes:
 def resampled(pcm16: bytes, rate_hz: int) -> bytes:
     converter = Converter(L16_16K, AudioFormat("l16", rate_hz))
     return converter.convert(pcm16) + converter.flush()
-
-
-def high_share(samples: Samples, rate_hz: int) -> float:
-    """Return how much of the energy is between 4.2 and 7 kHz, where a telephone has nothing."""
-    power = np.abs(np.fft.rfft(samples)) ** 2
-    hertz = np.fft.rfftfreq(len(samples), 1 / rate_hz)
-    return float(power[(hertz > 4200) & (hertz < 7000)].sum() / power.sum())
 
 
 def narrowed(samples: Samples, rate_hz: int) -> Samples:
@@ -129,7 +129,60 @@ async def test_a_question_a_digit_and_hanging_up(
     assert (call["cause"], call["codec"], call["turns"]) == ("caller_hung_up", wire, 1)
     assert len(wide_bot.events("digit.received")) == 1
     assert likeness(narrowed(heard, peer_hz), PROMPTS / "greeting.wav") > 0.9
+    # The model speaks at 24 kHz.
+    greeting = read_wav((PROMPTS / "greeting.wav").read_bytes())
+    whole = np.frombuffer(greeting.pcm16, "<i2").astype(float)
+    assert high_share(heard, peer_hz) > 0.3 * high_share(whole, greeting.sample_rate_hz)
     said, spoken = read_channels(Path(wide_bot.directory, call["recording"]), line_hz)
     assert likeness(narrowed(said, line_hz), PROMPTS / "caller_question.wav") > 0.9
     assert likeness(narrowed(spoken, line_hz), PROMPTS / "greeting.wav") > 0.9
     wide_bot.assert_log_clean()
+
+
+async def test_a_reinvite_to_g722_leaves_the_line_as_it_is(
+    wide_bot: Bot, sipp: RunScenario, rtp: RtpPeer, tmp_path: Path
+) -> None:
+    """A call that began in PCMU is recorded at 8 kHz to its end, whatever the wire carries."""
+    wide_bot.forget_log()
+    narrow = tmp_path / "speech.wav"
+    narrow.write_bytes(write_wav(resampled(wideband_speech(), 8000), 8000))
+    speaking = asyncio.create_task(_speak_as_negotiated(rtp, frames_of(narrow)))
+    values = {"codec": "G722/8000", "number": "9"}
+    try:
+        await sipp("change_codec", wide_bot, service="announcement", pause_ms=2500, values=values)
+    finally:
+        speaking.cancel()
+    (call,) = await wide_bot.logged("call.finished")
+    assert (call["cause"], call["codec"]) == ("caller_hung_up", "g722")
+    switch = [packet.payload_type for packet in rtp.packets].index(9)
+    assert {packet.payload_type for packet in rtp.packets[:switch]} == {0}
+    assert {packet.payload_type for packet in rtp.packets[switch:]} == {9}
+    assert {len(packet.payload) for packet in rtp.packets} == {160}
+    pairs = list(pairwise(rtp.packets))
+    assert {(b.timestamp - a.timestamp) & 0xFFFFFFFF for a, b in pairs} == {160}
+    assert {(b.sequence_number - a.sequence_number) & 0xFFFF for a, b in pairs} == {1}
+    before = pcmu_to_l16(b"".join(packet.payload for packet in rtp.packets[:switch]))
+    decoded = G722Decoder().decode(b"".join(packet.payload for packet in rtp.packets[switch:]))
+    after = Converter(L16_16K, L16_8K).convert(decoded)
+    said, spoken = read_channels(Path(wide_bot.directory, call["recording"]), 8000)
+    begun = tmp_path / "begun.wav"
+    begun.write_bytes(write_wav(read_wav(narrow.read_bytes()).pcm16[: 4 * 16000], 8000))
+    heard = np.frombuffer(before + after, "<i2") / 32768.0
+    for samples in (said, spoken, heard):
+        assert likeness(samples, begun) > 0.9
+    wide_bot.assert_log_clean()
+
+
+async def _speak_as_negotiated(rtp: RtpPeer, frames: list[bytes]) -> None:
+    """Say frames of PCMU, in G.722 from when the bot does."""
+    await rtp.received(1)
+    widen, encoder = FrameConverter(PCMU, L16_16K, 20), G722Encoder()
+    loop = asyncio.get_running_loop()
+    started = loop.time()
+    for number, frame in enumerate(frames):
+        await asyncio.sleep(started + 0.020 * number - loop.time())
+        coded = encoder.encode(widen.convert(frame))
+        if rtp.packets[-1].payload_type == 9:
+            rtp.send_frame(coded, 9)
+        else:
+            rtp.send_frame(frame)
