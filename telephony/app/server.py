@@ -16,10 +16,9 @@ from prometheus_client import CollectorRegistry
 from telephony import __version__
 from telephony.app.remains import Remains
 from telephony.app.settings import Settings
-from telephony.app.settings_mapping import to_call_limits, to_media_config
+from telephony.app.settings_mapping import to_call_limits, to_media_config, to_outbound_line
 from telephony.app.signalling import Signalling
 from telephony.app.sip_ports import CannotListen
-from telephony.audio.codecs import FACES
 from telephony.base.dialing import DialRequest
 from telephony.base.ids import Ids
 from telephony.base.interfaces import Leg
@@ -218,12 +217,7 @@ class Server:
         )
 
     def _outbound_line(self, request: DialRequest) -> OutboundLine:
-        """Return the line that the first codec of the first trunk is made for."""
-        media = self.settings.media
-        trunks = self.signalling.dialer.candidates(request)
-        codecs = (trunks[0].media.codecs if trunks else None) or media.codecs
-        face = FACES[codecs[0]]
-        return OutboundLine(face.encoding, face.sample_rate_hz, media.ptime_ms)
+        return to_outbound_line(self.settings.media, self.signalling.dialer.candidates(request))
 
     def _open_recorder(self) -> OpenRecorder | None:
         folder = self.settings.media.recording_dir
