@@ -94,6 +94,13 @@ class Framer:
             return LOST
         return GAP
 
+    def change_encodings(self, encodings: dict[int, str]) -> None:
+        """Take what payload types stand for; a part of one that changed its meaning is dropped."""
+        now = self.payload_type
+        if now is not None and encodings.get(now) != self.encodings.get(now):
+            self._part, self.payload_type, self._decoder = b"", None, None
+        self.encodings = encodings
+
     @property
     def decoder_conceals(self) -> bool:
         return self._decoder is not None and self._decoder.conceals

@@ -69,6 +69,7 @@ class RtpSession:
         jitter = replace(config.jitter, ptime_ms=config.ptime_ms)
         self.jitter = JitterBuffer(jitter, config.clock_rate_hz, self._is_quiet)
         self._formats = config.formats
+        self._encodings: dict[int, str] = {}
         self._framer = Framer(
             self.jitter, self._frame_samples, config.formats, config.clock_rate_hz
         )
@@ -114,8 +115,9 @@ class RtpSession:
         self._clocks = types.clocks(self._frame_samples)
         self._event_scale = self._clock_rate_hz // event_clock_rate_hz
         self._sent_samples = self._frame_samples // types.scale_of(send_encoding)
-        self._encodings = types.encodings
-        self._framer.encodings = types.encodings
+        # What is in the jitter buffer still is what it was.
+        self._encodings = {**self._encodings, **types.encodings}
+        self._framer.change_encodings(self._encodings)
         self._telephone_event_payload_type = telephone_event
         self._packetizer.payload_type = send
 

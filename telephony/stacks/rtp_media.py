@@ -18,6 +18,7 @@ from telephony.net.pacer import Pacer, Slot
 from telephony.net.port_pool import PortPool
 from telephony.net.rtp_endpoint import open_endpoint
 from telephony.rtp.concealment import Concealment, concealment_of
+from telephony.rtp.payload_format import PLAIN_CLOCK_RATE_HZ
 from telephony.rtp.session import GAP, RtpSession
 from telephony.rtp.srtp import SrtpKey, SrtpSession, SrtpStats
 from telephony.sdp.keying import SrtpKeys
@@ -90,7 +91,7 @@ class RtpMedia:
         self._skipped = 0
         self._digits_in = DigitReceiver()
         self._digits_out = DigitSender(plane.config.ptime_ms)
-        self._event_clock_rate_hz = 8000
+        self._event_clock_rate_hz = PLAIN_CLOCK_RATE_HZ
         self._show(FACES[self._wire.codec])
         self._concealer: Concealment | None = None
         self._talking = False
@@ -156,6 +157,9 @@ class RtpMedia:
             raise LocalProtocolError("the sink already gets another encoding")
         self._show(face)
         self._face_kept = True
+        media = self._negotiated
+        if media is not None:
+            self._wire.change(media.encoding, media.send_parameters, face)
 
     def _show(self, face: AudioFormat) -> None:
         self._face = Face(face, self.ptime_ms)
@@ -182,6 +186,7 @@ class RtpMedia:
                 media.event_clock_rate_hz,
             )
             session.change_remote(remote, now)
+            self._heard_payload_type = None
         self._wire.change(media.encoding, media.send_parameters, self._face.format)
         if media.event_clock_rate_hz != self._event_clock_rate_hz:
             self._event_clock_rate_hz = media.event_clock_rate_hz

@@ -140,6 +140,51 @@ async def test_a_reinvite_changes_the_wire_and_not_the_face(first: Codec, second
         assert np.abs(heard(second, payloads)[-2000:]).max() == pytest.approx(9000, rel=0.2)
 
 
+@pytest.mark.parametrize("second", PAYLOAD_TYPES)
+async def test_what_waits_in_the_jitter_buffer_is_still_what_it_was(second: Codec) -> None:
+    """The new offer does not name the old codec any more."""
+    async with scene() as s:
+        s.start(agreed("opus"))
+        Peer(s, "opus").say(15)
+        number = PAYLOAD_TYPES[second]
+        s.media.negotiated(agreed(second, receive_payload_types={number: second}))
+        s.sink.heard.clear()
+        Peer(s, second).say(15)
+        assert {len(frame) for frame in s.sink.heard} == {960}
+        assert min(loudness(s.sink.heard[:2], L16_24K)) > 7000
+        assert min(loudness(s.sink.heard[8:], L16_24K)) > 7000
+
+
+@pytest.mark.parametrize("first", PAYLOAD_TYPES)
+@pytest.mark.parametrize("second", PAYLOAD_TYPES)
+async def test_a_number_that_changes_its_meaning_is_survived(first: Codec, second: Codec) -> None:
+    """RFC 3264 section 8.3.2 forbids it."""
+    async with scene() as s:
+        s.start(agreed(first, receive_payload_types={96: first}))
+        peer = Peer(s, first)
+        s.peer.payload_type = 96
+        peer.say(15)
+        s.media.negotiated(agreed(second, receive_payload_types={96: second}))
+        peer = Peer(s, second)
+        s.peer.payload_type = 96
+        peer.say(25)
+        assert {len(frame) for frame in s.sink.heard} == {FACES[first].frame_bytes(20)}
+        assert min(loudness(s.sink.heard[-5:], FACES[first])) > 5000
+
+
+async def test_a_face_adopted_after_the_negotiation_is_sent_right() -> None:
+    async with scene() as s:
+        s.media.negotiated(agreed("pcmu"))
+        s.media.adopt_encoding("l16", 16000)
+        s.media.start(s.sink)
+        for frame in tone(L16_16K):
+            s.sink.says = frame
+            s.tick()
+        payloads = [packet.payload for packet in s.sent]
+        assert {len(payload) for payload in payloads} == {160}
+        assert np.abs(heard("pcmu", payloads)[-2000:]).max() == pytest.approx(9000, rel=0.1)
+
+
 async def test_the_peer_may_switch_without_asking() -> None:
     async with scene() as s:
         s.start(agreed("opus"))
