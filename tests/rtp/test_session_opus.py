@@ -110,6 +110,32 @@ def test_a_sender_that_fell_silent_is_not_missed() -> None:
     assert popped[-5:] == [GAP] * 5
 
 
+def test_silence_that_a_sender_leaves_out_is_a_gap_and_no_loss() -> None:
+    """RFC 7587 section 3.1.3: packets of two bytes and less need not be sent."""
+    encoder = OpusEncoder(OpusWishes(dtx=True))
+    phase = 2 * np.pi * 300 * np.arange(480 * 25) / 24000
+    tone = np.rint(8000 * np.sin(phase)).astype("<i2").tobytes()
+    audio = tone + bytes(960 * 100) + tone
+    rtp = session()
+    popped: list[object] = []
+    sequence_number = left_out = 0
+    for index in range(len(audio) // 960):
+        payload = encoder.encode(audio[index * 960 : (index + 1) * 960])
+        if len(payload) > 2 or sequence_number == 0:
+            packet = RtpPacket(OPUS, False, sequence_number, index * 960, 9, payload)
+            rtp.receive_datagram(packet.serialize(), PEER, index * 0.02)
+            sequence_number += 1
+        else:
+            left_out += 1
+        popped.append(rtp.pop_frame(index * 0.02 + 0.005))
+    assert left_out > 60
+    assert popped.count(LOST) == 0
+    assert rtp.jitter.stats.gap_samples + 960 * popped.count(None) > 48000
+    assert rtp.jitter.stats.late == rtp.jitter.stats.discarded == 0
+    assert 7000 < level(popped[10:20]) < 9500
+    assert 7000 < level(popped[-10:]) < 9500
+
+
 def test_the_peer_may_switch_to_a_codec_of_another_clock() -> None:
     """Timestamps of PCMU are a sixth; the audio goes on where it was."""
     rtp = session()
