@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from telephony.app.agents import REHEARSAL, LoadedAgent, load_agents
+from telephony.app.codec_checks import codec_problems
 from telephony.app.files import display_name, list_yaml, read_file, why_not_writable
 from telephony.app.settings import Settings
 from telephony.app.settings_sources import LoadedSettings, find_config, load_settings
@@ -65,6 +66,7 @@ def load_configuration(file: Path | None, environ: Mapping[str, str]) -> Configu
         problems += (m for agent in agents if agent.name in used for m in agent.missing)
         warnings += _unused_without_secrets(agents, used)
     problems += _check_scenario(loaded, agents)
+    problems += _check_codecs(loaded)
     problems += _check_writable(loaded)
     problems += (*check_tls(loaded), *check_identity(loaded, trunks), *check_trunks(loaded, trunks))
     problems += check_stack(loaded, trunks, agents, dialplan)
@@ -191,6 +193,12 @@ def _check_scenario(loaded: LoadedSettings, agents: list[LoadedAgent]) -> Iterat
         load_scenario(Path(name))
     except ConfigError as error:
         yield from error.problems
+
+
+def _check_codecs(loaded: LoadedSettings) -> Iterator[Problem]:
+    media = loaded.settings.media
+    for message, fix in codec_problems(media.codecs, media.ptime_ms):
+        yield loaded.problem(("media", "codecs"), message, fix)
 
 
 def _check_writable(loaded: LoadedSettings) -> Iterator[Problem]:

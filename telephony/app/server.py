@@ -17,8 +17,9 @@ from telephony import __version__
 from telephony.app.port_opener import CannotListen, PortOpener
 from telephony.app.remains import Remains
 from telephony.app.settings import Settings
-from telephony.app.settings_mapping import to_call_limits, to_media_config
+from telephony.app.settings_mapping import to_call_limits, to_media_config, to_outbound_line
 from telephony.app.signalling import Signalling
+from telephony.base.dialing import DialRequest
 from telephony.base.ids import Ids
 from telephony.base.interfaces import Leg
 from telephony.calls import cause
@@ -206,10 +207,11 @@ class Server:
             observer=self._observer,
             dialer=self.signalling.dialer,
             referral_target=self.signalling.directory.referral_target,
-            outbound_line=OutboundLine(
-                encoding=self.settings.media.codecs[0], ptime_ms=self.settings.media.ptime_ms
-            ),
+            outbound_line=self._outbound_line,
         )
+
+    def _outbound_line(self, request: DialRequest) -> OutboundLine:
+        return to_outbound_line(self.settings.media, self.signalling.dialer.candidates(request))
 
     def _open_recorder(self) -> OpenRecorder | None:
         folder = self.settings.media.recording_dir

@@ -20,6 +20,7 @@ from pydantic import (
     field_validator,
 )
 
+from telephony.audio.format import Codec
 from telephony.base.interfaces import DigitMode
 from telephony.stacks.capabilities import StackName
 
@@ -226,7 +227,7 @@ class Media(Section):
     port_min: Annotated[int, Field(ge=1, le=65535)] = 20000
     port_max: Annotated[int, Field(ge=1, le=65535)] = 29999
     port_quarantine_s: Seconds = 30.0
-    codecs: Annotated[list[Literal["pcmu", "pcma"]], Field(min_length=1)] = ["pcmu", "pcma"]
+    codecs: Annotated[list[Codec], Field(min_length=1)] = ["pcmu", "pcma"]
     ptime_ms: int = 20
     telephone_event: bool = True
     dtmf: DigitMode = "auto"

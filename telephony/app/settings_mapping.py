@@ -20,9 +20,10 @@ from telephony.app.settings import (
     Tls,
     Vad,
 )
+from telephony.audio.codecs import FACES
 from telephony.audio.vad import VadConfig
 from telephony.calls.keypad import KeypadConfig
-from telephony.calls.services import CallLimits
+from telephony.calls.services import CallLimits, OutboundLine
 from telephony.net.tls import TlsConfig
 from telephony.realtime.session_config import SessionConfig
 from telephony.rtp.frames import JitterConfig
@@ -32,6 +33,7 @@ from telephony.sip.flow import Address, Transport
 from telephony.sip.source_guard import GuardConfig
 from telephony.sip.source_networks import Network
 from telephony.stacks.media_config import DigitTiming, MediaConfig, MediaHost, RtcpPolicy
+from telephony.stacks.trunk import Trunk
 from telephony.turns.policy import BargeInPolicy
 from telephony.turns.silence import SilencePolicy
 
@@ -166,6 +168,13 @@ def to_media_config(settings: Settings, advertised_host: str | None) -> MediaCon
         jitter=to_jitter_config(media),
         rtcp=to_rtcp_policy(media),
     )
+
+
+def to_outbound_line(media: Media, trunks: Sequence[Trunk]) -> OutboundLine:
+    """Return the line that the first codec of the first of ``trunks`` is made for."""
+    codecs = (trunks[0].media.codecs if trunks else None) or media.codecs
+    face = FACES[codecs[0]]
+    return OutboundLine(face.encoding, face.sample_rate_hz, media.ptime_ms)
 
 
 def to_call_limits(limits: Limits, media: Media) -> CallLimits:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
 from telephony.app.settings import Line, PositiveSeconds, Section, SrtpMode, no_as
+from telephony.audio.format import Codec
 from telephony.base.interfaces import DigitMode
 from telephony.sip.values import bracketed_host, is_numeric, read_uri
 from telephony.stacks.trunk import IdentitySource, NumberFormat
@@ -265,7 +266,7 @@ class TrunkFile(Section):
     inbound: Annotated[InboundKeys | None, BeforeValidator(_switch)] = Field(
         default_factory=InboundKeys
     )
-    codecs: Annotated[list[Literal["pcmu", "pcma"]], Field(min_length=1)] | None = None
+    codecs: Annotated[list[Codec], Field(min_length=1)] | None = None
     srtp: SrtpMode | None = None
     dtmf: DigitMode | None = None
     caller_id: CallerIdKeys = Field(default_factory=CallerIdKeys)

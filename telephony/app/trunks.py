@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from telephony.app.codec_checks import codec_problems
 from telephony.app.files import display_name, load_each, read_file
 from telephony.app.secret_references import look_up, referred_variable
 from telephony.app.settings import Settings
@@ -128,6 +129,8 @@ class _TrunkReader:
     def _trunk(self, name: str, part: TrunkFile) -> Trunk:
         self._check_servers(part)
         self._check_digits(part)
+        for message, fix in codec_problems(part.codecs or (), self._settings.media.ptime_ms):
+            self._problems.append(self._document.problem(("codecs",), message, fix))
         register = part.registration
         default_srtp = self._settings.media.srtp
         return Trunk(

@@ -1,4 +1,8 @@
-"""Audio formats of the phone line (G.711) and of speech models (16-bit linear PCM)."""
+"""Audio formats of the phone line (G.711) and of speech models (16-bit linear PCM).
+
+An :class:`AudioFormat` is what frames look like inside; a :data:`Codec` is what RTP carries. They
+are one for G.711, which goes through untouched; the frames of any other codec are ``l16``.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Encoding = Literal["pcmu", "pcma", "l16"]
+Codec = Literal["pcmu", "pcma", "g722", "opus"]
 
 _SILENCE = {"pcmu": b"\xff", "pcma": b"\xd5", "l16": b"\x00"}
 

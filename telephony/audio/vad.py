@@ -27,10 +27,14 @@ from dataclasses import dataclass
 
 import webrtcvad
 
+from telephony.audio.format import AudioFormat
+from telephony.audio.frame_converter import FrameConverter
 from telephony.audio.level import DBFS_BY_RMS, MIN_DBFS
 from telephony.base.errors import LocalProtocolError
 
-_SAMPLE_RATES_HZ = (8000, 16000, 32000, 48000)
+_CLASSIFIED_AT_HZ = {8000: 8000, 16000: 16000, 24000: 8000, 32000: 32000, 48000: 48000}
+"""By the rate of the line, that at which the classifier hears it: it knows no 24 kHz, and looks
+at nothing above 4 kHz anyway."""
 _FRAMES_MS = (10, 20, 30)
 
 _LINE_DEAD_DBFS = -78.0
@@ -130,6 +134,7 @@ class VoiceActivityDetector:
         "_start_frames",
         "_start_mask",
         "_stop_ms",
+        "_thinner",
         "_voiced",
         "config",
         "level_dbfs",
@@ -140,10 +145,18 @@ class VoiceActivityDetector:
     )
 
     def __init__(self, config: VadConfig | None = None, sample_rate_hz: int = 8000) -> None:
-        if sample_rate_hz not in _SAMPLE_RATES_HZ:
+        classified_hz = _CLASSIFIED_AT_HZ.get(sample_rate_hz)
+        if classified_hz is None:
             raise LocalProtocolError(f"no voice activity detection at {sample_rate_hz} Hz")
         self.config = config = config or VadConfig()
-        self._sample_rate_hz = sample_rate_hz
+        self._sample_rate_hz = classified_hz
+        self._thinner: FrameConverter | None = None
+        if classified_hz != sample_rate_hz:
+            self._thinner = FrameConverter(
+                AudioFormat("l16", sample_rate_hz),
+                AudioFormat("l16", classified_hz),
+                config.frame_ms,
+            )
         self._frame_ms = config.frame_ms
         self._frame_bytes = sample_rate_hz * config.frame_ms // 1000 * 2
         self._is_speech = webrtcvad.Vad(config.aggressiveness).is_speech
@@ -190,6 +203,8 @@ class VoiceActivityDetector:
             raise LocalProtocolError(
                 f"frame of {len(pcm16_frame)} bytes, {self._frame_bytes} expected"
             )
+        if self._thinner is not None:
+            pcm16_frame = self._thinner.convert(pcm16_frame)
         if self._echo_frames:
             self._follow_echo()
         level = self.level_dbfs = DBFS_BY_RMS[audioop.rms(pcm16_frame, 2)]

@@ -116,7 +116,13 @@ class MediaSink(Protocol):
 
 
 class Media(Protocol):
-    """Audio of one leg: a frame in and a frame out every ``ptime_ms``."""
+    """Audio of one leg: a frame in and a frame out every ``ptime_ms``.
+
+    ``encoding`` and ``sample_rate_hz`` are those of the frames; ``codec`` is what RTP carries.
+    """
+
+    @property
+    def codec(self) -> str: ...
 
     @property
     def encoding(self) -> Encoding: ...

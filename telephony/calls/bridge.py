@@ -96,7 +96,7 @@ class Bridge:
         self._metrics = metrics
         self._clock = clock
         self._connection: ModelConnection | None = None
-        self._vad = VoiceActivityDetector(agent.vad)
+        self._vad = VoiceActivityDetector(agent.vad, line.sample_rate_hz)
         self._turns = TurnTaking(agent, clock())
         self.uplink = Uplink(
             line, dialect.input_format, ptime_ms=ptime_ms, append_ms=agent.append_ms

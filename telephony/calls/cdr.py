@@ -136,7 +136,7 @@ def _media_of(leg: Leg) -> dict[str, Any]:
     except LocalProtocolError:
         # The call ended before media was negotiated.
         return {}
-    return {"codec": media.encoding, "media": media.stats()}
+    return {"codec": media.codec, "media": media.stats()}
 
 
 def _conversation_of(call: Call) -> dict[str, Any]:

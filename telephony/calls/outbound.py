@@ -68,6 +68,7 @@ class OutboundCall(Call):
         self._agent = agent
         self._dialer = dialer
         self._watcher = watcher
+        self._shape = services.outbound_line(request)
         self._dialled: Leg | None = None
         self._answered = asyncio.Event()
         self._finished = asyncio.Event()
@@ -154,7 +155,7 @@ class OutboundCall(Call):
 
     async def _proceed(self, tasks: CallTasks, verbs: Verbs) -> None:
         try:
-            await self._connect_model(tasks, self._agent, self.services.outbound_line)
+            await self._connect_model(tasks, self._agent, self._shape)
             tasks.start(self._hang_up_without_model)
             await self._dial()
         except DialFailed as failure:
@@ -185,13 +186,12 @@ class OutboundCall(Call):
 
     def _rings_at(self, leg: Leg) -> None:
         """Let every leg that is tried show the line that the model was promised."""
-        shape = self.services.outbound_line
-        leg.adopt_encoding(shape.encoding, shape.sample_rate_hz)
+        leg.adopt_encoding(self._shape.encoding, self._shape.sample_rate_hz)
         # The record of a call that nobody answers tells where the last try went.
         self._dialled, self.facts = leg, leg.facts
 
     def _fits(self, leg: Leg) -> bool:
-        return leg.media.ptime_ms == self.services.outbound_line.ptime_ms
+        return leg.media.ptime_ms == self._shape.ptime_ms
 
     async def answer(self) -> Line:
         """Return the line: the callee has answered."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from telephony.audio.format import AudioFormat
-from telephony.base.dialing import Dialer
+from telephony.base.dialing import Dialer, DialRequest
 from telephony.base.ids import Ids
 from telephony.base.interfaces import CallMetrics, Clock, Encoding, LegFacts, ModelConnector
 from telephony.calls.agent import Agent
@@ -74,6 +74,11 @@ class OutboundLine:
     ptime_ms: int = 20
 
 
+def plain_line(request: DialRequest) -> OutboundLine:
+    """Return mu-law, whoever is called."""
+    return OutboundLine()
+
+
 def nobody_refers(facts: LegFacts, target_uri: str) -> str:
     """Decline every REFER: who may send one may spend our money."""
     return ""
@@ -110,4 +115,5 @@ class CallServices:
     """Places calls; without one there are no attended transfers and no outbound calls."""
     referral_target: Callable[[LegFacts, str], str] = nobody_refers
     """Whom to dial when the peer of a leg asks us to call a URI; empty declines."""
-    outbound_line: OutboundLine = OutboundLine()
+    outbound_line: Callable[[DialRequest], OutboundLine] = plain_line
+    """Tells the line of a call before anybody is dialled."""

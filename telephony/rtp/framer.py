@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import Enum
 from typing import Final
 
+from telephony.audio.opus_packet import is_dtx
 from telephony.rtp.frames import Gap, Lost
 from telephony.rtp.jitter import JitterBuffer
 from telephony.rtp.packet import RtpPacket
+from telephony.rtp.payload_format import PLAIN, PLAIN_CLOCK_RATE_HZ, PayloadDecoder, PayloadFormat
 
 _POPS_MAX = 16
 _SILENCE = {"pcmu": b"\xff", "pcma": b"\xd5"}
@@ -25,30 +28,49 @@ GAP: Final = Absence.GAP
 
 
 class Framer:
-    """Pulls a jitter buffer and gives exactly ``frame_samples`` bytes at a time.
+    """Pulls a jitter buffer and gives exactly ``frame_samples`` of its clock at a time.
 
-    A packet of that size is handed on as it is; others are cut or gathered. ``payload_type``
-    is that of the last frame given.
+    A packet of that duration is handed on as it is; others are cut or gathered. ``payload_type``
+    is that of the last frame given. Packets of an encoding with a decoder (``formats``) are
+    decoded first, for they can't be cut before.
     """
 
     __slots__ = (
+        "_clock_rate_hz",
+        "_decoder",
+        "_decoders",
+        "_formats",
         "_frame_bytes",
+        "_frame_samples",
         "_jitter",
         "_lost_samples",
         "_part",
         "_part_payload_type",
+        "_silent",
         "encodings",
         "payload_type",
     )
 
-    def __init__(self, jitter: JitterBuffer, frame_samples: int) -> None:
+    def __init__(
+        self,
+        jitter: JitterBuffer,
+        frame_samples: int,
+        formats: Mapping[str, PayloadFormat] | None = None,
+        clock_rate_hz: int = PLAIN_CLOCK_RATE_HZ,
+    ) -> None:
         self.encodings: dict[int, str] = {}
         self.payload_type: int | None = None
         self._jitter = jitter
+        self._frame_samples = frame_samples
+        self._clock_rate_hz = clock_rate_hz
+        self._formats = formats or {}
+        self._decoders: dict[str, PayloadDecoder | None] = {}
+        self._decoder: PayloadDecoder | None = None
         self._frame_bytes = frame_samples
         self._part = b""
         self._part_payload_type = 0
         self._lost_samples = 0
+        self._silent = False
 
     def pop(self, now: float) -> bytes | Absence | None:
         """Return the frame due at ``now``, what stands for it, or ``None`` if nothing came."""
@@ -56,24 +78,74 @@ class Framer:
             return self._pop_parts(now)
         item = self._jitter.pop(now)
         if item is None:
-            return None
+            # After its last packet a silent sender of Opus sends nothing.
+            return GAP if self._silent else None
         if isinstance(item, RtpPacket):
-            self.payload_type = item.payload_type
-            payload = item.payload
+            if item.payload_type != self.payload_type:
+                self._follow(item.payload_type)
+            payload = item.payload if self._decoder is None else self._decoded(item)
             if len(payload) == self._frame_bytes:
                 return payload
             self._part = payload
             self._part_payload_type = item.payload_type
             return self._pop_parts(now)
         if isinstance(item, Lost):
-            self._lost_samples = max(item.samples - self._frame_bytes, 0)
+            self._lost_samples = max(item.samples - self._frame_samples, 0)
             return LOST
         return GAP
+
+    def change_encodings(self, encodings: dict[int, str]) -> None:
+        """Take what payload types stand for; a part of one that changed its meaning is dropped."""
+        now = self.payload_type
+        if now is not None and encodings.get(now) != self.encodings.get(now):
+            self._part, self.payload_type, self._decoder = b"", None, None
+        self.encodings = encodings
+
+    @property
+    def decoder_conceals(self) -> bool:
+        return self._decoder is not None and self._decoder.conceals
+
+    def conceal(self) -> bytes | None:
+        """Return a frame in place of what :meth:`pop` did not have; None without a decoder's own.
+
+        To be called after that pop and before the next.
+        """
+        decoder = self._decoder
+        if decoder is None:
+            return None
+        packet = self._jitter.following()
+        same = packet is not None and packet.payload_type == self.payload_type
+        return decoder.conceal(packet.payload if packet is not None and same else None)
+
+    def _follow(self, payload_type: int) -> None:
+        """Take the frames of another payload type from now on."""
+        self.payload_type = payload_type
+        encoding = self.encodings.get(payload_type, "")
+        self._silent = False
+        if encoding not in self._decoders:
+            open_decoder = self._formats.get(encoding, PLAIN).open_decoder
+            frame_ms = self._frame_samples * 1000 // self._clock_rate_hz
+            self._decoders[encoding] = open_decoder(frame_ms) if open_decoder else None
+        self._decoder = self._decoders[encoding]
+        seconds = self._frame_samples / self._clock_rate_hz
+        bytes_per_second = PLAIN_CLOCK_RATE_HZ
+        if self._decoder is not None:
+            bytes_per_second = self._decoder.format.bytes_per_second
+        self._frame_bytes = round(seconds * bytes_per_second)
+
+    def _decoded(self, packet: RtpPacket) -> bytes:
+        decoder = self._decoder
+        assert decoder is not None
+        self._silent = is_dtx(packet.payload)
+        return decoder.decode(packet.payload)
 
     def _pop_parts(self, now: float) -> bytes | Absence | None:
         if self._lost_samples:
             return self._continue_loss(now)
-        self.payload_type = self._part_payload_type
+        if self._part_payload_type != self.payload_type:
+            self._follow(self._part_payload_type)
+            if self._decoder is not None:
+                self._part = self._decoder.decode(self._part)
         for _ in range(_POPS_MAX):
             if len(self._part) >= self._frame_bytes:
                 break
@@ -85,15 +157,15 @@ class Framer:
                 return self._pad_part(item)
             if item.payload_type != self.payload_type:
                 return self._switch_part(item)
-            self._part += item.payload
+            self._part += item.payload if self._decoder is None else self._decoded(item)
         frame = self._part[: self._frame_bytes]
         self._part = self._part[self._frame_bytes :]
         return frame
 
     def _continue_loss(self, now: float) -> bytes | Absence | None:
         """Answer the rest of a lost packet; a rest under a ptime is left out."""
-        if self._lost_samples >= self._frame_bytes:
-            self._lost_samples -= self._frame_bytes
+        if self._lost_samples >= self._frame_samples:
+            self._lost_samples -= self._frame_samples
             return LOST
         self._lost_samples = 0
         return self.pop(now)
@@ -104,7 +176,8 @@ class Framer:
         short = self._frame_bytes - len(part)
         if isinstance(item, Gap):
             return part + self._silence() * short
-        self._lost_samples = max(item.samples - short, 0)
+        short_samples = short * self._frame_samples // self._frame_bytes
+        self._lost_samples = max(item.samples - short_samples, 0)
         end = part[-short:]
         return part + (end * (short // len(end) + 1))[:short]
 

@@ -26,8 +26,7 @@ _FRAME_MAX_MS = 200
 _QUIET_SHRINK_S = 0.1
 _LOUD_SHRINK_S = 1.0
 _REMEMBERED_HOLES = 256
-_NOT_STARTED = -1  # in place of a timestamp
-_STOPPED = -2
+_NOT_STARTED, _STOPPED = -1, -2  # in place of a timestamp
 
 
 class JitterBuffer:
@@ -36,10 +35,8 @@ class JitterBuffer:
     :meth:`pop` is called once per ptime, more or less often when the sender's packets are
     shorter or longer. It answers the next packet, or :class:`Lost`, :class:`Gap`, or ``None``:
     not started yet, or nothing there. Audio that comes after a ``None`` is still played, unless
-    the delay would pass its maximum.
-
-    A payload byte is one tick of the RTP clock, as in G.711 and G.722. ``is_quiet`` tells which
-    packets may be dropped or preceded by a fill without being noticed.
+    the delay would pass its maximum. ``is_quiet`` tells which packets may be dropped or preceded
+    by a fill without being noticed.
     """
 
     def __init__(
@@ -75,7 +72,6 @@ class JitterBuffer:
     def _forget_position(self) -> None:
         self._packets.clear()
         self._holes.clear()
-        self._playing = False
         self._in_silence = False
         self._credit = 0
         self._delay = 0.0
@@ -103,6 +99,10 @@ class JitterBuffer:
     def packets_held(self) -> int:
         return len(self._packets)
 
+    def following(self) -> RtpPacket | None:
+        """Return what is to be popped next, if it has come."""
+        return self._packets.get(self._next, (0, None))[1]
+
     def push(self, packet: RtpPacket, now: float) -> None:
         """Take a packet of audio; its payload is not empty."""
         self.stats.received += 1
@@ -122,8 +122,8 @@ class JitterBuffer:
         if step > 0:
             self._highest = sequence
             self._highest_timestamp = timestamp
-            if len(packet.payload) != self._frame:
-                self._set_frame(len(packet.payload))
+            if packet.samples != self._frame:
+                self._set_frame(packet.samples)
         else:
             self.stats.reordered += 1
         self._restart.forget()
@@ -169,7 +169,7 @@ class JitterBuffer:
         self._highest_timestamp = packet.timestamp + 0x1_0000_0000
         self._estimate.restart(now * self._rate - self._highest_timestamp)
         self._packets[self._highest] = (self._highest_timestamp, packet)
-        self._set_frame(len(packet.payload))
+        self._set_frame(packet.samples)
 
     def _set_frame(self, samples: int) -> None:
         """Learn the duration of the newest packet."""
@@ -252,7 +252,7 @@ class JitterBuffer:
                 if self._floor <= delay <= self._ceiling:
                     del self._packets[self._next]
                     self._next += 1
-                    self._next_timestamp = timestamp + len(packet.payload)
+                    self._next_timestamp = timestamp + packet.samples
                     self._delay = delay
                     self._credit = 0
                     self._in_silence = False
@@ -350,7 +350,7 @@ class JitterBuffer:
         if packet is None:
             self._in_silence = True
             return self._fill()
-        self._next_timestamp = timestamp + len(packet.payload)
+        self._next_timestamp = timestamp + packet.samples
         self._delay = self._delay_of(timestamp, now)
         self._credit = 0
         self._in_silence = False
@@ -380,7 +380,7 @@ class JitterBuffer:
             self._shrunk_at = now
             return
         since_s = now - self._shrunk_at
-        packet = self._packets[self._next][1]
+        packet = self.following()
         if packet is None or since_s < _QUIET_SHRINK_S or not self._can_spare():
             return
         if since_s >= _LOUD_SHRINK_S or (self._is_quiet is not None and self._is_quiet(packet)):
@@ -397,4 +397,4 @@ class JitterBuffer:
         self._next += 1
         self.stats.discarded += 1
         if packet is not None and self._next_timestamp >= 0:
-            self._next_timestamp = timestamp + len(packet.payload)
+            self._next_timestamp = timestamp + packet.samples

@@ -18,7 +18,11 @@ class RtpParseError(ValueError):
 
 
 class RtpPacket:
-    """One packet. ``payload`` excludes padding; ``extension`` is (profile, data)."""
+    """One packet. ``payload`` excludes padding; ``extension`` is (profile, data).
+
+    ``samples`` is its duration on the RTP clock. It is not in the packet: a byte is one tick in
+    G.711 and G.722; for others the session, which knows the payload types, sets it.
+    """
 
     __slots__ = (
         "csrcs",
@@ -26,6 +30,7 @@ class RtpPacket:
         "marker",
         "payload",
         "payload_type",
+        "samples",
         "sequence_number",
         "ssrc",
         "timestamp",
@@ -48,6 +53,7 @@ class RtpPacket:
         self.timestamp = timestamp
         self.ssrc = ssrc
         self.payload = payload
+        self.samples = len(payload)
         self.csrcs = csrcs
         self.extension = extension
 

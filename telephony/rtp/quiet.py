@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from telephony.audio.opus_packet import is_dtx
+
 _QUIET_CODE = 0x20  # the G.711 magnitude code of a peak around -37 dBFS
 
 _MAGNITUDE = {
@@ -11,7 +13,12 @@ _MAGNITUDE = {
 
 
 def is_quiet(payload: bytes, encoding: str) -> bool:
-    """Tell whether the peak of a G.711 payload lies under -37 dBFS; other encodings are not."""
+    """Tell whether the peak of a G.711 payload lies under -37 dBFS, or an Opus sender fell silent.
+
+    Other encodings don't show how loud they are.
+    """
+    if encoding == "opus":
+        return is_dtx(payload)
     magnitude = _MAGNITUDE.get(encoding)
     if magnitude is None or not payload:
         return False

@@ -43,7 +43,6 @@ class RtcpConfig:
 
     interval_s: float = 5.0
     epoch_s: float = 0.0
-    clock_rate_hz: int = 8000
 
 
 @dataclass(slots=True)
@@ -79,7 +78,7 @@ class RtcpSession:
     def __init__(self, rtp: RtpSession, config: RtcpConfig, ids: Ids, now: float) -> None:
         self.stats = RtcpStats()
         self.source = RtcpSource(rtp.source)
-        self.peer = PeerReports(rtp.sending, config.clock_rate_hz)
+        self.peer = PeerReports(rtp.sending, rtp.sent_clock_rate_hz)
         self.peer_left = False
         self.cname = _random_cname(ids)
         self._rtp = rtp
@@ -167,6 +166,7 @@ class RtcpSession:
     def _receive_blocks(self, blocks: tuple[ReportBlock, ...], now: float) -> None:
         for block in blocks:
             if block.ssrc == self._ssrc:
+                self.peer.clock_rate_hz = self._rtp.sent_clock_rate_hz
                 self.peer.receive(block, now)
             else:
                 self.stats.foreign_reports += 1
@@ -259,7 +259,7 @@ class RtcpSession:
             min(int(reception.take_fraction_lost() * 256), 255),
             reception.lost,
             reception.extended_highest_sequence & 0xFFFF_FFFF,
-            min(int(reception.jitter_samples), 0xFFFF_FFFF),
+            min(int(reception.jitter_samples / self._rtp.received_scale), 0xFFFF_FFFF),
             last_sr,
             _delay_since(came_at, now),
         )

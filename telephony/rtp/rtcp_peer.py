@@ -20,7 +20,8 @@ class PeerReports:
 
     def __init__(self, sending: Packetizer, clock_rate_hz: int) -> None:
         self._sending = sending
-        self._clock_rate_hz = clock_rate_hz
+        self.clock_rate_hz = clock_rate_hz
+        """Of the timestamps that we send: the peer counts jitter in them."""
         self._sent: dict[int, float] = {}
         self._first_sequence = sending.sequence_number
         self._block: ReportBlock | None = None
@@ -90,4 +91,4 @@ class PeerReports:
 
     @property
     def jitter_ms(self) -> float | None:
-        return None if self._block is None else self._block.jitter * 1000 / self._clock_rate_hz
+        return None if self._block is None else self._block.jitter * 1000 / self.clock_rate_hz

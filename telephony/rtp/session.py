@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from telephony.base.errors import LocalProtocolError
 from telephony.base.ids import Ids
 from telephony.base.serial import add32, diff32
 from telephony.rtp.framer import GAP, LOST, Absence, Framer
-from telephony.rtp.frames import JitterConfig
 from telephony.rtp.jitter import JitterBuffer
 from telephony.rtp.packet import RtpPacket, RtpParseError, parse_packet
 from telephony.rtp.packetizer import Packetizer
+from telephony.rtp.payload_format import PLAIN_CLOCK_RATE_HZ
+from telephony.rtp.payload_types import AUDIO, COMFORT_NOISE, TELEPHONE_EVENT, PayloadTypes
 from telephony.rtp.probation import HeldPacket
 from telephony.rtp.quiet import is_quiet
+from telephony.rtp.session_config import RtpSessionConfig, SessionStats
 from telephony.rtp.source import (
     Address,
-    LatchPolicy,
     SourceChangeRefused,
     SourceLatched,
     SourcePolicy,
@@ -26,15 +27,10 @@ from telephony.rtp.source import (
 from telephony.rtp.srtp import SrtpSession
 from telephony.rtp.stats import RtpStats
 
-COMFORT_NOISE_PAYLOAD_TYPE = 13
 _TELEPHONE_EVENTS_MAX = 64
 _EVENTS_MAX = 64
 _SSRC_SILENCE_S = 0.06
 _CANDIDATES_MAX = 8
-
-_AUDIO = 1
-_TELEPHONE_EVENT = 2
-_COMFORT_NOISE = 3
 
 
 __all__ = [
@@ -48,46 +44,6 @@ __all__ = [
 ]
 
 RtpEvent = SourceLatched | SourceChangeRefused | SsrcChanged
-
-
-@dataclass(frozen=True, slots=True)
-class RtpSessionConfig:
-    """``audio_payload_types`` maps what we accept to its encoding, ``{0: "pcmu", 8: "pcma"}``.
-
-    ``latch`` says which sources other than ``remote`` may be taken (symmetric RTP, RFC 4961);
-    ``signalling_host`` is from where the peer's signalling comes.
-    """
-
-    audio_payload_types: dict[int, str]
-    send_payload_type: int
-    telephone_event_payload_type: int | None = None
-    clock_rate_hz: int = 8000
-    ptime_ms: int = 20
-    remote: Address | None = None
-    latch: LatchPolicy = "any"
-    signalling_host: str | None = None
-    jitter: JitterConfig = field(default_factory=JitterConfig)
-
-
-@dataclass(slots=True)
-class SessionStats:
-    """Datagrams by what they were; ``received`` counts the RTP packets that were taken."""
-
-    received: int = 0
-    received_bytes: int = 0
-    malformed: int = 0
-    rtcp: int = 0
-    stun: int = 0
-    refused_source: int = 0
-    on_probation: int = 0
-    unknown_payload_type: int = 0
-    foreign_ssrc: int = 0
-    telephone_events: int = 0
-    telephone_events_dropped: int = 0
-    comfort_noise: int = 0
-    empty: int = 0
-    muted: int = 0
-    ssrc_changes: int = 0
 
 
 class RtpSession:
@@ -114,7 +70,11 @@ class RtpSession:
         self._srtp: SrtpSession | None = None
         jitter = replace(config.jitter, ptime_ms=config.ptime_ms)
         self.jitter = JitterBuffer(jitter, config.clock_rate_hz, self._is_quiet)
-        self._framer = Framer(self.jitter, self._frame_samples)
+        self._formats = config.formats
+        self._encodings: dict[int, str] = {}
+        self._framer = Framer(
+            self.jitter, self._frame_samples, config.formats, config.clock_rate_hz
+        )
         self.reception = RtpStats(config.clock_rate_hz)
         self._lost_before = 0
         self._ssrc: int | None = None
@@ -133,23 +93,34 @@ class RtpSession:
             config.audio_payload_types,
             config.send_payload_type,
             config.telephone_event_payload_type,
+            config.send_encoding,
+            config.event_clock_rate_hz,
         )
 
     # Negotiation
 
     def change_payload_types(
-        self, audio: dict[int, str], send: int, telephone_event: int | None
+        self,
+        audio: dict[int, str],
+        send: int,
+        telephone_event: int | None,
+        send_encoding: str = "",
+        event_clock_rate_hz: int = PLAIN_CLOCK_RATE_HZ,
     ) -> None:
-        """Take the payload types of a new offer/answer; the stream goes on."""
-        kinds = bytearray(128)
-        kinds[COMFORT_NOISE_PAYLOAD_TYPE] = _COMFORT_NOISE
-        for payload_type in audio:
-            kinds[payload_type] = _AUDIO
-        if telephone_event is not None:
-            kinds[telephone_event] = _TELEPHONE_EVENT
-        self._kinds = bytes(kinds)
-        self._encodings = dict(audio)
-        self._framer.encodings = self._encodings
+        """Take the payload types of a new offer/answer; the stream goes on.
+
+        ``send_encoding`` is what ``send`` stands for with the peer. Timestamps go on from the last
+        one when its clock is another.
+        """
+        types = PayloadTypes(audio, telephone_event, self._formats, self._clock_rate_hz)
+        self._kinds = types.kinds
+        self._clocks = types.clocks(self._frame_samples)
+        self._event_scale = self._clock_rate_hz // event_clock_rate_hz
+        self._types = types
+        self._sent_samples = self._frame_samples // types.scale_of(send_encoding)
+        # What is in the jitter buffer still is what it was.
+        self._encodings = {**self._encodings, **types.encodings}
+        self._framer.change_encodings(self._encodings)
         self._telephone_event_payload_type = telephone_event
         self._packetizer.payload_type = send
 
@@ -199,6 +170,8 @@ class RtpSession:
         except RtpParseError:
             self.stats.malformed += 1
             return
+        if packet.payload_type in self._clocks:
+            self._clocks[packet.payload_type].adjust(packet)
         if accepted or self._accept(source, packet, kind, now):
             self._receive_packet(packet, kind, now)
 
@@ -226,7 +199,7 @@ class RtpSession:
         stats = self.stats
         stats.received += 1
         stats.received_bytes += len(packet.payload)
-        if kind == _AUDIO and packet.payload and self._event_timestamp is None:
+        if kind == AUDIO and packet.payload and self._event_timestamp is None:
             self.reception.receive(packet.sequence_number, packet.timestamp, now)
             self.jitter.push(packet, now)
         else:
@@ -234,7 +207,7 @@ class RtpSession:
 
     def _receive_unusual(self, packet: RtpPacket, kind: int, now: float) -> None:
         """Take a packet without audio, or audio while a telephone-event lasts."""
-        if kind == _AUDIO and packet.payload:
+        if kind == AUDIO and packet.payload:
             self.reception.receive(packet.sequence_number, packet.timestamp, now)
             if self._is_muted(packet):
                 self.stats.muted += 1
@@ -245,9 +218,9 @@ class RtpSession:
             return
         self.reception.receive_sequence(packet.sequence_number)
         self.jitter.push_silence(packet)
-        if kind == _TELEPHONE_EVENT:
+        if kind == TELEPHONE_EVENT:
             self._receive_telephone_event(packet)
-        elif kind == _COMFORT_NOISE:
+        elif kind == COMFORT_NOISE:
             self.stats.comfort_noise += 1
         else:
             self.stats.empty += 1
@@ -267,8 +240,9 @@ class RtpSession:
             self._event_timestamp = None
             self._ended_event_timestamp = packet.timestamp
         elif packet.timestamp != self._ended_event_timestamp:
-            self._event_timestamp = packet.timestamp
-            self._event_samples = int.from_bytes(packet.payload[2:4])
+            scale = self._event_scale
+            self._event_timestamp = packet.timestamp * scale & 0xFFFF_FFFF
+            self._event_samples = int.from_bytes(packet.payload[2:4]) * scale
 
     def _is_muted(self, packet: RtpPacket) -> bool:
         """Tell whether audio belongs to the digit that a telephone-event already carries."""
@@ -354,13 +328,36 @@ class RtpSession:
         payload_type = self._framer.payload_type
         return None if payload_type is None else self._encodings.get(payload_type)
 
+    @property
+    def received_scale(self) -> int:
+        """How many ticks of our clock one of the clock of ``received_encoding`` is."""
+        return self._types.scale_of(self.received_encoding or "")
+
+    @property
+    def sent_clock_rate_hz(self) -> int:
+        """The clock of the timestamps that we send."""
+        return self._clock_rate_hz * self._sent_samples // self._frame_samples
+
     def pop_frame(self, now: float) -> bytes | Absence | None:
         """Return one ptime of audio in ``received_encoding``; called once per ptime.
 
         ``LOST``: conceal. ``GAP``: the sender is silent, fill. ``None``: nothing has come, or
-        nothing in time; conceal too, a concealer fades out by itself.
+        nothing in time; conceal too, a concealer fades out by itself. An encoding with a decoder
+        comes as 16-bit PCM.
         """
         return self._framer.pop(now)
+
+    @property
+    def decoder_conceals(self) -> bool:
+        """Whether :meth:`conceal_frame` has something to give for the last frame's encoding."""
+        return self._framer.decoder_conceals
+
+    def conceal_frame(self) -> bytes | None:
+        """Return what the decoder of the last frame makes up for one that :meth:`pop_frame` missed.
+
+        None when it has no such means.
+        """
+        return self._framer.conceal()
 
     def _is_quiet(self, packet: RtpPacket) -> bool:
         return is_quiet(packet.payload, self._encodings.get(packet.payload_type, ""))
@@ -372,7 +369,7 @@ class RtpSession:
         if self._talkspurt_starts:
             self._talkspurt_starts = False
             marker = True
-        data = self._packetizer.packetize(payload, self._frame_samples, marker)
+        data = self._packetizer.packetize(payload, self._sent_samples, marker)
         return data if self._srtp is None else self._srtp.protect(data)
 
     def packetize_telephone_event(
@@ -390,14 +387,14 @@ class RtpSession:
         payload_type = self._telephone_event_payload_type
         if payload_type is None:
             raise LocalProtocolError("telephone-event was not negotiated")
-        packetizer.advance(self._frame_samples)
+        packetizer.advance(self._sent_samples)
         self._talkspurt_starts = True
         data = packetizer.packetize_event(payload, payload_type, self._sent_event_timestamp, start)
         return data if self._srtp is None else self._srtp.protect(data)
 
     def skip_frame(self) -> None:
         """Let one ptime pass in which nothing is sent."""
-        self._packetizer.advance(self._frame_samples)
+        self._packetizer.advance(self._sent_samples)
         self._talkspurt_starts = True
 
     @property

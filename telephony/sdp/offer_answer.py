@@ -8,12 +8,14 @@ from dataclasses import dataclass, field, replace
 from telephony.base.errors import LocalProtocolError
 from telephony.base.ids import Ids
 from telephony.sdp.codecs import (
+    CLOCK_RATE_HZ,
     STATIC_PAYLOAD_TYPES,
-    TELEPHONE_EVENT_PAYLOAD_TYPE,
     Encoding,
     Formats,
     format_attributes,
     formats_of,
+    formats_to_offer,
+    session_clock_rate,
 )
 from telephony.sdp.crypto import SUITES, Crypto
 from telephony.sdp.description import (
@@ -64,6 +66,10 @@ class NegotiatedMedia:
     ``hold`` tells that the peer does not want to hear us. ``receive_payload_types`` also holds
     the static types that we speak, as peers switch between them without asking. ``srtp`` is
     ``None`` for plain RTP. ``rtcp`` says where the peer takes RTCP.
+
+    ``send_parameters`` is what the peer's ``fmtp`` asks of the audio it is sent.
+    ``clock_rate_hz`` suits every codec that may yet be agreed on: timestamps of others are
+    fractions of it.
     """
 
     remote: tuple[str, int] | None
@@ -76,6 +82,9 @@ class NegotiatedMedia:
     hold: bool
     srtp: SrtpKeys | None = None
     rtcp: RtcpPeer = field(default_factory=RtcpPeer)
+    send_parameters: str = field(default="", kw_only=True)
+    clock_rate_hz: int = field(default=CLOCK_RATE_HZ, kw_only=True)
+    event_clock_rate_hz: int = field(default=CLOCK_RATE_HZ, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +137,8 @@ class OfferAnswer:
 
         The same again, keys included, while nothing else was agreed on.
         """
-        formats = self._formats_to_offer()
+        local = self.local
+        formats = formats_to_offer(local.codecs, local.telephone_event, self._formats)
         in_use = self._lines[self._index].protocol if self._lines else None
         protocol = profile_to_offer(in_use, self.local.srtp)
         cryptos: tuple[Crypto, ...] = ()
@@ -161,17 +171,6 @@ class OfferAnswer:
         self._offer_pending = False
         self._offer = None
 
-    def _formats_to_offer(self) -> Formats:
-        """Return our codecs; payload types once agreed on keep their meaning (section 8.3.2)."""
-        known = self._formats
-        by_encoding: dict[Encoding, int] = dict(STATIC_PAYLOAD_TYPES)
-        telephone_event = TELEPHONE_EVENT_PAYLOAD_TYPE
-        if known is not None:
-            by_encoding |= {encoding: number for number, encoding in known.encodings.items()}
-            telephone_event = known.telephone_event or _free_payload_type(known)
-        encodings = {by_encoding[codec]: codec for codec in self.local.codecs}
-        return Formats(encodings, telephone_event if self.local.telephone_event else None)
-
     def receive_answer(self, answer: bytes) -> NegotiatedMedia:
         """Take the answer to our last offer; the same answer may come again (183, then 200).
 
@@ -201,6 +200,7 @@ class OfferAnswer:
             peer in ("sendonly", "inactive") or remote is None,
             choice,
             rtcp_of(line, remote, mux),
+            line,
         )
         self._agree(self._offer, index, self._offer_formats, media, choice)
         return media
@@ -233,18 +233,19 @@ class OfferAnswer:
         direction = answer_direction(peer, self.direction)
         if usable.remote is None:
             direction = muted(direction)
-        payload_type, encoding = next(iter(usable.formats.encodings.items()))
-        telephone_event = usable.formats.telephone_event if self.local.telephone_event else None
-        spoken = Formats({payload_type: encoding}, telephone_event)
+        payload_type, encoding = usable.formats.first
+        accepted = usable.formats
+        if not self.local.telephone_event:
+            accepted = replace(accepted, telephone_events={})
+        spoken = Formats({payload_type: encoding}, accepted.events_for(encoding))
         cryptos = (usable.choice.ours,) if usable.choice is not None else ()
         lines = [_rejected(media) for media in description.media]
         mux = self.local.rtcp_mux != "off" and wants_mux(line)
         lines[usable.index] = self._audio_line(line.protocol, spoken, direction, cryptos, mux)
-        accepted = Formats(usable.formats.encodings, telephone_event)
         hold = peer in ("sendonly", "inactive") or usable.remote is None
         rtcp = rtcp_of(line, usable.remote, mux)
         media = self._negotiate(
-            usable.remote, spoken, accepted, direction, hold, usable.choice, rtcp
+            usable.remote, spoken, accepted, direction, hold, usable.choice, rtcp, line
         )
         times = tuple(item for item in description.lines if item[0] == "t") or (("t", "0 0"),)
         self._agree(tuple(lines), usable.index, accepted, media, usable.choice)
@@ -293,21 +294,30 @@ class OfferAnswer:
         hold: bool,
         choice: Choice | None,
         rtcp: RtcpPeer,
+        line: MediaDescription,
     ) -> NegotiatedMedia:
-        payload_type, encoding = next(iter(sent.encodings.items()))
-        known = {STATIC_PAYLOAD_TYPES[codec]: codec for codec in self.local.codecs}
-        both = sent.telephone_event is not None
+        payload_type, encoding = sent.first
+        codecs = self.local.codecs
+        known = {
+            STATIC_PAYLOAD_TYPES[codec]: codec for codec in codecs if codec in STATIC_PAYLOAD_TYPES
+        }
+        event_rate = next(iter(sent.events_for(encoding)), CLOCK_RATE_HZ)
+        both = event_rate in sent.telephone_events
+        events = received.telephone_events
         return NegotiatedMedia(
             remote=remote,
             send_payload_type=payload_type,
             encoding=encoding,
             receive_payload_types={**known, **received.encodings},
-            telephone_event_payload_type=received.telephone_event if both else None,
+            telephone_event_payload_type=events.get(event_rate) if both else None,
             ptime_ms=self.local.ptime_ms,
             direction=muted(direction) if remote is None else direction,
             hold=hold,
             srtp=None if choice is None else choice.keys,
             rtcp=rtcp,
+            send_parameters=line.fmtp.get(str(payload_type), ""),
+            clock_rate_hz=session_clock_rate(codecs),
+            event_clock_rate_hz=event_rate,
         )
 
     def _agree(
@@ -333,11 +343,9 @@ class OfferAnswer:
         cryptos: tuple[Crypto, ...],
         mux: bool,
     ) -> MediaDescription:
-        numbers = list(formats.encodings)
-        if formats.telephone_event is not None:
-            numbers.append(formats.telephone_event)
+        numbers = [*formats.encodings, *formats.telephone_events.values()]
         attributes: list[Attribute] = [
-            *format_attributes(formats.encodings, formats.telephone_event),
+            *format_attributes(formats),
             ("ptime", str(self.local.ptime_ms)),
             *attributes_of(cryptos),
             *mux_attributes(mux),
@@ -382,11 +390,3 @@ def _parse(data: bytes) -> SessionDescription:
 def _rejected(media: MediaDescription) -> MediaDescription:
     """Return the line with port 0, in the form in which it was offered (section 6)."""
     return MediaDescription(media.kind, 0, media.protocol, media.formats)
-
-
-def _free_payload_type(formats: Formats) -> int:
-    candidates: list[int] = [TELEPHONE_EVENT_PAYLOAD_TYPE, *range(96, 128)]
-    for number in candidates:
-        if number not in formats.encodings:
-            return number
-    raise LocalProtocolError("every dynamic payload type is taken")

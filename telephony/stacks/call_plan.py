@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from telephony.audio.format import Codec
 from telephony.base.interfaces import DigitMode
 from telephony.sip.credentials import Credentials
 from telephony.sip.flow import Flow
@@ -22,7 +23,7 @@ class MediaPolicy:
     media plane.
     """
 
-    codecs: tuple[Literal["pcmu", "pcma"], ...] | None = None
+    codecs: tuple[Codec, ...] | None = None
     srtp: SrtpMode = "off"
     dtmf: DigitMode | None = None
 

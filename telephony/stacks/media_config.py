@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass, field
-from typing import Literal
 
+from telephony.audio.format import Codec
 from telephony.base.interfaces import DigitMode
 from telephony.net.listen import is_wildcard, local_address_towards
 from telephony.rtp.frames import JitterConfig
@@ -56,7 +56,7 @@ class MediaConfig:
 
     host: str
     advertised_host: str | None = None
-    codecs: tuple[Literal["pcmu", "pcma"], ...] = ("pcmu", "pcma")
+    codecs: tuple[Codec, ...] = ("pcmu", "pcma")
     ptime_ms: int = 20
     telephone_event: bool = True
     dtmf: DigitMode = "auto"

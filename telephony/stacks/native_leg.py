@@ -106,6 +106,7 @@ class NativeLeg:
     def _open_media(self) -> Negotiation:
         config = self._plane.config
         dtmf = self._policy.dtmf or config.dtmf
+        codecs = self._policy.codecs or config.codecs
         try:
             signalling_host = self.facts.source_ip
             media_host = offered_host(self._offer or b"") or signalling_host
@@ -116,6 +117,7 @@ class NativeLeg:
                 media_host=media_host,
                 signalling_host=signalling_host,
                 digits=DigitRoute(dtmf, self.digits, self.digits.rtp_digit_finished),
+                codec=codecs[0],
             )
             # The peer's own idea of its address may be that behind its NAT.
             same_version = ip_version(media_host) == ip_version(signalling_host)
@@ -128,7 +130,7 @@ class NativeLeg:
         local = LocalMedia(
             address=address,
             port=self._media.port,
-            codecs=self._policy.codecs or config.codecs,
+            codecs=codecs,
             ptime_ms=config.ptime_ms,
             # Who is to send tones or INFO is not told that there is a better way.
             telephone_event=config.telephone_event and dtmf in ("auto", "rfc4733"),

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from telephony.audio import g711
-from telephony.audio.conceal import Concealer
-from telephony.audio.format import PCMA, PCMU, AudioFormat
+from telephony.audio.codecs import FACES
+from telephony.audio.format import AudioFormat, Codec
+from telephony.audio.frame_converter import Face
 from telephony.base.errors import LocalProtocolError
 from telephony.base.ids import Ids
 from telephony.base.interfaces import Address, Clock, Encoding, MediaSink, MediaStats
@@ -16,9 +17,9 @@ from telephony.dtmf.event_packets import EventPacket
 from telephony.net.pacer import Pacer, Slot
 from telephony.net.port_pool import PortPool
 from telephony.net.rtp_endpoint import OpenEndpoint, open_endpoint
-from telephony.rtp.session import GAP, RtpSession, RtpSessionConfig
+from telephony.rtp.concealment import Concealment, concealment_of
+from telephony.rtp.session import GAP, RtpSession
 from telephony.rtp.srtp import SrtpKey, SrtpSession, SrtpStats
-from telephony.sdp.codecs import CLOCK_RATE_HZ
 from telephony.sdp.keying import SrtpKeys
 from telephony.sdp.offer_answer import NegotiatedMedia
 from telephony.stacks.digit_sender import OnSent
@@ -26,6 +27,8 @@ from telephony.stacks.media_config import MediaConfig, MediaHost, advertised_add
 from telephony.stacks.media_digits import DigitRoute, MediaDigits
 from telephony.stacks.media_quality import add_quality
 from telephony.stacks.rtp_control import RtpControl
+from telephony.stacks.session_setup import session_config
+from telephony.stacks.wire_codec import WireCodec
 
 __all__ = ["MediaConfig", "MediaHost", "MediaPlane", "RtpMedia"]
 
@@ -34,8 +37,6 @@ CONCEALED_FRAMES_MAX = 5
 
 MAX_CATCH_UP_FRAMES = 50
 """How much of the caller's time is made up for after a stall; the rest is gone."""
-
-FORMATS: dict[str, AudioFormat] = {"pcmu": PCMU, "pcma": PCMA}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ class RtpMedia:
     ``media_host`` is where the peer's media is expected, as far as known when the port is opened;
     it decides on the IP version. ``signalling_host`` is where its SIP messages come from, and may
     send media too (see :data:`telephony.rtp.source.LatchPolicy`). ``digits`` says how digits
-    travel.
+    travel, ``codec`` what the leg would like best.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class RtpMedia:
         media_host: str = "",
         signalling_host: str = "",
         digits: DigitRoute | None = None,
+        codec: Codec | None = None,
     ) -> None:
         self._plane = plane
         self._on_error = on_error
@@ -89,19 +91,19 @@ class RtpMedia:
         self._srtp: SrtpSession | None = None
         self._srtp_stats = SrtpStats()
         self._negotiated: NegotiatedMedia | None = None
-        self._wire = self._face = FORMATS[plane.config.codecs[0]]
+        self._wire = WireCodec(codec or plane.config.codecs[0], plane.config.ptime_ms)
         self._face_kept = False
         self._sink: MediaSink | None = None
         self._slot: Slot | None = None
         self._skipped = 0
         self._digits = MediaDigits(plane.config, on_digit, digits)
-        self._silence = self._face.silence(self._face.frame_bytes(plane.config.ptime_ms))
-        self._concealer = Concealer(self._face.sample_rate_hz, plane.config.ptime_ms)
+        self._show(FACES[self._wire.codec])
+        self._concealer: Concealment | None = None
         self._talking = False
         self._held = False
         self._caller_away = False
         self._may_send = True
-        self._heard = self._face
+        self._heard = FACES[self._wire.codec]
         self._heard_payload_type: int | None = None
         self._missing_frames = 0
         self._concealed_frames = 0
@@ -116,12 +118,17 @@ class RtpMedia:
         return advertised_address(self._place, peer_host, self.port)
 
     @property
+    def codec(self) -> str:
+        """What is sent; the peer may send another of those agreed on."""
+        return self._wire.codec
+
+    @property
     def encoding(self) -> Encoding:
-        return self._face.encoding
+        return self._face.format.encoding
 
     @property
     def sample_rate_hz(self) -> int:
-        return self._face.sample_rate_hz
+        return self._face.format.sample_rate_hz
 
     @property
     def ptime_ms(self) -> int:
@@ -145,21 +152,24 @@ class RtpMedia:
     def adopt_encoding(self, encoding: Encoding, sample_rate_hz: int) -> None:
         """Show the sink this encoding, whatever is negotiated; raises LocalProtocolError.
 
-        Only before :meth:`start`, and only an encoding of the telephone line.
+        Only before :meth:`start`, and only frames that one of the codecs has.
         """
-        face = FORMATS.get(encoding)
-        if face is None or face.sample_rate_hz != sample_rate_hz:
+        wanted = AudioFormat(encoding, sample_rate_hz)
+        face = next((face for face in FACES.values() if face == wanted), None)
+        if face is None:
             raise LocalProtocolError(f"no leg can show {encoding} at {sample_rate_hz} Hz")
-        if self._sink is not None and face is not self._face:
+        if self._sink is not None and face is not self._face.format:
             raise LocalProtocolError("the sink already gets another encoding")
         self._show(face)
         self._face_kept = True
-        if self._negotiated is not None:
-            self._digits.negotiated(self._negotiated, face, CLOCK_RATE_HZ)
+        media = self._negotiated
+        if media is not None:
+            self._wire.change(media.encoding, media.send_parameters, face)
+            self._digits.negotiated(media, face, media.event_clock_rate_hz)
 
     def _show(self, face: AudioFormat) -> None:
-        self._face = face
-        self._silence = face.silence(len(self._silence))
+        self._face = Face(face, self.ptime_ms)
+        self._silence = face.silence(face.frame_bytes(self.ptime_ms))
 
     def negotiated(self, media: NegotiatedMedia) -> None:
         """Take the outcome of an offer/answer, the first one or a later one.
@@ -167,23 +177,26 @@ class RtpMedia:
         Also before the answer: that of an 18x, of another fork, or of the 200 that follows.
         """
         now = self._plane.clock()
-        self._wire = FORMATS[media.encoding]
         remote = None if media.hold else media.remote
         session = self._session
         if session is None:
             if not self._face_kept:
-                self._show(self._wire)
+                self._show(FACES[media.encoding])
             self._session = session = self._open_session(media, now)
         else:
             session.change_payload_types(
                 media.receive_payload_types,
                 media.send_payload_type,
                 media.telephone_event_payload_type,
+                media.encoding,
+                media.event_clock_rate_hz,
             )
             session.change_remote(remote, now)
+            self._heard_payload_type = None
+        self._wire.change(media.encoding, media.send_parameters, self._face.format)
         self._use_keys(session, media.srtp, now)
         self._control.negotiated(session, media, self._srtp if media.srtp else None, now)
-        self._digits.negotiated(media, self._face, CLOCK_RATE_HZ)
+        self._digits.negotiated(media, self._face.format, media.event_clock_rate_hz)
         self._negotiated = media
         self._held = media.hold
         self._caller_away = media.hold or media.direction in ("sendonly", "inactive")
@@ -207,21 +220,8 @@ class RtpMedia:
         session.use_srtp(None if keys is None else self._srtp)
 
     def _open_session(self, media: NegotiatedMedia, now: float) -> RtpSession:
-        config = self._plane.config
-        return RtpSession(
-            RtpSessionConfig(
-                audio_payload_types=media.receive_payload_types,
-                send_payload_type=media.send_payload_type,
-                telephone_event_payload_type=media.telephone_event_payload_type,
-                ptime_ms=config.ptime_ms,
-                remote=None if media.hold else media.remote,
-                latch=config.latch_policy,
-                signalling_host=self._signalling_host or None,
-                jitter=config.jitter,
-            ),
-            self._plane.ids,
-            now,
-        )
+        config = session_config(self._plane.config, media, self._signalling_host)
+        return RtpSession(config, self._plane.ids, now)
 
     # Life
 
@@ -312,30 +312,34 @@ class RtpMedia:
         if type(frame) is bytes:
             self._missing_frames = 0
             pcm16 = g711.decode(self._heard_format(session), frame)
+            assert self._concealer is not None
             smooth = self._concealer.good(pcm16)
-            if smooth is pcm16 and self._heard is self._face:
+            if smooth is pcm16 and self._heard is self._face.format:
                 return frame
-            return g711.encode(self._face, smooth)
-        if frame is GAP or self._heard_payload_type is None:
+            return self._face.show(smooth, self._heard.sample_rate_hz)
+        if frame is GAP or self._concealer is None:
             # A silent sender, or one of whom no frame was due yet: nothing to conceal.
             self._gap_frames += 1
             return self._silence
-        return self._concealed()
+        return self._concealed(self._concealer)
 
     def _heard_format(self, session: RtpSession) -> AudioFormat:
         payload_type = session.received_payload_type
         if payload_type != self._heard_payload_type:
             self._heard_payload_type = payload_type
-            self._heard = FORMATS[session.received_encoding or self._face.encoding]
+            heard = FACES[session.received_encoding or self._wire.codec]
+            if self._concealer is None or heard.sample_rate_hz != self._heard.sample_rate_hz:
+                self._concealer = concealment_of(session, heard, self.ptime_ms)
+            self._heard = heard
         return self._heard
 
-    def _concealed(self) -> bytes:
+    def _concealed(self, concealer: Concealment) -> bytes:
         self._missing_frames += 1
         if self._missing_frames > CONCEALED_FRAMES_MAX:
             self._gap_frames += 1
             return self._silence
         self._concealed_frames += 1
-        return g711.encode(self._face, self._concealer.lost())
+        return self._face.show(concealer.lost(), self._heard.sample_rate_hz)
 
     def _send(self, session: RtpSession, frame: bytes | None) -> None:
         remote = session.remote
@@ -353,8 +357,9 @@ class RtpMedia:
         elif not self._talking:
             # RFC 3551 section 4.1: the first packet of a talkspurt is marked.
             self._talking = marker = True
-        if self._wire is not self._face:
-            frame = g711.encode(self._wire, g711.decode(self._face, frame))
+        encode = self._wire.encode
+        if encode is not None:
+            frame = encode(frame)
         self._endpoint.send(session.packetize(frame, marker), remote)
 
     def _send_digit(self, session: RtpSession) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from telephony.app.preflight import Configuration, load_configuration, load_routing
+from telephony.audio import g722
 from telephony.audio.wav import write_wav
 from telephony.base.errors import ConfigError
 from telephony.dialplan import CallFacts, Play
@@ -164,6 +165,20 @@ def test_certificates_must_be_usable(root: Path, text: str, problem: str) -> Non
     write(root, "config/telephony.yaml", good + text)
     (found,) = problems(SPARE_KEY="k")
     assert problem in found
+
+
+def test_codecs_must_be_spoken_here(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load(SPARE_KEY="k", TELEPHONY_MEDIA_CODECS="opus,g722,pcmu").settings.media.codecs
+    (problem,) = problems(
+        SPARE_KEY="k", TELEPHONY_MEDIA_CODECS="opus,pcmu", TELEPHONY_MEDIA_PTIME_MS="30"
+    )
+    assert problem.startswith("environment: TELEPHONY_MEDIA_CODECS: an Opus frame does not last")
+    monkeypatch.setattr(g722, "is_available", lambda: False)
+    (problem,) = problems(SPARE_KEY="k", TELEPHONY_MEDIA_CODECS="g722")
+    assert problem == (
+        "environment: TELEPHONY_MEDIA_CODECS: the library of g722 is not installed "
+        "| pip install 'G722'"
+    )
 
 
 def test_sounds_must_be_there_and_playable(root: Path) -> None:

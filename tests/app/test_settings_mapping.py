@@ -2,15 +2,21 @@ from __future__ import annotations
 
 from dataclasses import fields
 
+import pytest
+
 from telephony.app import settings_mapping as mapping
-from telephony.app.settings import Settings, Silence
+from telephony.app.settings import Media, Settings, Silence
+from telephony.audio.codecs import FACES
+from telephony.audio.format import Codec
 from telephony.audio.vad import VadConfig
 from telephony.calls.keypad import KeypadConfig
-from telephony.calls.services import CallLimits
+from telephony.calls.services import CallLimits, OutboundLine
 from telephony.realtime.session_config import SessionConfig
 from telephony.rtp.frames import JitterConfig
 from telephony.sip.config import MessageLimits, TimerConfig, UserAgentConfig
+from telephony.stacks.call_plan import MediaPolicy
 from telephony.stacks.media_config import DigitTiming, MediaConfig, RtcpPolicy
+from telephony.stacks.trunk import Trunk
 from telephony.turns.policy import BargeInPolicy
 from telephony.turns.silence import SilencePolicy
 
@@ -122,3 +128,23 @@ def test_each_field_of_the_parts_has_a_setting() -> None:
         type(DEFAULTS.barge_in).model_fields
     ) - {"latency_ms"}
     assert {f.name for f in fields(SilencePolicy)} == set(Silence.model_fields) - {"enabled"}
+
+
+@pytest.mark.parametrize(
+    ("codecs", "trunk_codecs", "line"),
+    [
+        (["pcmu"], None, ("pcmu", 8000)),
+        (["g722", "pcmu"], None, ("l16", 16000)),
+        (["pcmu"], ("opus", "pcmu"), ("l16", 24000)),
+        (["opus"], ("pcma",), ("pcma", 8000)),
+    ],
+)
+def test_a_call_that_is_placed_has_the_line_of_its_first_codec(
+    codecs: list[Codec], trunk_codecs: tuple[Codec, ...] | None, line: tuple[str, int]
+) -> None:
+    media = Media(codecs=codecs, ptime_ms=10)
+    trunks = [Trunk("pbx", media=MediaPolicy(codecs=trunk_codecs)), Trunk("other")]
+    assert mapping.to_outbound_line(media, trunks) == OutboundLine(*line, 10)  # type: ignore[arg-type]
+    face = FACES[codecs[0]]
+    shown = mapping.to_outbound_line(media, [])
+    assert (shown.encoding, shown.sample_rate_hz) == (face.encoding, face.sample_rate_hz)

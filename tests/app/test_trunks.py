@@ -8,6 +8,7 @@ import pytest
 
 from telephony.app.settings import Settings
 from telephony.app.trunks import LoadedTrunk, load_trunk, load_trunks
+from telephony.audio import opus
 from telephony.sip.credentials import Credentials
 from telephony.stacks.call_plan import MediaPolicy
 from telephony.stacks.trunk import InboundPolicy, RegisterPolicy, Trunk
@@ -208,6 +209,18 @@ def test_a_secret_is_never_repeated(tmp_path: Path) -> None:
 def test_everybody_as_a_peer_is_a_warning(tmp_path: Path) -> None:
     (warning,) = load(tmp_path, "inbound: {addresses: 0.0.0.0/0}").warnings
     assert "everybody on the internet" in warning.message
+
+
+def test_a_codec_that_can_not_be_spoken_is_a_problem(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert trunk(tmp_path, "servers: a\ncodecs: [opus, g722]").media.codecs == ("opus", "g722")
+    monkeypatch.setattr(opus, "is_available", lambda: False)
+    (problem,) = problems(tmp_path, "servers: a\ncodecs: [g722, opus]")
+    assert problem == (
+        "2:9: codecs: the library of opus is not installed "
+        "| pip install 'telephony-voice-bot[opus]'"
+    )
 
 
 def test_names_are_given_once(tmp_path: Path) -> None:

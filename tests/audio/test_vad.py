@@ -7,6 +7,7 @@ import numpy.typing as npt
 import pytest
 
 from telephony.audio.level import dbfs
+from telephony.audio.resample import StreamResampler
 from telephony.audio.vad import VadConfig, VoiceActivityDetector
 from telephony.base.errors import LocalProtocolError
 
@@ -218,7 +219,7 @@ def test_speech_and_silence_are_measured() -> None:
     assert (vad.speaking, vad.speech_ms, vad.trailing_silence_ms) == (False, 100, 120)
 
 
-@pytest.mark.parametrize("rate_hz", [8000, 16000, 32000, 48000])
+@pytest.mark.parametrize("rate_hz", [8000, 16000, 24000, 32000, 48000])
 @pytest.mark.parametrize("frame_ms", [10, 20, 30])
 def test_rates_and_frame_lengths(rate_hz: int, frame_ms: int) -> None:
     config = VadConfig(frame_ms=frame_ms, start_ms=90, start_window_ms=120)
@@ -228,9 +229,28 @@ def test_rates_and_frame_lengths(rate_hz: int, frame_ms: int) -> None:
         vad.process(bytes(rate_hz * frame_ms // 500 + 2))
 
 
+@pytest.mark.parametrize("rate_hz", [16000, 24000])
+def test_a_wideband_line_hears_the_same_speech(
+    speech_recordings: list[Samples], rate_hz: int
+) -> None:
+    """What a wideband line hears starts and ends within a frame or two of a telephone."""
+    pcm16 = np.concatenate([np.zeros(8000), *speech_recordings[:12], np.zeros(8000)])
+    narrow = pcm16.astype("<i2").tobytes()
+    wide = StreamResampler(8000, rate_hz).process(narrow)
+    found = {}
+    for hertz, audio in ((8000, narrow), (rate_hz, wide)):
+        vad = VoiceActivityDetector(sample_rate_hz=hertz)
+        size = hertz // 50 * 2
+        frames = [audio[at : at + size] for at in range(0, len(audio) - size, size)]
+        found[hertz] = [vad.process(frame) is not None or vad.speaking for frame in frames]
+    differing = np.mean([a != b for a, b in zip(found[8000], found[rate_hz], strict=False)])
+    assert np.mean(found[8000]) > 0.5
+    assert differing < 0.05
+
+
 def test_misuse_is_refused() -> None:
     with pytest.raises(LocalProtocolError):
-        VoiceActivityDetector(sample_rate_hz=24000)
+        VoiceActivityDetector(sample_rate_hz=11025)
     for wrong in (
         {"frame_ms": 25},
         {"aggressiveness": 4},

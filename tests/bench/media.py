@@ -30,7 +30,7 @@ from telephony.rehearsal.network import shipped_profiles
 from tests.bench.media_call import DIRECTIONS, EchoCall, Measured
 from tests.bench.media_peers import KINDS, Peer
 from tests.bench.media_report import HEADER, rows, write_json, write_plot
-from tests.support.peers import SOUNDS_DIRECTORIES, SOUNDS_PACKAGE
+from tests.support.peers import SOUNDS_DIRECTORIES, SOUNDS_PACKAGES
 
 RECORDINGS = ("demo-congrats", "demo-moreinfo", "vm-options", "basic-pbx-ivr-main")
 """Spoken by a person; as many of them as there are seconds to fill."""
@@ -55,7 +55,7 @@ def recorded_speech(seconds: float) -> bytes:
     for name in RECORDINGS:
         path = next((p for d in SOUNDS_DIRECTORIES if (p := d / f"{name}.wav").exists()), None)
         if path is None:
-            raise SystemExit(f"no recording {name!r}: apt-get install {SOUNDS_PACKAGE}")
+            raise SystemExit(f"no recording {name!r}: apt-get install {SOUNDS_PACKAGES['wav']}")
         wav = read_wav(path.read_bytes())
         pcm16 += Converter(AudioFormat("l16", wav.sample_rate_hz), L16_8K).convert(wav.pcm16)
     return pcm16[: int(seconds * 8000) * 2]

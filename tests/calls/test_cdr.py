@@ -41,7 +41,9 @@ class NoMedia:
 
 def media_leg() -> Any:
     stats = MediaStats(packets_received=500, packets_lost=2, jitter_buffer_delay_ms=41.23456)
-    return SimpleNamespace(facts=FACTS, media=SimpleNamespace(encoding="pcmu", stats=lambda: stats))
+    return SimpleNamespace(
+        facts=FACTS, media=SimpleNamespace(codec="g722", encoding="l16", stats=lambda: stats)
+    )
 
 
 def conversation(latencies_s: list[float]) -> Any:
@@ -90,7 +92,7 @@ def test_an_answered_call() -> None:
     )
     assert (cdr.setup_s, cdr.talk_s, cdr.status) == (0.25, 9.75, 200)
     assert (cdr.result, cdr.cause, cdr.ended_by) == ("answered", "caller_hung_up", "caller")
-    assert (cdr.rule, cdr.agent, cdr.codec) == ("main", "front-desk", "pcmu")
+    assert (cdr.rule, cdr.agent, cdr.codec) == ("main", "front-desk", "g722")
     assert (cdr.turns, cdr.turn_latency_p50_ms, cdr.turn_latency_max_ms) == (3, 700, 900)
     assert (cdr.barge_ins, cdr.barge_in_max_ms, cdr.model_reconnects) == (2, 19, 1)
     assert cdr.model_audio_dropped_ms == 280

@@ -190,7 +190,7 @@ async def test_a_call_that_fails_after_early_media_leaves_its_recording() -> Non
 
 
 async def test_early_media_of_another_ptime_is_not_heard() -> None:
-    async with scene(outbound_line=OutboundLine(ptime_ms=30)) as s:
+    async with scene(outbound_line=lambda request: OutboundLine(ptime_ms=30)) as s:
         call = await s.ringing()
         leg = s.dialer.ring()
         s.dialer.listeners[-1].leg_progressed(183, True)
@@ -289,7 +289,7 @@ async def test_a_call_that_ends_in_the_breath_of_its_answer_leaves_no_leg() -> N
 
 
 async def test_media_of_another_ptime_ends_the_call() -> None:
-    async with scene(outbound_line=OutboundLine(ptime_ms=30)) as s:
+    async with scene(outbound_line=lambda request: OutboundLine(ptime_ms=30)) as s:
         call = await s.ringing()
         leg = s.dialer.answer()
         assert await call.finished() is cause.MEDIA_NOT_ACCEPTABLE

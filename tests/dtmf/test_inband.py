@@ -14,7 +14,7 @@ from telephony.audio.tones import DTMF_FREQUENCIES_HZ
 from telephony.audio.wav import read_wav
 from telephony.base.errors import LocalProtocolError
 from telephony.dtmf.inband import InbandDetector
-from tests.support.peers import SOUNDS_PACKAGE, missing, sound_files
+from tests.support.peers import SOUNDS_PACKAGES, missing, sound_files
 
 KEYS = "".join(DTMF_FREQUENCIES_HZ)
 Samples = npt.NDArray[np.float64]
@@ -208,7 +208,7 @@ def test_frames_are_whole_steps() -> None:
 def test_no_word_of_the_recorded_speech_is_a_key(wire: AudioFormat | None) -> None:
     files = sound_files()
     if not files:
-        missing("no recorded speech", SOUNDS_PACKAGE)
+        missing("no recorded speech", SOUNDS_PACKAGES["wav"])
     detector, seconds = InbandDetector(), 0.0
     for path in files:
         wav = read_wav(path.read_bytes())

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from telephony.base.ids import Ids
 from telephony.rtp.packet import RtpPacket, RtpParseError, parse_packet
 from telephony.rtp.session import RtpSession, RtpSessionConfig
+from telephony.stacks.wire_codec import PAYLOAD_FORMATS
 
 PEER = ("192.0.2.1", 4000)
 SEED = (
@@ -50,7 +51,11 @@ HEADERS = st.builds(
     st.integers(0, 0xFFFF),
     st.integers(0, 0xFFFF_FFFF),
     st.integers(1, 3),
-    st.sampled_from([0, 1, 3, 4, 80, 160, 161, 480, 1400]).map(lambda size: b"\x85" * size),
+    st.sampled_from([0, 1, 3, 4, 80, 160, 161, 480, 1400]).flatmap(
+        lambda size: st.sampled_from([0x85, 0x4B, 0x48, 0xFF]).map(
+            lambda octet: bytes([octet]) * size
+        )
+    ),
 )
 DATAGRAMS = st.lists(
     st.tuples(
@@ -61,6 +66,40 @@ DATAGRAMS = st.lists(
     ),
     max_size=40,
 )
+
+
+WIDEBAND_SIZES = {"pcmu": 160, "g722": 640, "opus": 960}
+
+
+def wideband_session() -> RtpSession:
+    config = RtpSessionConfig(
+        {0: "pcmu", 8: "g722", 96: "opus"},
+        96,
+        101,
+        remote=PEER,
+        clock_rate_hz=48000,
+        formats=PAYLOAD_FORMATS,
+        send_encoding="opus",
+    )
+    return RtpSession(config, Ids.seeded(1), 0.0)
+
+
+@given(DATAGRAMS)
+@settings(max_examples=150, deadline=None)
+def test_any_traffic_of_decoded_packets_gives_frames_of_our_size(
+    datagrams: list[tuple[bytes, tuple[str, int], float, int]],
+) -> None:
+    rtp, now = wideband_session(), 0.0
+    for data, source, pause_s, pops in datagrams:
+        now += pause_s
+        rtp.receive_datagram(data, source, now)
+        for _ in range(pops):
+            frame = rtp.pop_frame(now)
+            if isinstance(frame, bytes):
+                assert len(frame) == WIDEBAND_SIZES[rtp.received_encoding or ""]
+            elif rtp.decoder_conceals:
+                assert len(rtp.conceal_frame() or b"") == WIDEBAND_SIZES["opus"]
+            now += 0.02
 
 
 @given(DATAGRAMS)

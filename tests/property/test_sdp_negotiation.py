@@ -6,10 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from telephony.base.ids import Ids
+from telephony.sdp.codecs import clock_rate_of
 from telephony.sdp.description import DIRECTIONS, parse
 from telephony.sdp.offer_answer import LocalMedia, NotAcceptable, OfferAnswer
 
-CODECS = st.sampled_from([("pcmu",), ("pcma",), ("pcmu", "pcma"), ("pcma", "pcmu")])
+CODECS = st.permutations(["pcmu", "pcma", "g722", "opus"]).flatmap(
+    lambda codecs: st.integers(1, 4).map(lambda count: tuple(codecs[:count]))
+)
 STEPS = st.lists(
     st.tuples(
         st.booleans(), st.sampled_from(DIRECTIONS), st.sampled_from(DIRECTIONS), CODECS, CODECS
@@ -38,7 +41,10 @@ def test_both_ends_agree(steps: list[tuple]) -> None:  # type: ignore[type-arg]
             continue
         media = offerer.receive_answer(answer.sdp)
         assert media.encoding == answer.media.encoding
-        assert media.send_payload_type in answer.media.receive_payload_types
-        assert answer.media.send_payload_type in media.receive_payload_types
+        assert media.event_clock_rate_hz == answer.media.event_clock_rate_hz
+        assert media.clock_rate_hz % clock_rate_of(media.encoding) == 0
+        for mine, yours in ((media, answer.media), (answer.media, media)):
+            assert yours.receive_payload_types[mine.send_payload_type] == mine.encoding
+            assert mine.telephone_event_payload_type not in mine.receive_payload_types
         assert answer.media.direction == MIRROR.get(media.direction, "inactive")
         assert len(parse(answer.sdp).media) == len(parse(offer).media)

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import pytest
 
+from telephony.audio.format import L16_8K
 from telephony.rtp.framer import GAP, LOST, Absence, Framer
 from telephony.rtp.frames import JitterConfig
 from telephony.rtp.jitter import JitterBuffer
 from telephony.rtp.packet import RtpPacket
+from telephony.rtp.payload_format import PayloadFormat
 
 
 def stream(sizes: list[int], *, skip: frozenset[int] = frozenset()) -> list[RtpPacket]:
@@ -86,3 +88,128 @@ def test_silence_suppression_is_a_gap() -> None:
 
 def test_nothing_received_is_none() -> None:
     assert frames([], 0.1) == [None] * 5
+
+
+class Doubling:
+    """Two bytes for each of the payload; conceals with what follows, or with a dash.
+
+    A single byte, as a silent sender's, is a frame.
+    """
+
+    format = L16_8K
+    conceals = True
+
+    def __init__(self) -> None:
+        self.decoded: list[bytes] = []
+
+    def decode(self, payload: bytes) -> bytes:
+        self.decoded.append(payload)
+        if len(payload) == 1:
+            return payload * 320
+        return b"".join(bytes([byte, byte]) for byte in payload)
+
+    def conceal(self, following: bytes | None) -> bytes:
+        return (following or b"-")[:1] * 320
+
+
+def decoding(decoder: Doubling) -> Framer:
+    buffer = JitterBuffer(JitterConfig(min_ms=40))
+    formats = {"opus": PayloadFormat(open_decoder=lambda frame_ms: decoder)}
+    framer = Framer(buffer, 160, formats)
+    framer.encodings = {0: "pcmu", 96: "opus"}
+    return framer
+
+
+def pushed(framer: Framer, packets: list[RtpPacket]) -> None:
+    for packet in packets:
+        framer._jitter.push(packet, packet.timestamp / 8000)
+
+
+def packet(index: int, fill: bytes, payload_type: int = 96, samples: int = 160) -> RtpPacket:
+    made = RtpPacket(payload_type, False, index, index * samples, 1, fill)
+    made.samples = samples
+    return made
+
+
+def test_packets_are_decoded_before_they_are_cut() -> None:
+    decoder = Doubling()
+    framer = decoding(decoder)
+    pushed(framer, [packet(n, bytes([65 + n]) * 240, samples=240) for n in range(8)])
+    popped = [framer.pop(0.3 + tick * 0.02) for tick in range(6)]
+    got = b"".join(frame for frame in popped if isinstance(frame, bytes))
+    whole = b"".join(bytes([65 + n]) * 480 for n in range(8))
+    assert {len(frame) for frame in popped if isinstance(frame, bytes)} == {320}
+    assert len(got) >= 960
+    assert got in whole
+    assert all(len(payload) == 240 for payload in decoder.decoded)
+
+
+def test_a_payload_of_a_few_bytes_is_a_frame() -> None:
+    framer = decoding(Doubling())
+    pushed(framer, [packet(n, bytes([n]) * 160) for n in range(4)])
+    first = framer.pop(0.1)
+    assert isinstance(first, bytes)
+    assert len(first) == 320
+    assert framer.payload_type == 96
+
+
+def test_a_decoder_conceals_with_what_follows() -> None:
+    framer = decoding(Doubling())
+    pushed(framer, [packet(n, bytes([65 + n]) * 160) for n in (0, 1, 3, 4, 5)])
+    popped: list[object] = []
+    made_up = None
+    for tick in range(6):
+        popped.append(framer.pop(0.06 + tick * 0.02))
+        if popped[-1] is LOST:
+            assert framer.decoder_conceals
+            made_up = framer.conceal()
+    assert LOST in popped
+    assert made_up == b"D" * 320
+
+
+def test_nothing_follows_an_underrun() -> None:
+    framer = decoding(Doubling())
+    pushed(framer, [packet(0, b"A" * 160), packet(1, b"B" * 160)])
+    while framer.pop(0.2) is not None:
+        pass
+    assert framer.conceal() == b"-" * 320
+
+
+def test_a_silent_sender_leaves_a_gap() -> None:
+    framer = decoding(Doubling())
+    pushed(framer, [packet(0, b"A" * 160), packet(1, b"B")])
+    popped = [framer.pop(0.1 + tick * 0.02) for tick in range(8)]
+    assert popped[-1] is GAP
+
+
+def test_encodings_alternate() -> None:
+    framer = decoding(Doubling())
+    kinds = [96, 96, 0, 0, 96, 0]
+    pushed(framer, [packet(n, bytes([n]) * 160, kind) for n, kind in enumerate(kinds)])
+    popped = []
+    for tick in range(12):
+        frame = framer.pop(0.06 + tick * 0.02)
+        if isinstance(frame, bytes):
+            popped.append((framer.payload_type, len(frame), frame[0]))
+    sizes = {96: 320, 0: 160}
+    assert popped == [(kind, sizes[kind], n) for n, kind in enumerate(kinds)]
+    assert not framer.decoder_conceals
+    assert framer.conceal() is None
+
+
+def test_a_part_of_another_encoding_is_decoded_once() -> None:
+    """The rest of a packet of 30 ms is completed before the other encoding begins."""
+    decoder = Doubling()
+    framer = decoding(decoder)
+    first = packet(0, b"A" * 240, 0, 240)
+    second = RtpPacket(96, False, 1, 240, 1, b"B" * 160)
+    pushed(framer, [first, second])
+    popped = []
+    for tick in range(8):
+        frame = framer.pop(0.1 + tick * 0.02)
+        if isinstance(frame, bytes):
+            popped.append((framer.payload_type, frame))
+    assert popped[0] == (0, b"A" * 160)
+    assert popped[1] == (0, b"A" * 80 + b"\xff" * 80)
+    assert popped[2] == (96, b"B" * 320)
+    assert decoder.decoded == [b"B" * 160]

@@ -32,3 +32,8 @@ def test_one_loud_sample_is_enough() -> None:
 def test_nothing_is_known_of_other_encodings() -> None:
     assert not is_quiet(b"\x00" * 160, "l16")
     assert not is_quiet(b"", "pcmu")
+
+
+def test_a_silent_sender_of_opus() -> None:
+    assert is_quiet(b"\x48", "opus")
+    assert not is_quiet(b"\x48" * 80, "opus")

@@ -369,3 +369,70 @@ def test_our_own_address_may_change() -> None:
 def test_a_warning_header_quotes_its_text() -> None:
     error = NotAcceptable(400, 399, 'not a line: "a\\b"')
     assert error.warning_value == '399 telephony "not a line: \\"a\\\\b\\""'
+
+
+WIDE = LocalMedia("203.0.113.1", 20_000, ("opus", "g722", "pcmu"))
+SOFTPHONE = (
+    "m=audio 4000 RTP/AVP 109 9 0 96 97",
+    "a=rtpmap:109 opus/48000/2",
+    "a=fmtp:109 useinbandfec=1; maxaveragebitrate=20000",
+    "a=rtpmap:96 telephone-event/48000",
+    "a=rtpmap:97 telephone-event/8000",
+)
+
+
+def test_opus_is_answered_with_its_own_clock() -> None:
+    answer = ours(WIDE).answer(sdp(*SOFTPHONE))
+    line = audio_of(answer.sdp)
+    assert line.formats == ("109", "96")
+    assert line.attribute("rtpmap") == "109 opus/48000/2"
+    assert line.fmtp["109"].startswith("useinbandfec=1")
+    media = answer.media
+    assert (media.encoding, media.send_payload_type) == ("opus", 109)
+    assert media.receive_payload_types == {109: "opus", 9: "g722", 0: "pcmu"}
+    assert (media.telephone_event_payload_type, media.event_clock_rate_hz) == (96, 48000)
+    assert media.clock_rate_hz == 48000
+    assert media.send_parameters == "useinbandfec=1; maxaveragebitrate=20000"
+
+
+def test_g722_is_answered_with_events_of_8000_hz() -> None:
+    local = LocalMedia("203.0.113.1", 20_000, ("g722", "pcmu"))
+    answer = ours(local).answer(sdp(*SOFTPHONE))
+    assert audio_of(answer.sdp).formats == ("9", "97")
+    assert audio_of(answer.sdp).attribute("rtpmap") == "9 G722/8000"
+    media = answer.media
+    assert (media.encoding, media.clock_rate_hz, media.event_clock_rate_hz) == ("g722", 8000, 8000)
+    assert media.telephone_event_payload_type == 97
+    assert media.send_parameters == ""
+
+
+def test_a_softphone_without_events_of_48_khz_has_those_it_has() -> None:
+    answer = ours(WIDE).answer(
+        sdp("m=audio 4000 RTP/AVP 96 101", "a=rtpmap:96 opus/48000/2",
+            "a=rtpmap:101 telephone-event/8000")
+    )  # fmt: skip
+    assert audio_of(answer.sdp).formats == ("96", "101")
+    assert answer.media.telephone_event_payload_type == 101
+    assert answer.media.event_clock_rate_hz == 8000
+
+
+def test_the_answer_to_our_offer_may_number_opus_anew() -> None:
+    negotiation = ours(WIDE)
+    offer = audio_of(negotiation.create_offer())
+    assert offer.formats == ("111", "9", "0", "101", "110")
+    media = negotiation.receive_answer(
+        sdp("m=audio 4000 RTP/AVP 96 110", "a=rtpmap:96 opus/48000/2", "a=fmtp:96 usedtx=1",
+            "a=rtpmap:110 telephone-event/48000")
+    )  # fmt: skip
+    assert (media.encoding, media.send_payload_type) == ("opus", 96)
+    assert media.receive_payload_types[111] == "opus"
+    assert (media.telephone_event_payload_type, media.event_clock_rate_hz) == (110, 48000)
+    assert media.send_parameters == "usedtx=1"
+
+
+def test_a_reinvite_leads_from_a_telephone_to_wideband_and_back() -> None:
+    negotiation = ours(LocalMedia("203.0.113.1", 20_000, ("pcmu", "g722")))
+    for payload_type, encoding in ((0, "pcmu"), (9, "g722"), (0, "pcmu")):
+        media = negotiation.answer(sdp(f"m=audio 4000 RTP/AVP {payload_type}")).media
+        assert (media.encoding, media.send_payload_type) == (encoding, payload_type)
+        assert media.clock_rate_hz == 8000

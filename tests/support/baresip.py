@@ -21,12 +21,18 @@ net_interface 127.0.0.1
 call_local_timeout 60
 call_max_calls 4
 audio_source aufile,{play}
-audio_srate 8000
+audio_srate {rate_hz}
 audio_channels 1
 audio_txmode thread
 rtp_ports {rtp_low}-{rtp_high}
 module_path {modules}
 module g711.so
+module g722.so
+module opus.so
+opus_stereo no
+opus_sprop_stereo no
+opus_inbandfec yes
+opus_bitrate 32000
 module aufile.so
 module sndfile.so
 module srtp.so
@@ -36,6 +42,16 @@ module ctrl_tcp.so
 ctrl_tcp_listen 127.0.0.1:{control_port}
 snd_path {directory}
 """
+
+Codec = Literal["PCMU", "PCMA", "G722", "opus"]
+_FORMATS: dict[Codec, tuple[str, int]] = {
+    "PCMU": ("PCMU/8000", 8000),
+    "PCMA": ("PCMA/8000", 8000),
+    # Its RTP clock is no sample rate.
+    "G722": ("G722/16000", 16000),
+    "opus": ("opus/48000/1", 48000),
+}
+"""What baresip calls each codec, and the rate of what it plays and records."""
 
 _TLS = """\
 sip_cafile {authority}
@@ -135,7 +151,7 @@ async def baresip(
     *,
     play: Path,
     user: str = "baresip",
-    codec: Literal["PCMU", "PCMA"] = "PCMU",
+    codec: Codec = "PCMU",
     answer: Literal["manual", "auto"] = "manual",
     media_encryption: Literal["srtp", "srtp-mand", "srtp-mandf"] | None = None,
     transport: Literal["udp", "tls"] = "udp",
@@ -143,7 +159,7 @@ async def baresip(
     port: int = 0,
     rtcp_mux: bool = False,
 ) -> AsyncIterator[Baresip]:
-    """Run a baresip that says ``play`` (8 kHz, mono, 16 bits) in its calls.
+    """Run a baresip that says ``play`` (mono, 16 bits, at the codec's rate) in its calls.
 
     ``media_encryption`` offers RTP/AVP with keys, or RTP/SAVP(F) and nothing else. Whom it
     connects to by TLS must have a certificate signed by ``authority``.
@@ -151,6 +167,7 @@ async def baresip(
     program = require_program("baresip")
     port = port or free_ports(20)
     control_port = port + 4
+    audio_codec, rate_hz = _FORMATS[codec]
     (directory / "config").write_text(
         _CONFIG.format(
             sip_port=port,
@@ -158,6 +175,7 @@ async def baresip(
             rtp_low=port + 6,
             rtp_high=port + 18,
             play=play,
+            rate_hz=rate_hz,
             modules=_MODULES,
             directory=directory,
         )
@@ -166,7 +184,7 @@ async def baresip(
     )
     encryption = "" if media_encryption is None else f";mediaenc={media_encryption}"
     (directory / "accounts").write_text(
-        f"<sip:{user}@127.0.0.1:{port};transport={transport}>;regint=0;answermode={answer};audio_codecs={codec}/8000"
+        f"<sip:{user}@127.0.0.1:{port};transport={transport}>;regint=0;answermode={answer};audio_codecs={audio_codec}"
         f"{encryption}\n"
     )
     (directory / "contacts").write_text("")

@@ -109,6 +109,7 @@ class FakeConnector:
 
 class FakeMedia:
     def __init__(self, encoding: Encoding = "pcmu") -> None:
+        self.codec: str = encoding
         self.encoding: Encoding = encoding
         self.sample_rate_hz = 8000
         self.ptime_ms = 20

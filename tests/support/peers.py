@@ -8,6 +8,7 @@ import shutil
 import socket
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -20,7 +21,7 @@ DEBIAN_PACKAGES = {
     "multimon-ng": "multimon-ng",
     "sox": "sox",
 }
-SOUNDS_PACKAGE = "asterisk-core-sounds-en-wav"
+SOUNDS_PACKAGES = {"wav": "asterisk-core-sounds-en-wav", "g722": "asterisk-core-sounds-en-g722"}
 SOUNDS_DIRECTORIES = (
     Path("/usr/share/asterisk/sounds/en"),
     Path("/usr/share/asterisk/sounds/en_US_f_Allison"),
@@ -38,13 +39,16 @@ def require_program(name: str) -> str:
     return str(path)
 
 
-def require_sound(name: str) -> Path:
-    """Return a recorded English prompt, such as ``"hello-world"`` (8 kHz, mono, 16 bits)."""
+def require_sound(name: str, kind: Literal["wav", "g722"] = "wav") -> Path:
+    """Return a recorded English prompt, such as ``"hello-world"``.
+
+    A WAV file has 8 kHz, mono, 16 bits; ``g722`` is what G.722 makes of 16 kHz, without a header.
+    """
     for directory in SOUNDS_DIRECTORIES:
-        path = directory / f"{name}.wav"
+        path = directory / f"{name}.{kind}"
         if path.exists():
             return path.resolve()
-    missing(f"no recorded prompt {name!r}", SOUNDS_PACKAGE)
+    missing(f"no recorded prompt {name!r}", SOUNDS_PACKAGES[kind])
     raise AssertionError
 
 

@@ -191,8 +191,8 @@ def media_lines(sdp: bytes) -> MediaLines:
         if line.port:
             formats = formats_of(line, ("pcmu", "pcma"))
             codecs = {number: _CODECS[name] for number, name in formats.encodings.items()}
-            if formats.telephone_event is not None:
-                codecs[formats.telephone_event] = RTP.PayloadType.EVENT
+            events = formats.telephone_events.values()
+            codecs.update((number, RTP.PayloadType.EVENT) for number in events)
             return {line.port: codecs}
     return _NO_MEDIA
 
