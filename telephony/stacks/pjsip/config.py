@@ -1,0 +1,35 @@
+"""What PJSIP is told once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from telephony.net.tls import TlsConfig
+from telephony.stacks.media_config import MediaConfig
+
+Codec = Literal["pcmu", "pcma"]
+
+CODEC_IDS: dict[str, str] = {"pcmu": "PCMU/8000/1", "pcma": "PCMA/8000/1"}
+
+
+@dataclass(frozen=True, slots=True)
+class PjsipConfig:
+    """``media`` is that of every leg; ``ports`` are where RTP is received, RTCP beside it.
+
+    ``max_calls`` is asked of PJSIP, which has no more room than it was compiled with.
+    ``bridge_rate_hz`` is the rate at which frames pass between PJSIP and the loop.
+    """
+
+    media: MediaConfig
+    media_ports: tuple[int, int] = (20000, 29999)
+    max_calls: int = 300
+    product: str = "telephony"
+    advertised_host: str | None = None
+    session_expires_s: int = 1800
+    min_session_expires_s: int = 90
+    reliable_provisional: bool = True
+    ring_timeout_s: float = 180.0
+    stun_server: str | None = None
+    tls: TlsConfig = field(default_factory=TlsConfig)
+    bridge_rate_hz: int = 8000
