@@ -67,7 +67,7 @@ class PjsipSide:
 
     @property
     def dialogs(self) -> int:
-        return self.stack.legs
+        return self.stack.dialogs
 
     @property
     def certificate_valid_until(self) -> datetime | None:
@@ -178,7 +178,6 @@ def to_pjsip_config(settings: Settings, media: MediaConfig) -> PjsipConfig:
     return PjsipConfig(
         media=replace(media, more_hosts=()),
         media_ports=(settings.media.port_min, settings.media.port_max),
-        max_calls=settings.limits.max_calls,
         product=sip.user_agent,
         advertised_host=sip.advertised_host,
         session_expires_s=sip.session_expires_s,

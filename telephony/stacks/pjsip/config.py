@@ -15,15 +15,13 @@ CODEC_IDS: dict[str, str] = {"pcmu": "PCMU/8000/1", "pcma": "PCMA/8000/1"}
 
 @dataclass(frozen=True, slots=True)
 class PjsipConfig:
-    """``media`` is that of every leg; ``ports`` are where RTP is received, RTCP beside it.
+    """``media`` is that of every leg; ``media_ports`` are where RTP and RTCP are received.
 
-    ``max_calls`` is asked of PJSIP, which has no more room than it was compiled with.
     ``bridge_rate_hz`` is the rate at which frames pass between PJSIP and the loop.
     """
 
     media: MediaConfig
     media_ports: tuple[int, int] = (20000, 29999)
-    max_calls: int = 300
     product: str = "telephony"
     advertised_host: str | None = None
     session_expires_s: int = 1800

@@ -28,7 +28,7 @@ from telephony.stacks.pjsip.call_events import (
 from telephony.stacks.pjsip.frame_port import FramePort, FramePorts
 from telephony.stacks.pjsip.guarded import guarded
 from telephony.stacks.pjsip.sdp_filter import keep_codecs
-from telephony.stacks.pjsip.stream_counts import read_stream
+from telephony.stacks.pjsip.stream_counts import StreamReading, read_stream
 
 STATES: Final[dict[int, CallState]] = {
     int(pj.PJSIP_INV_STATE_CALLING): "calling",
@@ -116,12 +116,18 @@ class CallDirector(pj.Call):  # type: ignore[misc]
 
     def read_counts(self, final: bool = False) -> None:
         """Report what the stream has counted; ``final``: it goes now."""
-        if self.audio_index >= 0:
-            try:
-                reading = read_stream(self.getStreamStat(self.audio_index))
-            except pj.Error:
-                return
+        reading = self.count()
+        if reading is not None:
             self._tell(self.key, CountsRead(reading, final))
+
+    def count(self) -> StreamReading | None:
+        """Return what the stream has counted, None without one: 5 us."""
+        if self.audio_index < 0:
+            return None
+        try:
+            return read_stream(self.getStreamStat(self.audio_index))
+        except pj.Error:
+            return None
 
     @guarded
     def onCallTsxState(self, prm: Any) -> None:  # noqa: N802
@@ -190,6 +196,9 @@ class Directors:
     def __init__(self) -> None:
         self._keys = itertools.count(1)
         self._by_key: dict[int, CallDirector] = {}
+
+    def __len__(self) -> int:
+        return len(self._by_key)
 
     def new_key(self) -> int:
         return next(self._keys)

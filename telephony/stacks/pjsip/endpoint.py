@@ -21,7 +21,11 @@ from telephony.stacks.pjsip.frame_port import FrameFormat, FramePorts
 from telephony.stacks.pjsip.frame_queues import FrameQueueStats
 from telephony.stacks.pjsip.guarded import guarded
 from telephony.stacks.pjsip.log_writer import PjsipLog
-from telephony.stacks.pjsip.symbols import max_calls_built_in, silence_before_start
+from telephony.stacks.pjsip.symbols import (
+    MORE_THAN_ANY_BUILD,
+    max_calls_in_use,
+    silence_before_start,
+)
 from telephony.stacks.pjsip.worker import Worker
 
 log = structlog.get_logger()
@@ -110,7 +114,7 @@ class Library:
         # No sound card: a clock of PJSIP's own drives the conference bridge.
         endpoint.audDevManager().setNullDev()
         self._choose_codecs()
-        self.max_calls = max_calls_built_in()
+        self.max_calls = max_calls_in_use()
         self.version = str(endpoint.libVersion().full)
         self.srtp_suites = self._suites()
         config = self._config
@@ -130,7 +134,8 @@ class Library:
         made.logConfig.consoleLevel = 0
         made.logConfig.msgLogging = 0
         made.logConfig.writer = self._writer
-        made.uaConfig.maxCalls = min(config.max_calls, max_calls_built_in())
+        # What is more than there is room for is cut down without a word.
+        made.uaConfig.maxCalls = MORE_THAN_ANY_BUILD
         made.uaConfig.threadCnt = 1
         made.uaConfig.userAgent = config.product
         if config.stun_server is not None:
@@ -196,7 +201,7 @@ class Library:
             self.ports.destroy()
             self.ports = None
         gc.collect()
-        endpoint.libDestroy()
+        endpoint.libDestroy(pj.PJSUA_DESTROY_NO_NETWORK)
         self._writer = None
         # A second endpoint must not be made while this one lives.
         del endpoint

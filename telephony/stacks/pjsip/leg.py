@@ -129,7 +129,7 @@ class PjsipLeg:
                 parts.config,
                 parts.ticker,
                 parts.clock,
-                self.line.press,
+                self.line,
                 self._media_failed,
                 parts.bridge_rate_hz,
             )

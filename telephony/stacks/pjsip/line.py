@@ -9,6 +9,7 @@ import pjsua2 as pj
 
 from telephony.stacks.pjsip.call_events import CommandFailed
 from telephony.stacks.pjsip.director import Directors, Tell
+from telephony.stacks.pjsip.stream_counts import StreamReading
 from telephony.stacks.pjsip.worker import Worker
 
 Headers = Sequence[tuple[str, str]]
@@ -32,6 +33,9 @@ class Line(Protocol):
     def refer_replacing(self, replaced: Line) -> None: ...
 
     def press(self, digits: str) -> None: ...
+
+    def count(self) -> StreamReading | None:
+        """Return what the stream has counted, at once; None without one."""
 
 
 class PjsipLine:
@@ -76,6 +80,10 @@ class PjsipLine:
 
     def press(self, digits: str) -> None:
         self._command("press", lambda call: call.dialDtmf(digits))
+
+    def count(self) -> StreamReading | None:
+        director = self._directors.get(self.key)
+        return None if director is None else director.count()
 
     def _command(self, what: str, command: Callable[[Any], None]) -> None:
         def job() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 from telephony.audio import g711
 from telephony.audio.format import PCMA, PCMU, AudioFormat
@@ -11,8 +12,16 @@ from telephony.base.interfaces import Clock, Encoding, MediaSink, MediaStats
 from telephony.stacks.media_config import MediaConfig
 from telephony.stacks.pjsip.call_events import CountsRead, MediaChanged
 from telephony.stacks.pjsip.frame_queues import PREPARED_FRAMES, FrameQueues
-from telephony.stacks.pjsip.stream_counts import CallCounts
+from telephony.stacks.pjsip.stream_counts import CallCounts, StreamReading
 from telephony.stacks.pjsip.ticker import Ticker
+
+class MediaLine(Protocol):
+    """What media asks of its call: see :class:`telephony.stacks.pjsip.line.Line`."""
+
+    def press(self, digits: str) -> None: ...
+
+    def count(self) -> StreamReading | None: ...
+
 
 FACES = {"pcmu": PCMU, "pcma": PCMA}
 
@@ -21,7 +30,7 @@ class PjsipMedia:
     """Frames in the encoding of the face, once a tick of PJSIP's clock.
 
     PJSIP conceals, orders and encodes; between it and us frames are PCM16 at ``bridge_rate_hz``.
-    A fault of the sink closes the media and goes to ``on_error``. ``press`` sends digits.
+    A fault of the sink closes the media and goes to ``on_error``.
     """
 
     def __init__(
@@ -29,14 +38,14 @@ class PjsipMedia:
         config: MediaConfig,
         ticker: Ticker,
         clock: Clock,
-        press: Callable[[str], None],
+        line: MediaLine,
         on_error: Callable[[Exception], None],
         bridge_rate_hz: int = 8000,
     ) -> None:
         self.ptime_ms = config.ptime_ms
         self._ticker = ticker
         self._clock = clock
-        self._press = press
+        self._line = line
         self._on_error = on_error
         self._bridge_rate_hz = bridge_rate_hz
         self._counts = CallCounts()
@@ -110,7 +119,7 @@ class PjsipMedia:
     def send_digits(self, digits: str) -> None:
         if not self._takes_digits:
             raise LocalProtocolError("the peer takes no telephone-events")
-        self._press(digits)
+        self._line.press(digits)
 
     # Once a ptime
 
@@ -143,5 +152,8 @@ class PjsipMedia:
         self._counts.take(event.reading, event.final, self._clock())
 
     def stats(self) -> MediaStats:
-        """Return the counters as of the last half second; after the call they stay as they are."""
+        """Return the counters; after the call they stay as they are."""
+        reading = self._line.count()
+        if reading is not None:
+            self._counts.take(reading, False, self._clock())
         return self._counts.media_stats(self.ptime_ms)

@@ -85,8 +85,13 @@ class PjsipStack:
 
     @property
     def legs(self) -> int:
-        """How many calls PJSIP has not done with."""
+        """How many calls have not ended."""
         return len(self._calls)
+
+    @property
+    def dialogs(self) -> int:
+        """How many calls there are, and were a moment ago: their BYEs may have to be repeated."""
+        return max(len(self.directors), len(self._calls))
 
     # Life
 
