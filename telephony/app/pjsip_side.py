@@ -98,9 +98,7 @@ class PjsipSide:
         if tls_port is not None:
             await self._open("SIP over TLS", ("tls",), host, tls_port)
 
-    async def _open(
-        self, what: str, kinds: tuple[Transport, ...], host: str, port: int
-    ) -> None:
+    async def _open(self, what: str, kinds: tuple[Transport, ...], host: str, port: int) -> None:
         async def listen(candidate: int) -> int:
             return await self.stack.listen(kinds, host, candidate)
 
@@ -143,7 +141,7 @@ class PjsipSide:
 
     def peers_changed(self) -> None:
         try:
-            self.admission.reload(self._admission_config())
+            self.stack.door.reload(self._admission_config())
         except LocalProtocolError as error:
             log.error("trunk.peers_contradict", reason=str(error))
 

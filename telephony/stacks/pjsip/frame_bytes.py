@@ -24,7 +24,7 @@ def read_plain(vector: Any) -> bytes:
     begin = words[0]
     if begin is None:
         return b""
-    return _string_at(begin, words[1] - begin)
+    return _string_at(begin, words[1] - begin)  # type: ignore[operator]
 
 
 def read_any(vector: Any) -> bytes:

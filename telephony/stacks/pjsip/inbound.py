@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import structlog
 
 from telephony.base.interfaces import Clock
 from telephony.net.listen import choose_local
-from telephony.sip.admission import Admission, Admitted, Ruling
+from telephony.sip.admission import Admission, AdmissionConfig, Admitted, Ruling
 from telephony.sip.body import find_sdp
 from telephony.sip.events import InviteReceived
 from telephony.sip.flow import Address, Flow, Transport
@@ -23,11 +24,16 @@ log = structlog.get_logger()
 
 @dataclass(slots=True)
 class InboundStats:
-    """``malformed``: calls that PJSIP takes and we do not; ``refused``: strangers, challenges."""
+    """``malformed``: calls that PJSIP takes and we do not; ``refused``: strangers, challenges.
+
+    ``slowed_down``: calls that came too fast for PJSIP's sockets; ``rejected_by_pjsip``: those
+    that it refused by itself, for want of room (486) most often.
+    """
 
     received: int = 0
     malformed: int = 0
     refused: int = 0
+    slowed_down: int = 0
     rejected_by_pjsip: int = 0
 
 
@@ -39,17 +45,35 @@ class Refused:
     headers: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(slots=True)
 class FrontDoor:
-    """Reads INVITEs and asks who is calling; strangers that are to hear nothing get 403."""
+    """Reads INVITEs and asks who is calling; strangers that are to hear nothing get 403.
 
-    admission: Admission
-    clock: Clock
-    bound: Mapping[Transport, Sequence[Address]]
-    stats: InboundStats = field(default_factory=InboundStats)
+    It is asked in PJSIP's thread, and may be given other peers by the loop at the same time.
+    """
+
+    def __init__(
+        self,
+        admission: Admission,
+        clock: Clock,
+        bound: Mapping[Transport, Sequence[Address]],
+    ) -> None:
+        self.stats = InboundStats()
+        self._admission = admission
+        self._clock = clock
+        self._bound = bound
+        self._lock = threading.Lock()
+
+    def reload(self, config: AdmissionConfig) -> None:
+        """Know other peers from now on; raises LocalProtocolError."""
+        with self._lock:
+            self._admission.reload(config)
 
     def receive(self, key: int, message: bytes, source: str) -> InviteReceived | Refused:
         """Return the call as the call layer knows it, or how it is to be refused."""
+        with self._lock:
+            return self._judge(key, message, source)
+
+    def _judge(self, key: int, message: bytes, source: str) -> InviteReceived | Refused:
         self.stats.received += 1
         try:
             request = self._read(message, source)
@@ -58,7 +82,7 @@ class FrontDoor:
             log.debug("pjsip.invite_malformed", reason=error.reason)
             return Refused(error.status)
         refusal = screen(request)
-        ruling: Ruling = refusal or self.admission.screen(request, self.clock())
+        ruling: Ruling = refusal or self._admission.screen(request, self._clock())
         if isinstance(ruling, Admitted):
             request.peer = ruling.peer_name
             return invite_of(request, str(key))
@@ -74,7 +98,7 @@ class FrontDoor:
             raise SipParseError("bad-start-line")
         remote = read_source(source)
         transport = transport_of(parsed.headers.get("Via") or "")
-        local = local_towards(self.bound.get(transport, ()), remote)
+        local = local_towards(self._bound.get(transport, ()), remote)
         return read_request(parsed, Flow(transport, remote, local))
 
 
@@ -116,5 +140,3 @@ def local_towards(bound: Sequence[Address], remote: Address) -> Address:
         return choose_local(bound, remote)
     except OSError:
         return bound[0] if bound else ("", 0)
-
-

@@ -370,4 +370,3 @@ _REACTIONS: dict[type, Callable[[PjsipLeg, Any], None]] = {
     tell.DigitPressed: PjsipLeg._digit_pressed,
     tell.CommandFailed: PjsipLeg._command_failed,
 }
-

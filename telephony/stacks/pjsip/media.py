@@ -15,6 +15,7 @@ from telephony.stacks.pjsip.frame_queues import PREPARED_FRAMES, FrameQueues
 from telephony.stacks.pjsip.stream_counts import CallCounts, StreamReading
 from telephony.stacks.pjsip.ticker import Ticker
 
+
 class MediaLine(Protocol):
     """What media asks of its call: see :class:`telephony.stacks.pjsip.line.Line`."""
 

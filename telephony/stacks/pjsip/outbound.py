@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pjsua2 as pj
@@ -66,7 +66,10 @@ def invitation(plan: CallPlan, call_id: str) -> tuple[str, Any]:
 
 
 class Outbound:
-    """Places calls and asks servers. Everything but ``questions`` is done by the worker."""
+    """Places calls and asks servers. Everything but ``questions`` is done by the worker.
+
+    ``before_call`` may let it wait.
+    """
 
     def __init__(
         self,
@@ -76,6 +79,7 @@ class Outbound:
         transports: Transports,
         directors: Directors,
         tell: Tell,
+        before_call: Callable[[], None],
     ) -> None:
         self.questions = Questions()
         self._config = config
@@ -84,6 +88,7 @@ class Outbound:
         self._transports = transports
         self._directors = directors
         self._tell = tell
+        self._before_call = before_call
         self._account: PjsipAccount | None = None
 
     def open(self, listener: AccountListener) -> None:
@@ -122,6 +127,7 @@ class Outbound:
             credentials=plan.credentials,
             srtp=plan.media.srtp,
         )
+        self._before_call()
         account.modify(made)
         director = CallDirector(key, account, ports, self._tell, codecs)
         self._directors.add(director)

@@ -39,9 +39,7 @@ class Questions:
             return
         headers = headers_of(message)
         request_id = f"{token:x}"
-        question.on_finished(
-            RequestFinished(request_id, question.method, status, reason, headers)
-        )
+        question.on_finished(RequestFinished(request_id, question.method, status, reason, headers))
 
     def clear(self) -> None:
         self._open.clear()

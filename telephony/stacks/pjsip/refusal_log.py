@@ -23,7 +23,5 @@ class RefusalLog:
         if self._written_at is not None and now - self._written_at < INTERVAL_S:
             return
         self._written_at = now
-        log.warning(
-            "call.refused", by="pjsip", status=status, reason=reason, calls=self._unwritten
-        )
+        log.warning("call.refused", by="pjsip", status=status, reason=reason, calls=self._unwritten)
         self._unwritten = 0

@@ -201,7 +201,7 @@ class PjsipRegistrar:
     def _wait_s(self, state: RegistrationState) -> float:
         policy = self._policy
         rounds = min(self._failures // len(self._trunk.next_hops), _MAX_DOUBLINGS)
-        longest_s = min(policy.retry_initial_s * 2 ** max(0, rounds - 1), policy.retry_max_s)
+        longest_s: float = min(policy.retry_initial_s * 2 ** max(0, rounds - 1), policy.retry_max_s)
         asked = header_of(state.message, "Retry-After").partition(";")[0].strip()
         asked_s = float(asked) if asked.isdigit() and len(asked) < 6 else 0.0
         return max(longest_s * (0.5 + self._random() / 2), asked_s)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -13,6 +14,7 @@ from telephony.base.interfaces import CannotAnswer, Clock, LegFacts, LegListener
 from telephony.net.listen import choose_local
 from telephony.sip.admission import Admission
 from telephony.sip.credentials import Credentials
+from telephony.sip.events import InviteReceived
 from telephony.sip.flow import Address, Flow, Transport
 from telephony.sip.values import bare_host
 from telephony.stacks.call_plan import CallPlan, MediaPolicy, SrtpMode
@@ -26,6 +28,7 @@ from telephony.stacks.pjsip.endpoint import Library, RejectedCall
 from telephony.stacks.pjsip.inbound import FrontDoor, Refused
 from telephony.stacks.pjsip.leg import LegParts, PjsipLeg
 from telephony.stacks.pjsip.line import PjsipLine
+from telephony.stacks.pjsip.media_budget import MediaBudget
 from telephony.stacks.pjsip.outbound import Outbound
 from telephony.stacks.pjsip.questions import OnFinished
 from telephony.stacks.pjsip.refusal_log import RefusalLog
@@ -39,8 +42,10 @@ OnIncoming = Callable[[PjsipLeg], None]
 COUNT_INTERVAL_S: Final = 0.5
 """How often PJSIP is asked what it has counted."""
 
+REFUSAL_DELAY_S: Final = 0.25
+
 GRACE_S: Final = 1.0
-"""How long the director of a call that is over stays: PJSIP may still be in one of its callbacks."""
+"""How long the director of a call that is over stays: PJSIP may be in one of its callbacks."""
 
 
 class PjsipStack:
@@ -65,11 +70,18 @@ class PjsipStack:
         self.ticker = Ticker(loop, clock)
         self.library = Library(self.worker, config, self.ticker.wake)
         self.transports = Transports(config)
+        self._budget = MediaBudget()
         self.door = FrontDoor(admission, clock, self.transports.bound)
         self.library.let_go = self._let_go
         self.directors = Directors()
         self.outbound = Outbound(
-            config, self.worker, self.library, self.transports, self.directors, self.tell
+            config,
+            self.worker,
+            self.library,
+            self.transports,
+            self.directors,
+            self.tell,
+            self._slow_down,
         )
         self.registrations = Registrations(config, self.worker, self)
         self._loop = loop
@@ -115,9 +127,7 @@ class PjsipStack:
     async def listen(self, kinds: tuple[Transport, ...], host: str, port: int) -> int:
         """Listen on one port for all of ``kinds``; raises PortInUse, OSError."""
         library, transports = self.library, self.transports
-        return await self.worker.run(
-            lambda: transports.open(library.endpoint, kinds, host, port)
-        )
+        return await self.worker.run(lambda: transports.open(library.endpoint, kinds, host, port))
 
     def use_policy(self, policy: PeerPolicy) -> None:
         """Treat peers so from now on."""
@@ -245,10 +255,18 @@ class PjsipStack:
         ports = self.library.ports
         if ports is None:
             return
+        self._slow_down()
         key = self.directors.new_key()
         codecs = self.config.media.codecs
         self.directors.add(CallDirector(key, account, ports, self.tell, codecs, call_id))
-        self.worker.cross(self._invite_received, key, message, source)
+        self.worker.cross(self._invite_received, key, self.door.receive(key, message, source))
+
+    def _slow_down(self) -> None:
+        """Let PJSIP's thread wait when calls begin faster than it has sockets for."""
+        wait_s = self._budget.take(self._clock())
+        if wait_s > 0:
+            self.door.stats.slowed_down += 1
+            time.sleep(wait_s)
 
     def tell(self, key: int, event: CallEvent) -> None:
         """Take an event of a call to the loop; in any thread."""
@@ -267,18 +285,26 @@ class PjsipStack:
 
     # The same in the loop
 
-    def _invite_received(self, key: int, message: bytes, source: str) -> None:
+    def _invite_received(self, key: int, call: InviteReceived | Refused) -> None:
         self._calls.add(key)
-        call = self.door.receive(key, message, source)
         if isinstance(call, Refused):
-            line = PjsipLine(key, self.worker, self.directors, self.tell)
-            line.respond(call.status, headers=call.headers)
+            self._refuse(key, call)
             return
         policy = self.policy
         facts = policy.read_facts(call)
         media = policy.media_of(facts.trunk)
         leg = self._new_leg(key, facts, call.sdp, media, outbound=False)
         self._intake.take(policy.screen, call, leg, lambda: self._on_incoming(leg))
+
+    def _refuse(self, key: int, call: Refused) -> None:
+        """Refuse a call that nobody shall hear of.
+
+        When many come it keeps its place for a while: those after it find PJSIP full, for which no
+        socket is opened.
+        """
+        line = PjsipLine(key, self.worker, self.directors, self.tell)
+        delay_s = REFUSAL_DELAY_S if self._budget.is_tight(self._clock()) else 0.0
+        self._loop.call_later(delay_s, lambda: line.respond(call.status, headers=call.headers))
 
     def _new_leg(
         self, key: int, facts: LegFacts, offer: bytes | None, media: MediaPolicy, *, outbound: bool
