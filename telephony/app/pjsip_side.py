@@ -134,6 +134,7 @@ class PjsipSide:
         metrics = self._parts.metrics
         metrics.expose_counters("pjsip", self.stack.door.stats)
         metrics.expose_counters("pjsip_frames", self.stack.library.frames)
+        metrics.expose_counters("pjsip_streams", self.stack.streams.stats)
         metrics.expose_counters("admission", self.admission.stats)
 
     def use_policy(self, policy: PeerPolicy) -> None:

@@ -49,6 +49,7 @@ class FrontDoor:
     """Reads INVITEs and asks who is calling; strangers that are to hear nothing get 403.
 
     It is asked in PJSIP's thread, and may be given other peers by the loop at the same time.
+    ``sources`` are those of the connections that PJSIP takes for ones from loopback.
     """
 
     def __init__(
@@ -56,11 +57,13 @@ class FrontDoor:
         admission: Admission,
         clock: Clock,
         bound: Mapping[Transport, Sequence[Address]],
+        sources: Mapping[Address, Address],
     ) -> None:
         self.stats = InboundStats()
         self._admission = admission
         self._clock = clock
         self._bound = bound
+        self._sources = sources
         self._lock = threading.Lock()
 
     def reload(self, config: AdmissionConfig) -> None:
@@ -97,6 +100,7 @@ class FrontDoor:
         if not isinstance(parsed, RawRequest):
             raise SipParseError("bad-start-line")
         remote = read_source(source)
+        remote = self._sources.get(remote, remote)
         transport = transport_of(parsed.headers.get("Via") or "")
         local = local_towards(self._bound.get(transport, ()), remote)
         return read_request(parsed, Flow(transport, remote, local))

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import sipmessage
+import structlog
 
 from telephony.base.ids import Ids
 from telephony.base.interfaces import CannotAnswer, Clock, LegFacts, LegListener
@@ -33,9 +34,12 @@ from telephony.stacks.pjsip.outbound import Outbound
 from telephony.stacks.pjsip.questions import OnFinished
 from telephony.stacks.pjsip.refusal_log import RefusalLog
 from telephony.stacks.pjsip.registrations import Registrations
+from telephony.stacks.pjsip.stream_front import StreamFront
 from telephony.stacks.pjsip.ticker import Ticker
 from telephony.stacks.pjsip.transports import Transports
 from telephony.stacks.pjsip.worker import Worker
+
+log = structlog.get_logger()
 
 OnIncoming = Callable[[PjsipLeg], None]
 
@@ -71,7 +75,9 @@ class PjsipStack:
         self.library = Library(self.worker, config, self.ticker.wake)
         self.transports = Transports(config)
         self._budget = MediaBudget()
-        self.door = FrontDoor(admission, clock, self.transports.bound)
+        self.streams = StreamFront(clock)
+        bound, sources = self.transports.bound, self.streams.sources
+        self.door = FrontDoor(admission, clock, bound, sources)
         self.library.let_go = self._let_go
         self.directors = Directors()
         self.outbound = Outbound(
@@ -127,7 +133,11 @@ class PjsipStack:
     async def listen(self, kinds: tuple[Transport, ...], host: str, port: int) -> int:
         """Listen on one port for all of ``kinds``; raises PortInUse, OSError."""
         library, transports = self.library, self.transports
-        return await self.worker.run(lambda: transports.open(library.endpoint, kinds, host, port))
+        port = await self.worker.run(lambda: transports.open(library.endpoint, kinds, host, port))
+        for kind in kinds:
+            if kind != "udp" and not await self.streams.stand_before(host, port):
+                log.warning("pjsip.streams_unguarded", transport=kind, host=host, port=port)
+        return port
 
     def use_policy(self, policy: PeerPolicy) -> None:
         """Treat peers so from now on."""
@@ -143,6 +153,7 @@ class PjsipStack:
     async def close(self) -> None:
         """End every call and the library. Twice is harmless."""
         await self._intake.close()
+        await self.streams.close()
         if self._counting is not None:
             self._counting.cancel()
             self._counting = None
