@@ -74,14 +74,20 @@ class CallDirector(pj.Call):  # type: ignore[misc]
         state = STATES.get(int(info.state))
         if state is not None:
             if state == "disconnected":
-                # Media goes after this; its last numbers are for the record of the call.
-                self.read_counts(final=True)
-                self.audio_index = -1
-                if self.port is not None:
-                    self.port.queues.close()
+                self._part(prm.e)
             status, reason = int(info.lastStatusCode), str(info.lastReason)
             target = str(info.remoteContact).strip("<>")
             self._tell(self.key, StateChanged(state, status, reason, target))
+
+    def _part(self, event: Any) -> None:
+        """Tell what is known of the end before the end itself."""
+        # The refusal of a call of ours is told as its transaction, but after this.
+        self._tell_transaction(event)
+        # Media goes after this; its last numbers are for the record of the call.
+        self.read_counts(final=True)
+        self.audio_index = -1
+        if self.port is not None:
+            self.port.queues.close()
 
     @guarded
     def onCallMediaState(self, prm: Any) -> None:  # noqa: N802
@@ -131,9 +137,12 @@ class CallDirector(pj.Call):  # type: ignore[misc]
 
     @guarded
     def onCallTsxState(self, prm: Any) -> None:  # noqa: N802
-        if int(prm.e.type) != pj.PJSIP_EVENT_TSX_STATE:
+        self._tell_transaction(prm.e)
+
+    def _tell_transaction(self, happened: Any) -> None:
+        if int(happened.type) != pj.PJSIP_EVENT_TSX_STATE:
             return
-        event = prm.e.body.tsxState
+        event = happened.body.tsxState
         if int(event.type) != pj.PJSIP_EVENT_RX_MSG:
             return
         transaction = event.tsx

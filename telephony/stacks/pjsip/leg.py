@@ -17,6 +17,7 @@ from telephony.base.interfaces import (
     LegFacts,
     LegListener,
 )
+from telephony.sdp.refusal import NotAcceptable
 from telephony.sip.events import CallFailed
 from telephony.sip.reason import reason_for
 from telephony.stacks.call_plan import MediaPolicy
@@ -26,7 +27,7 @@ from telephony.stacks.pjsip import call_events as tell
 from telephony.stacks.pjsip.hold_request import HoldRequest
 from telephony.stacks.pjsip.line import Line
 from telephony.stacks.pjsip.media import PjsipMedia
-from telephony.stacks.pjsip.messages import header_of, headers_of
+from telephony.stacks.pjsip.messages import header_of, headers_of, replacing_uri
 from telephony.stacks.pjsip.offer_check import check_offer
 from telephony.stacks.pjsip.referral import Referral
 from telephony.stacks.pjsip.ticker import Ticker
@@ -83,6 +84,8 @@ class PjsipLeg:
         self._rejected = 0
         self._bye: bytes | None = None
         self._last_response: tell.ResponseReceived | None = None
+        # Later responses are to re-INVITEs; to a call that came in all of them are.
+        self._answered_message = not outbound
         self._digits_by_rtp: bool | None = None
         self._hold = HoldRequest(self._turn)
         self._referral = Referral(parts.loop, self._transfer_progressed, self._transfer_finished)
@@ -110,17 +113,20 @@ class PjsipLeg:
 
     def prepare(self) -> None:
         """See whether PJSIP's answer will be one that the policy allows; raises CannotAnswer."""
-        if self._offer is not None:
-            parts = self._parts
-            codecs = self._policy.codecs or parts.config.codecs
-            refusal = check_offer(
+        if self._offer is None:
+            self._open_media()
+            return
+        parts = self._parts
+        codecs = self._policy.codecs or parts.config.codecs
+        try:
+            spoken = check_offer(
                 self._offer, codecs, self._policy.srtp, parts.srtp_suites, parts.ids
             )
-            if refusal is not None:
-                # RFC 3261 section 13.3.1.3: the refusal says why.
-                self._warning = (("Warning", refusal.warning_value),)
-                raise CannotAnswer(refusal.status, refusal.warning) from refusal
-        self._open_media()
+        except NotAcceptable as refusal:
+            # RFC 3261 section 13.3.1.3: the refusal says why.
+            self._warning = (("Warning", refusal.warning_value),)
+            raise CannotAnswer(refusal.status, refusal.warning) from refusal
+        self._open_media().show_unless_adopted(spoken)
 
     def _open_media(self) -> PjsipMedia:
         if self._media is None:
@@ -195,8 +201,22 @@ class PjsipLeg:
         elif replacing.ended:
             later = self._parts.loop.call_soon
             later(self._referral.failed, 481, "The consultation is over")
+        elif replacing.own_uri:
+            self.line.refer(replacing.own_uri)
         else:
             self.line.refer_replacing(replacing.line)
+
+    @property
+    def own_uri(self) -> str:
+        """The URI of the dialog's peer with the dialog that a call there is to replace.
+
+        RFC 5589 section 7.3: that is where its Contact says. "" for a dialog whose tags PJSIP
+        keeps to itself: that of a call that came in.
+        """
+        answer = self._last_response
+        if answer is None or not self._stands or not self._remote_target:
+            return ""
+        return replacing_uri(self._remote_target, headers_of(answer.message))
 
     def answer_refer(self, status: int) -> None:
         """Nothing to answer: PJSIP's callback declines every REFER, nobody hears of one."""
@@ -256,11 +276,12 @@ class PjsipLeg:
 
     def _response_received(self, event: tell.ResponseReceived) -> None:
         self.heard = True
-        if self._answered and self._stands:
-            if event.status >= 200:
-                self._reinvite_answered(event.status)
+        if self._answered_message and event.status >= 200:
+            self._reinvite_answered(event.status)
+        if self._answered_message:
             return
         self._last_response = event
+        self._answered_message = 200 <= event.status < 300
         if 100 < event.status < 200 and self._listener is not None:
             early = self._media is not None and self._media.active
             self._listener.leg_progressed(event.status, early)

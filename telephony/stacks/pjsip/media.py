@@ -56,6 +56,7 @@ class PjsipMedia:
         self._may_send = False
         self._may_hear = False
         self._closed = False
+        self._adopted = False
         self._show(FACES[config.codecs[0]])
 
     @property
@@ -90,6 +91,13 @@ class PjsipMedia:
         if self._sink is not None and face != self._face:
             raise LocalProtocolError("the sink already gets another encoding")
         self._show(face)
+        self._adopted = True
+
+    def show_unless_adopted(self, spoken: Encoding) -> None:
+        """Show the sink what goes over the wire, unless it asked for something else."""
+        face = FACES[spoken]
+        if not self._adopted and face.sample_rate_hz == self._bridge_rate_hz:
+            self._show(face)
 
     def _show(self, face: AudioFormat) -> None:
         self._face = face

@@ -11,7 +11,6 @@ from telephony.base.ids import Ids
 from telephony.sdp.codecs import Encoding
 from telephony.sdp.offer_answer import LocalMedia, OfferAnswer
 from telephony.sdp.profiles import SrtpMode
-from telephony.sdp.refusal import NotAcceptable
 
 _ANY_ADDRESS = "127.0.0.1"
 _ANY_PORT = 4000
@@ -19,8 +18,11 @@ _ANY_PORT = 4000
 
 def check_offer(
     offer: bytes, codecs: Sequence[Encoding], srtp: SrtpMode, suites: Sequence[str], ids: Ids
-) -> NotAcceptable | None:
-    """Return why ``offer`` is to be refused: no codec of ours, or not the transport we want."""
+) -> Encoding:
+    """Return the codec that an answer would choose.
+
+    Raises NotAcceptable for an offer without a codec of ours, or of a transport we do not want.
+    """
     local = LocalMedia(
         address=_ANY_ADDRESS,
         port=_ANY_PORT,
@@ -28,8 +30,4 @@ def check_offer(
         srtp=srtp,
         srtp_suites=tuple(suites),
     )
-    try:
-        OfferAnswer(local, ids).answer(offer)
-    except NotAcceptable as refusal:
-        return refusal
-    return None
+    return OfferAnswer(local, ids).answer(offer).media.encoding
