@@ -11,8 +11,8 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import stat
 from collections import Counter, deque
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -144,11 +144,17 @@ def _listener(host: str, port: int) -> int | None:
         numbers = [int(name) for name in os.listdir(_DESCRIPTORS)]
     except OSError:
         return None
-    for number in numbers:
-        with suppress(OSError):
-            duplicate = socket.socket(fileno=os.dup(number))
-            with duplicate:
-                listens = duplicate.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
-                if listens and duplicate.getsockname()[:2] == (host, port):
-                    return number
-    return None
+    return next((number for number in numbers if _listens(number, (host, port))), None)
+
+
+def _listens(number: int, address: Address) -> bool:
+    """Tell whether a descriptor is a socket that listens at ``address``."""
+    try:
+        if not stat.S_ISSOCK(os.fstat(number).st_mode):
+            return False
+        with socket.socket(fileno=os.dup(number)) as duplicate:
+            listens = duplicate.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+            return bool(listens) and duplicate.getsockname()[:2] == address
+    except OSError:
+        # Closed meanwhile, or of another family.
+        return False
