@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from telephony.sip.screening import Refusal, screen
 from telephony.sip.values import printable, read_address
 
 log = structlog.get_logger()
+
+_SENT_PROTOCOL = re.compile(r"SIP\s*/\s*2\.0\s*/\s*(\w+)", re.IGNORECASE)
 
 
 @dataclass(slots=True)
@@ -132,7 +135,8 @@ def read_source(source: str) -> Address:
 
 def transport_of(via: str) -> Transport:
     """Return the transport that the topmost Via names: PJSIP does not tell where from it read."""
-    name = via.partition(" ")[0].rpartition("/")[2].strip().lower()
+    match = _SENT_PROTOCOL.match(via)
+    name = match[1].lower() if match else ""
     if name == "tcp":
         return "tcp"
     return "tls" if name == "tls" else "udp"

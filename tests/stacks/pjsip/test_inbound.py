@@ -96,7 +96,7 @@ def test_addresses_as_pjsip_writes_them(source: str, address: tuple[str, int]) -
 
 def test_the_transport_is_what_the_via_says() -> None:
     vias = ("SIP/2.0/UDP h", "SIP / 2.0 / TCP h", "SIP/2.0/tls h;branch=x", "")
-    assert [transport_of(via) for via in vias] == ["udp", "udp", "tls", "udp"]
+    assert [transport_of(via) for via in vias] == ["udp", "tcp", "tls", "udp"]
 
 
 def test_without_a_way_back_the_first_address_is_ours() -> None:

@@ -117,9 +117,7 @@ async def test_a_call_that_comes_in_is_answered_and_ended() -> None:
     s.leg.hangup("bot_hung_up")
     s.leg.hangup()
     s.leg.reject(486)
-    assert s.line.did[3:] == [
-        ("hang_up", {"Reason": 'Q.850;cause=16;text="Normal call clearing"'})
-    ]
+    assert s.line.did[3:] == [("hang_up", {"Reason": 'Q.850;cause=16;text="Normal call clearing"'})]
     s.state("disconnected", 200)
     assert s.party.ended == ("local", "", 0)
 
