@@ -183,7 +183,6 @@ def to_pjsip_config(settings: Settings, media: MediaConfig) -> PjsipConfig:
         min_session_expires_s=sip.min_session_expires_s,
         reliable_provisional=sip.reliable_provisional,
         ring_timeout_s=sip.ring_timeout_s,
-        stun_server=sip.stun_server,
         tls=to_tls_config(settings.tls),
     )
 

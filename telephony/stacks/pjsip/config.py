@@ -28,6 +28,5 @@ class PjsipConfig:
     min_session_expires_s: int = 90
     reliable_provisional: bool = True
     ring_timeout_s: float = 180.0
-    stun_server: str | None = None
     tls: TlsConfig = field(default_factory=TlsConfig)
     bridge_rate_hz: int = 8000

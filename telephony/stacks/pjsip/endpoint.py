@@ -106,21 +106,24 @@ class Library:
 
     def _create(self, listener: EndpointListener) -> None:
         silence_before_start()
-        self.endpoint = endpoint = PjsipEndpoint()
-        endpoint.libCreate()
+        if endpoint_lives():
+            raise LocalProtocolError("an endpoint of PJSIP's is left over in this process")
+        # No variable of a frame may hold it: the traceback of an error would keep it alive.
+        self.endpoint = PjsipEndpoint()
+        self.endpoint.libCreate()
         self._writer = PjsipLog()
-        endpoint.libInit(self._configuration())
-        endpoint.listener = listener
+        self.endpoint.libInit(self._configuration())
+        self.endpoint.listener = listener
         # No sound card: a clock of PJSIP's own drives the conference bridge.
-        endpoint.audDevManager().setNullDev()
+        self.endpoint.audDevManager().setNullDev()
         self._choose_codecs()
         self.max_calls = max_calls_in_use()
-        self.version = str(endpoint.libVersion().full)
+        self.version = str(self.endpoint.libVersion().full)
         self.srtp_suites = self._suites()
         config = self._config
         frame = FrameFormat(config.bridge_rate_hz, config.media.ptime_ms, octets_are_plain())
         self.ports = FramePorts(frame, self.frames, self._wake)
-        endpoint.libStart()
+        self.endpoint.libStart()
         log.info(
             "pjsip.started",
             version=self.version,
@@ -138,9 +141,6 @@ class Library:
         made.uaConfig.maxCalls = MORE_THAN_ANY_BUILD
         made.uaConfig.threadCnt = 1
         made.uaConfig.userAgent = config.product
-        if config.stun_server is not None:
-            made.uaConfig.stunServer.append(config.stun_server)
-            made.uaConfig.stunIgnoreFailure = True
         media, jitter = made.medConfig, config.media.jitter
         media.clockRate = media.sndClockRate = config.bridge_rate_hz
         media.channelCount = 1
@@ -186,29 +186,39 @@ class Library:
             Library._open = None
 
     def _destroy(self) -> None:
-        endpoint = self.endpoint
-        if endpoint is None:
+        if self.endpoint is None:
             return
-        endpoint.listener = None
+        self.endpoint.listener = None
         self.let_go()
-        self.endpoint = None
         try:
             # The clock has to stand still before its ports go.
-            endpoint.audDevManager().setNoDev()
+            self.endpoint.audDevManager().setNoDev()
         except pj.Error:
             log.debug("pjsip.clock_not_stopped")
         if self.ports is not None:
             self.ports.destroy()
             self.ports = None
         gc.collect()
-        endpoint.libDestroy(pj.PJSUA_DESTROY_NO_NETWORK)
+        self.endpoint.libDestroy(pj.PJSUA_DESTROY_NO_NETWORK)
         self._writer = None
-        # A second endpoint must not be made while this one lives.
-        del endpoint
+        self.endpoint = None
         gc.collect()
+
+    def create_transport(self, kind: int, transport: Any) -> int:
+        """Open a socket; raises ``pj.Error``."""
+        return int(self.endpoint.transportCreate(kind, transport))
 
     def _close_at_exit(self) -> None:
         """End the library in a process that forgot to: its threads must not outlive Python."""
         if self.endpoint is not None:
             self._register_thread()
             self._destroy()
+
+
+def endpoint_lives() -> bool:
+    """Tell whether there is an endpoint: to make a second one would end the process."""
+    try:
+        pj.Endpoint.instance()
+    except pj.Error:
+        return False
+    return True

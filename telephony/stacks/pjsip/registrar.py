@@ -6,6 +6,7 @@ PJSIP refreshes a registration that stands by itself, and tries nothing again by
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 from typing import Final, Protocol
 
@@ -26,6 +27,7 @@ from telephony.stacks.trunks.reaching import Reach
 from telephony.stacks.trunks.registrar import REGISTER_TIMEOUT_S, OnRegistration
 from telephony.stacks.trunks.status import TrunkStatus
 
+_SECONDS = re.compile(r"([0-9]{1,5})\b")
 _MAX_DOUBLINGS: Final = 10
 _STATES_KEPT: Final = 16
 _UNANSWERED: Final = RegistrationState(408, "no answer")
@@ -202,8 +204,8 @@ class PjsipRegistrar:
         policy = self._policy
         rounds = min(self._failures // len(self._trunk.next_hops), _MAX_DOUBLINGS)
         longest_s: float = min(policy.retry_initial_s * 2 ** max(0, rounds - 1), policy.retry_max_s)
-        asked = header_of(state.message, "Retry-After").partition(";")[0].strip()
-        asked_s = float(asked) if asked.isdigit() and len(asked) < 6 else 0.0
+        asked = _SECONDS.match(header_of(state.message, "Retry-After"))
+        asked_s = float(asked[1]) if asked else 0.0
         return max(longest_s * (0.5 + self._random() / 2), asked_s)
 
     def _tell(self, event: RegistrationEvent) -> None:

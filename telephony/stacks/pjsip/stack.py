@@ -73,7 +73,7 @@ class PjsipStack:
         self.worker = Worker(loop)
         self.ticker = Ticker(loop, clock)
         self.library = Library(self.worker, config, self.ticker.wake)
-        self.transports = Transports(config)
+        self.transports = Transports(config, self.library.create_transport)
         self._budget = MediaBudget()
         self.streams = StreamFront(clock)
         bound, sources = self.transports.bound, self.streams.sources
@@ -121,7 +121,7 @@ class PjsipStack:
 
     def _make_accounts(self) -> None:
         # An account needs a socket, and a socket that calls come in at needs an account.
-        first = self.transports.open_first(self.library.endpoint)
+        first = self.transports.open_first()
         self._incoming_account = PjsipAccount(self)
         self._incoming_account.create(self._incoming_config(), True)
         self.outbound.open(self)
@@ -132,8 +132,8 @@ class PjsipStack:
 
     async def listen(self, kinds: tuple[Transport, ...], host: str, port: int) -> int:
         """Listen on one port for all of ``kinds``; raises PortInUse, OSError."""
-        library, transports = self.library, self.transports
-        port = await self.worker.run(lambda: transports.open(library.endpoint, kinds, host, port))
+        wanted = port
+        port = await self.worker.run(lambda: self.transports.open(kinds, host, wanted))
         for kind in kinds:
             if kind != "udp" and not await self.streams.stand_before(host, port):
                 log.warning("pjsip.streams_unguarded", transport=kind, host=host, port=port)

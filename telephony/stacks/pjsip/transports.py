@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 import pjsua2 as pj
@@ -21,28 +22,33 @@ _KINDS: Final[dict[Transport, int]] = {
 }
 
 
+CreateTransport = Callable[[int, Any], int]
+"""Takes PJSIP's number of a kind and the settings, returns its number of the socket."""
+
+
 class Transports:
     """What is listened on: ``bound`` by transport, in the order of opening."""
 
-    def __init__(self, config: PjsipConfig) -> None:
+    def __init__(self, config: PjsipConfig, create: CreateTransport) -> None:
         self._config = config
+        self._create = create
         self.bound: dict[Transport, list[Address]] = {"udp": [], "tcp": [], "tls": []}
         self.ids: dict[tuple[Transport, Address], int] = {}
 
-    def open_first(self, endpoint: Any) -> int:
+    def open_first(self) -> int:
         """Open a socket that nobody knows, and return PJSIP's number of it."""
         made = pj.TransportConfig()
         made.boundAddress = "127.0.0.1"
-        return int(endpoint.transportCreate(_KINDS["udp"], made))
+        return int(self._create(_KINDS["udp"], made))
 
-    def open(self, endpoint: Any, kinds: tuple[Transport, ...], host: str, port: int) -> int:
+    def open(self, kinds: tuple[Transport, ...], host: str, port: int) -> int:
         """Listen on one port for all of ``kinds``; in the worker's thread. Returns the port.
 
         Raises PortInUse, or OSError for an address that is not ours.
         """
         port = free_port(kinds, host, port)
         for kind in kinds:
-            made = endpoint.transportCreate(_KINDS[kind], self._transport(kind, host, port))
+            made = self._create(_KINDS[kind], self._transport(kind, host, port))
             self.bound[kind].append((host, port))
             self.ids[kind, (host, port)] = int(made)
         return port

@@ -31,8 +31,8 @@ class Reach:
     async def targets(self, uri: str) -> list[Target]:
         host = uri.removeprefix("sip:")
         if host in self.unknown:
-            raise ResolutionFailed(host, "no such host")
-        return [Target("udp", host, 5060)]
+            raise ResolutionFailed(host, "no such host", temporary=False)
+        return [Target("udp", host, 5060, "")]
 
     def flow(self, target: Target) -> Flow:
         return Flow(target.transport, (target.host, target.port), ("127.0.0.1", 5060))

@@ -14,6 +14,7 @@ from tests.support.pjsip_stack import LOUD, Bot, pjsip
 # isort: split
 from telephony.base.errors import LocalProtocolError
 from telephony.base.interfaces import CannotAnswer
+from telephony.net.clock import monotonic
 from telephony.net.tls import TlsConfig, TlsContexts
 from telephony.sip.admission import AdmissionConfig, Peer
 from telephony.sip.credentials import Credentials
@@ -343,3 +344,25 @@ async def test_a_server_is_asked_whether_it_is_there() -> None:
         assert answers[0].status == 200
         assert answers[0].method == "OPTIONS"
         assert answers[0].headers.get("Call-ID") is not None
+
+
+async def test_digits_in_info_are_heard() -> None:
+    async with pjsip() as bot, stack(23) as (phone, _, _):
+        alice, bob = Party(), Party()
+        theirs = call(phone, bot, alice)
+        leg = await bot.answer(bob)
+        await until(alice.confirmed.is_set)
+        for digit in "5#":
+            phone.user_agent.request(
+                theirs.leg_id,
+                "INFO",
+                monotonic(),
+                (),
+                "application/dtmf-relay",
+                f"Signal={digit}\r\nDuration=160\r\n".encode(),
+            )
+            phone.endpoint.flush()
+            await until(lambda d=digit: bob.digits.endswith(d))
+        assert bob.digits == "5#"
+        leg.hangup()
+        await until(alice.over.is_set)
