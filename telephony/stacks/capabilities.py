@@ -59,6 +59,10 @@ class Capabilities:
     """Follows a 3xx inside of the trunk."""
     stun: bool = False
     """Finds out its public address from a STUN server."""
+    refuses_options: bool = False
+    """Answers OPTIONS with 503 while it takes no new calls, before it ends."""
+    certificate_reload: bool = False
+    """Reads the files of TLS again without a restart."""
 
 
 CAPABILITIES: Final[Mapping[StackName, Capabilities]] = MappingProxyType(
@@ -87,6 +91,8 @@ CAPABILITIES: Final[Mapping[StackName, Capabilities]] = MappingProxyType(
             keepalive=True,
             redirects=True,
             stun=True,
+            refuses_options=True,
+            certificate_reload=True,
         ),
         "pjsip": Capabilities(
             transports=("udp", "tcp", "tls"),
@@ -105,7 +111,6 @@ CAPABILITIES: Final[Mapping[StackName, Capabilities]] = MappingProxyType(
             reliable_provisional=True,
             retransmission=True,
             keepalive=True,
-            stun=True,
         ),
         "pyvoip": Capabilities(
             transports=("udp",),

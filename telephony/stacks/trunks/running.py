@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any, Protocol
 
 from telephony.base.ids import Ids
@@ -11,12 +11,13 @@ from telephony.base.interfaces import Clock
 from telephony.net.dns import ResolutionFailed
 from telephony.sip.flow import Flow
 from telephony.sip.registration import RegistrationEvent
-from telephony.stacks.trunk import Trunk
+from telephony.stacks.trunk import RegisterPolicy, Trunk
 from telephony.stacks.trunks.addressing import server_of
 from telephony.stacks.trunks.directory import TrunkChanges, TrunkDirectory
 from telephony.stacks.trunks.keepalive import Keepalive
 from telephony.stacks.trunks.reaching import Asker, Reach
 from telephony.stacks.trunks.registrar import ContactFor, Registrar
+from telephony.stacks.trunks.status import TrunkStatus
 
 ADDRESSES_INTERVAL_S = 60.0
 """How often the names of peers are looked up again; the resolver keeps what is still valid."""
@@ -42,8 +43,27 @@ class TrunkListener(Protocol):
         """A fault of ours: the trunk is not looked after until it is configured anew."""
 
 
+class Registering(Protocol):
+    """Keeps one trunk registered while ``run`` runs: see :class:`Registrar`."""
+
+    async def run(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+    def server_failed(self, hop: str) -> None: ...
+
+    def flow_failed(self, flow: Flow) -> None: ...
+
+
+MakeRegistrar = Callable[[Trunk, RegisterPolicy, TrunkStatus], Registering]
+
+
 class RunningTrunks:
-    """Looks after every trunk of the directory between :meth:`start` and :meth:`stop`."""
+    """Looks after every trunk of the directory between :meth:`start` and :meth:`stop`.
+
+    ``make_registrar`` is for a stack that registers by itself; else REGISTERs are asked with
+    ``asker``.
+    """
 
     def __init__(
         self,
@@ -54,6 +74,7 @@ class RunningTrunks:
         ids: Ids,
         clock: Clock,
         listener: TrunkListener,
+        make_registrar: MakeRegistrar | None = None,
     ) -> None:
         self.directory = directory
         self._asker = asker
@@ -62,7 +83,8 @@ class RunningTrunks:
         self._ids = ids
         self._clock = clock
         self._listener = listener
-        self._registrars: dict[str, Registrar] = {}
+        self._make_registrar = make_registrar or self._asking_registrar
+        self._registrars: dict[str, Registering] = {}
         self._registering: dict[str, asyncio.Task[None]] = {}
         self._watching: dict[str, list[asyncio.Task[None]]] = {}
 
@@ -106,18 +128,8 @@ class RunningTrunks:
     def _begin(self, name: str) -> None:
         trunk = self.directory.trunks[name]
         status = self.directory.status[name]
-        listener = self._listener
         if trunk.register is not None:
-            registrar = Registrar(
-                trunk,
-                trunk.register,
-                status,
-                self._asker,
-                self._contact_for,
-                self._ids,
-                self._clock,
-                listener.registration_changed,
-            )
+            registrar = self._make_registrar(trunk, trunk.register, status)
             self._registrars[name] = registrar
             self._registering[name] = self._spawn(trunk, registrar.run())
         watching = self._watching[name] = []
@@ -126,6 +138,20 @@ class RunningTrunks:
             watching.append(self._spawn(trunk, keepalive.run()))
         if _names_of_peers(trunk) or trunk.next_hops:
             watching.append(self._spawn(trunk, self._watch_addresses(trunk)))
+
+    def _asking_registrar(
+        self, trunk: Trunk, policy: RegisterPolicy, status: TrunkStatus
+    ) -> Registrar:
+        return Registrar(
+            trunk,
+            policy,
+            status,
+            self._asker,
+            self._contact_for,
+            self._ids,
+            self._clock,
+            self._listener.registration_changed,
+        )
 
     def _server_changed(self, trunk: Trunk, server: str, up: bool) -> None:
         registrar = self._registrars.get(trunk.name)
