@@ -184,6 +184,8 @@ def to_pjsip_config(settings: Settings, media: MediaConfig) -> PjsipConfig:
         reliable_provisional=sip.reliable_provisional,
         ring_timeout_s=sip.ring_timeout_s,
         tls=to_tls_config(settings.tls),
+        # PJSIP mixes at one rate: that of the best codec there may be.
+        bridge_rate_hz=16_000 if "g722" in media.codecs else 8000,
     )
 
 

@@ -111,6 +111,13 @@ def _check_settings(loaded: LoadedSettings, can: Capabilities) -> Iterator[Probl
             "write 20",
         ),
     ]
+    for codec in settings.media.codecs:
+        if codec not in can.codecs:
+            message = f"the stack {stack} does not speak {codec}"
+            yield loaded.problem(("media", "codecs"), message, f"remove it, or {_NATIVE}")
+    if settings.media.dtmf not in ("auto", *can.digit_ways):
+        message = f"the stack {stack} can't send digits by {settings.media.dtmf}"
+        yield loaded.problem(("media", "dtmf"), message, f"write auto, or {_NATIVE}")
     for is_asked, key, what, fix in asked:
         if is_asked:
             message = f"the stack {stack} does not support {what}"
@@ -128,6 +135,13 @@ def _check_trunk(item: LoadedTrunk, stack: StackName, can: Capabilities) -> Iter
             message = f"the stack {stack} does not speak {transport.upper()}"
             yield item.problem((key,), message, f"write transport: udp, or {_NATIVE}")
             break
+    for codec in trunk.media.codecs or ():
+        if codec not in can.codecs:
+            message = f"the stack {stack} does not speak {codec}"
+            yield item.problem(("codecs",), message, f"remove it, or {_NATIVE}")
+    if trunk.media.dtmf is not None and trunk.media.dtmf not in ("auto", *can.digit_ways):
+        message = f"the stack {stack} can't send digits by {trunk.media.dtmf}"
+        yield item.problem(("dtmf",), message, f"write auto, or {_NATIVE}")
     inbound = trunk.inbound
     asked: list[tuple[bool, tuple[str, ...], str]] = [
         (not can.registration and trunk.register is not None, ("register",), "registration"),

@@ -10,6 +10,8 @@ from telephony.stacks.capabilities import CAPABILITIES, Capabilities
 
 TITLES: Final[dict[str, str]] = {
     "transports": "transports",
+    "codecs": "codecs",
+    "digit_ways": "keys of ours (`dtmf`)",
     "ours": "media on our RTP plane",
     "ipv6": "IPv6",
     "srtp": "SRTP with SDES keys",

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, Literal
 
+from telephony.audio.format import Codec
+from telephony.base.interfaces import DigitWay
 from telephony.sip.flow import Transport
 
 StackName = Literal["native", "pjsip", "pyvoip"]
@@ -20,6 +22,9 @@ class Capabilities:
     """
 
     transports: tuple[Transport, ...]
+    codecs: tuple[Codec, ...] = ("pcmu", "pcma")
+    digit_ways: tuple[DigitWay, ...] = ("rfc4733",)
+    """How keys of ours can travel."""
     ours: bool = True
     ipv6: bool = False
     """Sockets and SDP of IP version 6."""
@@ -69,6 +74,8 @@ CAPABILITIES: Final[Mapping[StackName, Capabilities]] = MappingProxyType(
     {
         "native": Capabilities(
             transports=("udp", "tcp", "tls"),
+            codecs=("pcmu", "pcma", "g722", "opus"),
+            digit_ways=("rfc4733", "info", "inband"),
             ipv6=True,
             srtp=True,
             registration=True,
@@ -96,6 +103,8 @@ CAPABILITIES: Final[Mapping[StackName, Capabilities]] = MappingProxyType(
         ),
         "pjsip": Capabilities(
             transports=("udp", "tcp", "tls"),
+            codecs=("pcmu", "pcma", "g722"),
+            digit_ways=("rfc4733", "info"),
             ours=False,
             srtp=True,
             registration=True,
@@ -114,6 +123,7 @@ CAPABILITIES: Final[Mapping[StackName, Capabilities]] = MappingProxyType(
         ),
         "pyvoip": Capabilities(
             transports=("udp",),
+            digit_ways=("rfc4733", "inband"),
             registration=True,
             caller_login=True,
             silence=True,

@@ -118,6 +118,9 @@ def test_what_a_trunk_asks_too_much_is_named_key_by_key(root: Path) -> None:
         ("sip: {stack: pyvoip}\nmedia: {srtp: optional}", "media.srtp"),
         ('sip: {stack: pyvoip}\nmedia: {host: "::1"}', "media.host"),
         ("sip: {stack: pjsip}\nmedia: {ptime_ms: 30}", "media.ptime_ms"),
+        ("sip: {stack: pjsip}\nmedia: {codecs: [pcmu, opus]}", "media.codecs"),
+        ("sip: {stack: pjsip}\nmedia: {dtmf: inband}", "media.dtmf"),
+        ("sip: {stack: pyvoip}\nmedia: {dtmf: info}", "media.dtmf"),
     ],
 )
 def test_settings_that_the_stack_can_not_follow(root: Path, text: str, key: str) -> None:

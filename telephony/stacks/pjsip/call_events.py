@@ -28,13 +28,15 @@ class StateChanged:
 class MediaChanged:
     """The audio was negotiated, for the first time or anew; ``sends`` and ``receives`` are ours.
 
-    ``takes_digits``: telephone-events were agreed on. ``queues`` are where the frames pass.
+    ``takes_digits``: telephone-events were agreed on. ``queues`` are where the frames pass,
+    ``codec`` is what RTP carries.
     """
 
     sends: bool
     receives: bool
     takes_digits: bool
     queues: FrameQueues = field(repr=False)
+    codec: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
 
 from telephony.net.tls import TlsConfig
 from telephony.stacks.media_config import MediaConfig
 
-Codec = Literal["pcmu", "pcma"]
-
-CODEC_IDS: dict[str, str] = {"pcmu": "PCMU/8000/1", "pcma": "PCMA/8000/1"}
+CODEC_IDS: dict[str, str] = {
+    "pcmu": "PCMU/8000/1",
+    "pcma": "PCMA/8000/1",
+    "g722": "G722/16000/1",
+}
+"""What PJSIP calls the codecs of ours that the wheel speaks."""
 
 
 @dataclass(frozen=True, slots=True)

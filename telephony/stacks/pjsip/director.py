@@ -111,9 +111,12 @@ class CallDirector(pj.Call):  # type: ignore[misc]
             audio = self.getAudioMedia(index)
             _let_pass(audio, port, receives)
             _let_pass(port, audio, sends)
-        takes_digits = bool(direction) and int(self.getStreamInfo(index).audTxEventPt) >= 0
+        takes_digits, codec = False, ""
+        if direction:
+            stream = self.getStreamInfo(index)
+            takes_digits, codec = int(stream.audTxEventPt) >= 0, str(stream.codecName).lower()
         self.audio_index = index
-        self._tell(self.key, MediaChanged(sends, receives, takes_digits, port.queues))
+        self._tell(self.key, MediaChanged(sends, receives, takes_digits, port.queues, codec))
 
     @guarded
     def onStreamDestroyed(self, prm: Any) -> None:  # noqa: N802

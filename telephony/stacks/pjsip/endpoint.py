@@ -155,8 +155,9 @@ class Library:
         return made
 
     def _choose_codecs(self) -> None:
-        """Speak G.711 alone, in the order of the settings; each leg narrows it further."""
-        wanted = [CODEC_IDS[codec] for codec in self._config.media.codecs]
+        """Speak our codecs alone, in the order of the settings; each leg narrows it further."""
+        codecs = self._config.media.codecs
+        wanted = [CODEC_IDS[codec] for codec in codecs if codec in CODEC_IDS]
         wanted += [codec for codec in CODEC_IDS.values() if codec not in wanted]
         for codec in self.endpoint.codecEnum2():
             name = str(codec.codecId)

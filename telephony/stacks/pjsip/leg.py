@@ -138,6 +138,7 @@ class PjsipLeg:
                 self.line,
                 self._media_failed,
                 parts.bridge_rate_hz,
+                self._policy.dtmf or parts.config.dtmf,
             )
         return self._media
 

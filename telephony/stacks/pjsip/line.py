@@ -32,7 +32,8 @@ class Line(Protocol):
 
     def refer_replacing(self, replaced: Line) -> None: ...
 
-    def press(self, digits: str) -> None: ...
+    def press(self, digit: str, duration_ms: int, by_info: bool) -> None:
+        """Press a key, by telephone-events or by INFO."""
 
     def count(self) -> StreamReading | None:
         """Return what the stream has counted, at once; None without one."""
@@ -78,8 +79,14 @@ class PjsipLine:
 
         self._command("refer", command)
 
-    def press(self, digits: str) -> None:
-        self._command("press", lambda call: call.dialDtmf(digits))
+    def press(self, digit: str, duration_ms: int, by_info: bool) -> None:
+        def command(call: Any) -> None:
+            key = pj.CallSendDtmfParam()
+            key.method = pj.PJSUA_DTMF_METHOD_SIP_INFO if by_info else pj.PJSUA_DTMF_METHOD_RFC2833
+            key.duration, key.digits = duration_ms, digit
+            call.sendDtmf(key)
+
+        self._command("press", command)
 
     def count(self) -> StreamReading | None:
         director = self._directors.get(self.key)

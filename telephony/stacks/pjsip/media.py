@@ -5,26 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from telephony.audio import g711
-from telephony.audio.format import PCMA, PCMU, AudioFormat
+from telephony.audio.codecs import FACES
+from telephony.audio.format import AudioFormat
+from telephony.audio.frame_converter import Face, FrameConverter
 from telephony.base.errors import LocalProtocolError
-from telephony.base.interfaces import Clock, Encoding, MediaSink, MediaStats
+from telephony.base.interfaces import Clock, DigitMode, Encoding, MediaSink, MediaStats
+from telephony.stacks.digit_sender import OnSent
 from telephony.stacks.media_config import MediaConfig
 from telephony.stacks.pjsip.call_events import CountsRead, MediaChanged
 from telephony.stacks.pjsip.frame_queues import PREPARED_FRAMES, FrameQueues
+from telephony.stacks.pjsip.keys import KeyLine, Keys
 from telephony.stacks.pjsip.stream_counts import CallCounts, StreamReading
 from telephony.stacks.pjsip.ticker import Ticker
 
 
-class MediaLine(Protocol):
+class MediaLine(KeyLine, Protocol):
     """What media asks of its call: see :class:`telephony.stacks.pjsip.line.Line`."""
 
-    def press(self, digits: str) -> None: ...
-
     def count(self) -> StreamReading | None: ...
-
-
-FACES = {"pcmu": PCMU, "pcma": PCMA}
 
 
 class PjsipMedia:
@@ -42,17 +40,19 @@ class PjsipMedia:
         line: MediaLine,
         on_error: Callable[[Exception], None],
         bridge_rate_hz: int = 8000,
+        dtmf: DigitMode = "auto",
     ) -> None:
+        self.codec: str = config.codecs[0]
         self.ptime_ms = config.ptime_ms
         self._ticker = ticker
         self._clock = clock
         self._line = line
         self._on_error = on_error
-        self._bridge_rate_hz = bridge_rate_hz
+        self._bridge = AudioFormat("l16", bridge_rate_hz)
+        self._keys = Keys(line, dtmf, config.digit_timing)
         self._counts = CallCounts()
         self._queues: FrameQueues | None = None
         self._sink: MediaSink | None = None
-        self._takes_digits = False
         self._may_send = False
         self._may_hear = False
         self._closed = False
@@ -61,11 +61,11 @@ class PjsipMedia:
 
     @property
     def encoding(self) -> Encoding:
-        return self._face.encoding
+        return self._face.format.encoding
 
     @property
     def sample_rate_hz(self) -> int:
-        return self._face.sample_rate_hz
+        return self._face.format.sample_rate_hz
 
     @property
     def last_received_at(self) -> float | None:
@@ -85,29 +85,31 @@ class PjsipMedia:
 
     def adopt_encoding(self, encoding: Encoding, sample_rate_hz: int) -> None:
         """Show the sink this encoding; raises LocalProtocolError. Only before :meth:`start`."""
-        face = FACES.get(encoding) or AudioFormat(encoding, self._bridge_rate_hz)
-        if not face.sample_rate_hz == sample_rate_hz == self._bridge_rate_hz:
+        face = AudioFormat(encoding, sample_rate_hz)
+        if encoding != "l16" and face not in FACES.values():
             raise LocalProtocolError(f"no leg can show {encoding} at {sample_rate_hz} Hz")
-        if self._sink is not None and face != self._face:
+        if self._sink is not None and face != self._face.format:
             raise LocalProtocolError("the sink already gets another encoding")
         self._show(face)
         self._adopted = True
 
-    def show_unless_adopted(self, spoken: Encoding) -> None:
+    def show_unless_adopted(self, spoken: str) -> None:
         """Show the sink what goes over the wire, unless it asked for something else."""
-        face = FACES[spoken]
-        if not self._adopted and face.sample_rate_hz == self._bridge_rate_hz:
-            self._show(face)
+        self.codec = spoken
+        if not self._adopted:
+            self._show(FACES[spoken])
 
     def _show(self, face: AudioFormat) -> None:
-        self._face = face
+        self._face = Face(face, self.ptime_ms)
+        self._spoken = FrameConverter(face, self._bridge, self.ptime_ms)
         self._silence = face.silence(face.frame_bytes(self.ptime_ms))
 
     def negotiated(self, event: MediaChanged) -> None:
         """Take the outcome of an offer/answer, the first one or a later one."""
         self._queues = event.queues
         self._may_send, self._may_hear = event.sends, event.receives
-        self._takes_digits = event.takes_digits
+        self.codec = event.codec or self.codec
+        self._keys.negotiated(event.takes_digits)
 
     # Life
 
@@ -124,11 +126,12 @@ class PjsipMedia:
         """Stop; what PJSIP still brings goes nowhere. Twice is harmless."""
         self._closed = True
         self._ticker.remove(self)
+        self._keys.close()
 
-    def send_digits(self, digits: str) -> None:
-        if not self._takes_digits:
-            raise LocalProtocolError("the peer takes no telephone-events")
-        self._line.press(digits)
+    def send_digits(self, digits: str, on_sent: OnSent | None = None) -> None:
+        if self._closed:
+            raise LocalProtocolError("the call is over")
+        self._keys.send(digits, on_sent)
 
     # Once a ptime
 
@@ -143,8 +146,9 @@ class PjsipMedia:
                 sink.hear(self._heard(received.popleft()), now)
             # Nobody listens to a held call: what there is to say waits.
             while self._may_send and len(prepared) < PREPARED_FRAMES:
-                frame = sink.speak(now)
-                prepared.append(None if frame is None else g711.decode(self._face, frame))
+                # PJSIP puts a key in the place of what it is given.
+                frame = None if self._keys.tick(self.ptime_ms) else sink.speak(now)
+                prepared.append(None if frame is None else self._spoken.convert(frame))
         except Exception as error:
             self.close()
             self._on_error(error)
@@ -152,7 +156,7 @@ class PjsipMedia:
     def _heard(self, pcm16: bytes | None) -> bytes:
         if pcm16 is None or not self._may_hear:
             return self._silence
-        return g711.encode(self._face, pcm16)
+        return self._face.show(pcm16, self._bridge.sample_rate_hz)
 
     # Numbers
 

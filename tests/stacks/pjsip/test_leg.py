@@ -58,8 +58,8 @@ class Line:
     def refer_replacing(self, replaced: Any) -> None:
         self.did.append("refer_replacing")
 
-    def press(self, digits: str) -> None:
-        self.did.append(digits)
+    def press(self, digit: str, duration_ms: int, by_info: bool) -> None:
+        self.did.append(digit)
 
     def count(self) -> None:
         return None

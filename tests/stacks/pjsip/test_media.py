@@ -24,8 +24,8 @@ class Line:
     pressed: str = ""
     reading: StreamReading | None = None
 
-    def press(self, digits: str) -> None:
-        self.pressed += digits
+    def press(self, digit: str, duration_ms: int, by_info: bool) -> None:
+        self.pressed += digit
 
     def count(self) -> StreamReading | None:
         return self.reading
@@ -178,14 +178,31 @@ async def test_a_wider_bridge_shows_linear_samples() -> None:
     assert scene.queues.pop_prepared() == scene.sink.says
 
 
-async def test_digits_need_telephone_events() -> None:
+async def test_keys_take_the_place_of_what_the_sink_says() -> None:
     scene = Scene()
-    scene.negotiate(digits=False)
-    with pytest.raises(LocalProtocolError):
-        scene.media.send_digits("1")
     scene.negotiate()
+    scene.media.start(scene.sink)
     scene.media.send_digits("1#")
+    scene.media.exchange(1.0)
+    assert scene.line.pressed == "1"
+    assert scene.sink.asked == 0
+    assert list(scene.queues.prepared) == [None] * PREPARED_FRAMES
+    for _ in range(30):
+        scene.queues.prepared.clear()
+        scene.media.exchange(1.0)
     assert scene.line.pressed == "1#"
+    assert scene.sink.asked > 0
+
+
+async def test_a_bridge_of_another_rate_is_shown_in_the_face_asked_for() -> None:
+    scene = Scene("pcmu", "g722", rate_hz=16_000)
+    scene.media.adopt_encoding("pcmu", 8000)
+    scene.negotiate()
+    scene.media.start(scene.sink)
+    scene.queues.push_received(bytes(640))
+    scene.media.exchange(1.0)
+    assert [len(frame) for frame in scene.sink.heard] == [160]
+    assert {len(frame or b"") for frame in scene.queues.prepared} == {640}
 
 
 async def test_numbers_are_read_when_asked_for_and_stay_after_the_call() -> None:
