@@ -53,7 +53,7 @@ def read_transfers(
         for number, message, fix in _unknown_trunks(part.trunks, trunks):
             report((*path, "trunks", number), message, fix)
         play = None if part.play is None else sound_file(settings, part.play)
-        if play is not None and (problem := _unplayable(play)):
+        if play is not None and (problem := why_not_playable(play)):
             report((*path, "play"), *problem)
         out[name] = Destination(
             to=part.to,
@@ -83,7 +83,8 @@ def _unknown_trunks(
             yield number, "no trunks are configured", "write config/trunks/<name>.yaml"
 
 
-def _unplayable(path: Path) -> tuple[str, str] | None:
+def why_not_playable(path: Path) -> tuple[str, str] | None:
+    """Return what is wrong with a sound and the remedy, or None."""
     content = read_file(path)
     if isinstance(content, Problem):
         fix = "write a path relative to dialplan.sounds_dir"

@@ -22,6 +22,7 @@ from telephony.base.located_yaml import LocatedYaml, read_yaml
 from telephony.base.located_yaml import Path as YamlPath
 from telephony.base.schema_problems import schema_problems
 from telephony.calls.agent import Agent, ModelFormat
+from telephony.calls.recording_tool import RECORDING_TOOLS
 from telephony.realtime.config_problems import FieldProblem, InvalidSessionConfig
 from telephony.realtime.session_config import SessionConfig
 from telephony.realtime.tools import ToolRegistry
@@ -170,6 +171,7 @@ class _AgentReader:
             api_key=api_key,
             greeting=part.greeting,
             can_hang_up=HANGUP in part.tools,
+            recording_tools=tuple(name for name in RECORDING_TOOLS if name in part.tools),
             transfers=transfers,
             tools=tools,
             barge_in=to_barge_in_policy(barge_in, session),
@@ -235,7 +237,7 @@ class _AgentReader:
     def _tools(self, part: AgentFile) -> ToolRegistry:
         registry = ToolRegistry()
         for number, name in enumerate(part.tools):
-            if name == HANGUP:
+            if name == HANGUP or name in RECORDING_TOOLS:
                 continue
             try:
                 registry.add(load_tool(name, part.tool_timeout_s))

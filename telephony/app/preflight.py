@@ -8,6 +8,7 @@ from pathlib import Path
 
 from telephony.app.agents import REHEARSAL, LoadedAgent, load_agents
 from telephony.app.files import display_name, list_yaml, read_file, why_not_writable
+from telephony.app.recording_checks import check_recording
 from telephony.app.settings import Settings
 from telephony.app.settings_sources import LoadedSettings, find_config, load_settings
 from telephony.app.trunk_checks import check_identity, check_tls, check_trunks, doubts
@@ -65,6 +66,7 @@ def load_configuration(file: Path | None, environ: Mapping[str, str]) -> Configu
         warnings += _unused_without_secrets(agents, used)
     problems += _check_scenario(loaded, agents)
     problems += _check_writable(loaded)
+    problems += check_recording(loaded, dialplan, environ)
     problems += (*check_tls(loaded), *check_identity(loaded, trunks), *check_trunks(loaded, trunks))
     warnings += doubts(loaded, trunks, dialplan)
     warnings += _few_ports(loaded)

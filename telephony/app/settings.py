@@ -20,6 +20,9 @@ from pydantic import (
     field_validator,
 )
 
+from telephony.app.secret_references import referred_variable
+from telephony.calls.recording_encoders import RecordingFormat
+
 
 def _ip(value: str) -> str:
     try:
@@ -209,6 +212,22 @@ class Jitter(Section):
         return value
 
 
+def _reference(value: str) -> str:
+    if referred_variable(value) is None:
+        # The text is not repeated: it may be the secret itself.
+        fix = "set an environment variable and write ${ITS_NAME}"
+        raise ValueError(f"a secret must not be written into a file\nfix: {fix}")
+    return value
+
+
+class Recording(Section):
+    calls: Literal["all", "dialplan"] = "all"
+    format: RecordingFormat = "wav"
+    announcement: PathText | None = None
+    key: Annotated[str, AfterValidator(_reference)] | None = None
+    keep_days: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+
+
 class Media(Section):
     host: Host | None = None
     advertised_host: AdvertisedHost | None = None
@@ -226,6 +245,7 @@ class Media(Section):
     latch: Latch = "signalled_host"
     srtp: SrtpMode = "off"
     recording_dir: PathText | None = None
+    recording: Recording = Field(default_factory=Recording)
     jitter: Jitter = Field(default_factory=Jitter)
 
     @field_validator("port_max")

@@ -23,6 +23,7 @@ class Agent:
 
     ``greeting`` is the instruction for the first response; without one the caller speaks first.
     ``reconnect_attempts`` counts tries after a lost connection; the first connection has one.
+    ``recording_tools`` are those of ``pause_recording`` and ``resume_recording`` that it has.
     ``transfers`` are the destinations that the model may choose from, by name.
     Digits reach the model together, ``digit_pause_ms`` after the last one or with the ``#``.
     """
@@ -33,6 +34,7 @@ class Agent:
     api_key: str | None = field(default=None, repr=False)
     greeting: str | None = None
     can_hang_up: bool = True
+    recording_tools: tuple[str, ...] = ()
     transfers: Mapping[str, Destination] = field(default_factory=dict)
     tools: ToolRegistry = field(default_factory=ToolRegistry)
     barge_in: BargeInPolicy = field(default_factory=BargeInPolicy)

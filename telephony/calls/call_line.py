@@ -8,14 +8,15 @@ from contextlib import contextmanager
 from telephony.audio.format import AudioFormat
 from telephony.base.errors import LocalProtocolError
 from telephony.base.interfaces import CannotAnswer, Leg, Media, MediaSink, MediaStats
+from telephony.calls.call_recording import CallRecording
 from telephony.calls.early_media import EarlyMedia
 from telephony.calls.line import Line
 from telephony.calls.ringback import Ringback
-from telephony.calls.services import CallRecorder, CallServices
+from telephony.calls.services import CallServices
 
 
 class CallLine:
-    """Owns the :class:`Line`, its recorder and the media's place in the metrics.
+    """Owns the :class:`Line`, its recording and the media's place in the metrics.
 
     The line keeps its format for as long as the call lasts; the media of a later leg is made to
     suit it.
@@ -24,13 +25,10 @@ class CallLine:
     def __init__(
         self, call_id: str, services: CallServices, on_error: Callable[[Exception], None]
     ) -> None:
-        self._call_id = call_id
+        self.recording = CallRecording(call_id, services)
         self._services = services
         self._on_error = on_error
         self._line: Line | None = None
-        self._recorder: CallRecorder | None = None
-        self.recorded = False
-        """True once there is a recording, or will be."""
         self._media: Media | None = None
         self._stats: Callable[[], MediaStats] | None = None
         self._expecting_since = 0.0
@@ -53,13 +51,10 @@ class CallLine:
         Raises LocalProtocolError, and may be tried again, while that is not negotiated yet.
         """
         line_format = AudioFormat(media.encoding, media.sample_rate_hz)
-        open_recorder = self._services.open_recorder
-        if open_recorder is not None and self._recorder is None:
-            self._recorder = open_recorder(self._call_id, line_format, media.ptime_ms)
-            self.recorded = True
-        line = Line(line_format, media.ptime_ms, self._recorder, on_error=self._on_error)
+        line = Line(line_format, media.ptime_ms, on_error=self._on_error)
         self._start(media, line)
         self._line = line
+        self.recording.opened(line)
         return line
 
     def carry_on(self, media: Media) -> None:
@@ -166,9 +161,7 @@ class CallLine:
     async def close(self) -> None:
         """Let go of the metrics and end the recording. Twice is harmless."""
         self._unregister()
-        recorder, self._recorder = self._recorder, None
-        if recorder is not None:
-            await recorder.close()
+        await self.recording.close()
 
 
 class Absent:

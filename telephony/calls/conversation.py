@@ -19,6 +19,7 @@ from telephony.calls.destination import Destination, TransferResult
 from telephony.calls.farewell import Farewell
 from telephony.calls.goodbye import GOODBYE, HANGUP, HANGUP_DEFINITION
 from telephony.calls.model_link import ModelLink
+from telephony.calls.recording_tool import Pausable, recording_definitions, run_recording_tool
 from telephony.calls.services import CallServices, LineShape
 from telephony.calls.tool_runner import run_tool
 from telephony.calls.transfer_tool import (
@@ -63,10 +64,12 @@ class Conversation:
         context: ToolContext,
         transfer: TransferCaller,
         give_up_transfer: Callable[[], bool],
+        recording: Pausable,
     ) -> None:
         self._agent = agent
         self._transfer = transfer
         self._give_up_transfer = give_up_transfer
+        self._recording = recording
         self._tasks = tasks
         self._services = services
         self._log = log
@@ -208,6 +211,8 @@ class Conversation:
                 )
             elif call.name == TRANSFER and transfers(self._agent):
                 self._transfer_requested(call, interrupted=cut_off)
+            elif call.name in recording_tools(self._agent):
+                self._answer(call, run_recording_tool(call.name, self._recording), respond=True)
             else:
                 self._tasks.start(self._run_tool, call)
         self._farewell.response_finished(event)
@@ -304,6 +309,11 @@ def transfers(agent: Agent) -> bool:
     return bool(agent.transfers) and TRANSFER not in agent.tools
 
 
+def recording_tools(agent: Agent) -> frozenset[str]:
+    """Return those of our tools for the recording that the agent has."""
+    return frozenset(name for name in agent.recording_tools if name not in agent.tools)
+
+
 def _session_with_tools(agent: Agent) -> SessionConfig:
     """Return the agent's session with the tools that run here, the built-in ones included."""
     definitions = agent.tools.definitions()
@@ -311,4 +321,5 @@ def _session_with_tools(agent: Agent) -> SessionConfig:
         definitions += (HANGUP_DEFINITION,)
     if transfers(agent):
         definitions += (transfer_definition(agent.transfers),)
+    definitions += recording_definitions(recording_tools(agent))
     return agent.session.model_copy(update={"tools": agent.session.tools + definitions})

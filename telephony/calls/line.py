@@ -59,6 +59,11 @@ class Line:
         self._on_error = on_error
         self._heard: bytes | None = None
 
+    def record_with(self, recorder: FrameRecorder | None) -> None:
+        """Feed ``recorder`` from now on, or nobody."""
+        self._recorder = recorder
+        self._heard = None
+
     @property
     def partner(self) -> MediaSink | None:
         """Who has the line at the moment."""

@@ -92,7 +92,8 @@ class Dialplan:
     """Contexts of ordered extensions; the first whose conditions all hold takes the call.
 
     ``sounds`` and ``agents`` are the names that actions refer to, ``trunks`` those that conditions
-    and actions do, with their places.
+    and actions do, with their places. ``recordings`` are the formats that ``record`` asks for,
+    empty for that of the settings.
     """
 
     def __init__(
@@ -101,11 +102,13 @@ class Dialplan:
         sounds: Sequence[Reference] = (),
         agents: Sequence[Reference] = (),
         trunks: Sequence[Reference] = (),
+        recordings: Sequence[Reference] = (),
     ) -> None:
         self.contexts = MappingProxyType({name: tuple(rules) for name, rules in contexts.items()})
         self.sounds = tuple(sounds)
         self.agents = tuple(agents)
         self.trunks = tuple(trunks)
+        self.recordings = tuple(recordings)
         self._indexes = {name: RuleIndex(rules) for name, rules in contexts.items()}
 
     def route(self, call: CallFacts, context: str = MAIN_CONTEXT) -> Route | None:

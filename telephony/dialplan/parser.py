@@ -17,6 +17,7 @@ from telephony.dialplan.actions import (
     Action,
     ConnectModel,
     Play,
+    Record,
     Transfer,
     main_parameter,
     misplaced,
@@ -60,7 +61,9 @@ def parse_dialplan(
     if parser.problems:
         raise ConfigError(parser.problems)
     contexts = {name: index.extensions for name, index in parser.contexts.items()}
-    return Dialplan(contexts, parser.sounds, parser.agent_uses, parser.trunk_uses)
+    return Dialplan(
+        contexts, parser.sounds, parser.agent_uses, parser.trunk_uses, parser.recordings
+    )
 
 
 class _Parser:
@@ -81,6 +84,7 @@ class _Parser:
         self.sounds: list[Reference] = []
         self.agent_uses: list[Reference] = []
         self.trunk_uses: list[Reference] = []
+        self.recordings: list[Reference] = []
 
 
 class _FileParser:
@@ -249,7 +253,13 @@ class _FileParser:
         """Note what the action refers to; return it with its sound's path."""
         if isinstance(action, Play):
             return replace(action, file=self._sound(action.file, (*path, "file")))
-        if isinstance(action, Transfer):
+        if isinstance(action, Record):
+            if action.action == "start":
+                self._parser.recordings.append(self._reference(action.format or "", path))
+            if action.announcement is not None:
+                sound = self._sound(action.announcement, (*path, "announcement"))
+                return replace(action, announcement=sound)
+        elif isinstance(action, Transfer):
             for number, name in enumerate(action.trunks):
                 self._note_trunk(Exact(name, name), (*path, "trunks", number))
             if action.play is not None:

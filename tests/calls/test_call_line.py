@@ -9,6 +9,7 @@ from telephony.base.interfaces import CannotAnswer
 from telephony.calls.call_line import Absent, CallLine
 from telephony.calls.ringback import Ringback
 from tests.support.fake_call import FakeClock, FakeLeg, FakeMedia, services
+from tests.support.fake_recorder import FakeRecorder
 from tests.support.phones import Watcher
 
 
@@ -23,23 +24,11 @@ class Partner:
         return b"\x11" * 160
 
 
-class Recording:
-    def __init__(self) -> None:
-        self.frames = 0
-        self.closed = 0
-
-    def push(self, caller_frame: bytes | None, bot_frame: bytes | None) -> None:
-        self.frames += 1
-
-    async def close(self) -> None:
-        self.closed += 1
-
-
 class Scene:
     def __init__(self) -> None:
         self.watcher = Watcher()
         self.clock = FakeClock()
-        self.recording = Recording()
+        self.recording = FakeRecorder()
         self.errors: list[Exception] = []
         made: dict[str, Any] = {"metrics": self.watcher, "clock": self.clock}
         made["open_recorder"] = lambda *_: self.recording
@@ -51,13 +40,14 @@ async def test_one_recording_and_one_place_in_the_metrics_over_all_legs() -> Non
     with pytest.raises(LocalProtocolError):
         _ = scene.line.opened
     first, second = FakeMedia(), FakeMedia()
+    scene.line.recording.begin()
     line = scene.line.open(first)
     assert scene.line.line is line is first.sink
     scene.line.move(second)
     assert second.sink is line
     assert scene.watcher.legs == [second.stats]
     line.speak(0.0)
-    assert scene.recording.frames == 1
+    assert len(scene.recording.pushed) == 1
     await scene.line.close()
     await scene.line.close()
     assert scene.recording.closed == 1

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from telephony.audio.format import PCMU
 from telephony.calls.line import Line
+from tests.support.fake_recorder import FakeRecorder
 
 CALLER = b"\x01" * 160
 BOT = b"\x02" * 160
@@ -22,14 +23,6 @@ class Partner:
         if self.error is not None:
             raise self.error
         return self.says
-
-
-class Recording:
-    def __init__(self) -> None:
-        self.pushed: list[tuple[bytes | None, bytes | None]] = []
-
-    def push(self, caller_frame: bytes | None, bot_frame: bytes | None) -> None:
-        self.pushed.append((caller_frame, bot_frame))
 
 
 def failing(errors: list[Exception]) -> Line:
@@ -71,7 +64,7 @@ def test_an_empty_prompt_is_played_at_once() -> None:
 
 
 def test_the_recording_has_every_ptime_of_both_sides() -> None:
-    recording, partner = Recording(), Partner(BOT)
+    recording, partner = FakeRecorder(), Partner(BOT)
     line = Line(PCMU, 20, recording, on_error=[].append)
     line.connect(partner)
     line.hear(CALLER, 0.0)
