@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError
 
-from telephony.app.agent_transfers import TransferName, TransferPart, read_transfers
+from telephony.app.agent_transfers import TransferName, TransferPart, read_sound, read_transfers
 from telephony.app.files import display_name, load_each, read_file
 from telephony.app.secret_references import look_up, referred_variable
-from telephony.app.settings import PositiveSeconds, Section, Settings
+from telephony.app.settings import PathText, PositiveSeconds, Section, Settings
 from telephony.app.settings_mapping import to_barge_in_policy, to_silence_policy, to_vad_config
 from telephony.app.tool_functions import load_tool
 from telephony.base.errors import LocalProtocolError, Problem
@@ -53,6 +53,7 @@ class AgentFile(Section):
     model: Any = None
     voice: Any = None
     greeting: str | None = None
+    hold_music: PathText | None = None
     transfers: dict[TransferName, TransferPart] = Field(default_factory=dict)
     tools: list[str] = Field(default_factory=lambda: [HANGUP])
     tool_timeout_s: PositiveSeconds = 10.0
@@ -156,7 +157,8 @@ class _AgentReader:
         settings = self._settings
         session = self._session(part)
         tools = self._tools(part)
-        transfers = read_transfers(part.transfers, settings, self._trunks, self._report)
+        music = read_sound(part.hold_music, settings, ("hold_music",), self._report)
+        transfers = read_transfers(part.transfers, settings, self._trunks, self._report, music)
         vad = self._overlay(settings.vad, part.vad, "vad")
         barge_in = self._overlay(settings.barge_in, part.barge_in, "barge_in")
         silence = self._overlay(settings.silence, part.silence, "silence")

@@ -7,7 +7,7 @@ import importlib
 from base64 import b64decode
 from collections.abc import Iterator, Mapping, Sequence
 
-from telephony.app.agent_transfers import sound_file, why_not_playable
+from telephony.app.agent_transfers import sound_path, why_not_playable
 from telephony.app.secret_references import look_up, referred_variable
 from telephony.app.settings import Settings
 from telephony.app.settings_sources import LoadedSettings
@@ -41,7 +41,7 @@ def check_recording(
         yield loaded.problem(("media", "recording", "format"), message, _GET_AV)
     yield from _formats_missing(asked)
     if media.recording.announcement is not None:
-        sound = sound_file(loaded.settings, media.recording.announcement)
+        sound = sound_path(loaded.settings, media.recording.announcement)
         if problem := why_not_playable(sound):
             yield loaded.problem(("media", "recording", "announcement"), *problem)
     try:
@@ -70,7 +70,7 @@ def _have_av() -> bool:
 def recording_rules(settings: Settings) -> RecordingRules:
     recording = settings.media.recording
     sound = recording.announcement
-    path = None if sound is None else str(sound_file(settings, sound))
+    path = None if sound is None else sound_path(settings, sound)
     return RecordingRules(recording.calls, path)
 
 

@@ -205,7 +205,7 @@ class Server:
             agents=self._agents,
             connector=ModelSocket.connect,
             metrics=self.metrics,
-            prompts=PromptAudio(),
+            prompts=PromptAudio(country=self.settings.media.tones),
             clock=monotonic,
             ids=self._ids,
             limits=to_call_limits(self.settings.limits, self.settings.media),

@@ -21,6 +21,7 @@ from pydantic import (
 )
 
 from telephony.app.secret_references import referred_variable
+from telephony.audio.tones import Country
 from telephony.calls.recording_encoders import RecordingFormat
 
 
@@ -244,6 +245,7 @@ class Media(Section):
     send_silence: bool = True
     latch: Latch = "signalled_host"
     srtp: SrtpMode = "off"
+    tones: Country = "us"
     recording_dir: PathText | None = None
     recording: Recording = Field(default_factory=Recording)
     jitter: Jitter = Field(default_factory=Jitter)

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+import structlog
 
 from telephony.audio.format import AudioFormat
 from telephony.base.errors import LocalProtocolError
 from telephony.base.interfaces import CannotAnswer, Leg, Media, MediaSink, MediaStats
 from telephony.calls.call_recording import CallRecording
 from telephony.calls.early_media import EarlyMedia
+from telephony.calls.hold_music import HoldMusic
 from telephony.calls.line import Line
 from telephony.calls.ringback import Ringback
 from telephony.calls.services import CallServices
+
+log = structlog.get_logger()
 
 
 class CallLine:
@@ -90,18 +95,23 @@ class CallLine:
     # A caller who waits
 
     def ring_back(self) -> None:
-        """Let a caller who hears nobody hear the ringing tone, until :meth:`stop_ringing`."""
+        """Let a caller who hears nothing hear the ringing tone, until :meth:`stop_ringing`."""
         line = self._line
-        if line is not None and line.partner is None:
-            line.connect(Ringback(line.format, line.ptime_ms))
+        if line is not None and line.partner is None and not line.filled:
+            line.connect(self._ringback(line))
+
+    def _ringback(self, line: Line) -> Ringback:
+        return Ringback(line.format, line.ptime_ms, self._services.prompts.country)
 
     def ring_back_with(self, leg: Leg) -> EarlyMedia | None:
         """Let a caller who hears nobody hear what ``leg`` plays, given to what is returned.
 
-        None when the caller hears somebody, or can't hear this.
+        None when the caller hears somebody, or music, or can't hear this.
         """
         line = self._line
         if line is None or not isinstance(line.partner, Ringback | EarlyMedia | None):
+            return None
+        if line.filled:
             return None
         try:
             self.check(leg)
@@ -109,7 +119,7 @@ class CallLine:
             return None
         ringing = line.partner
         if not isinstance(ringing, Ringback):
-            ringing = Ringback(line.format, line.ptime_ms)
+            ringing = self._ringback(line)
         early = EarlyMedia(ringing)
         line.connect(early)
         return early
@@ -118,6 +128,25 @@ class CallLine:
         line = self._line
         if line is not None and isinstance(line.partner, Ringback | EarlyMedia):
             line.connect(None)
+
+    @asynccontextmanager
+    async def music(self, source: str | None) -> AsyncIterator[None]:
+        """Let the caller hear the music of a file wherever nobody speaks; None is silence.
+
+        A file that can't be played is no reason to let the caller down.
+        """
+        line = self.opened
+        if source is not None:
+            try:
+                loop = await self._services.prompts.fetch_loop(source, line.format)
+            except (OSError, ValueError) as error:
+                log.warning("hold_music.failed", source=source, reason=str(error))
+            else:
+                line.fill_with(HoldMusic(loop, line.format.frame_bytes(line.ptime_ms)))
+        try:
+            yield
+        finally:
+            line.fill_with(None)
 
     @contextmanager
     def absent(self, gone: Callable[[], bool]) -> Iterator[None]:

@@ -16,6 +16,7 @@ class Destination:
 
     ``timeout_s`` limits the whole of a blind transfer, and the ringing of an attended one, which
     is placed over ``trunks`` (none: every trunk). Who answers it hears the WAV file ``play``.
+    The caller hears ``hold_music`` while that takes its time, wherever the bot says nothing.
     ``description`` tells a model when to choose it.
     """
 
@@ -24,6 +25,7 @@ class Destination:
     timeout_s: float = 30.0
     trunks: tuple[str, ...] = ()
     play: str | None = None
+    hold_music: str | None = None
     description: str = ""
 
 

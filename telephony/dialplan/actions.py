@@ -50,7 +50,10 @@ class Reject:
 
 @dataclass(frozen=True, slots=True, config=_VERB)
 class Play:
-    """Play a WAV file to its end; answers an unanswered call, unless it was pre-answered."""
+    """Play a WAV file to its end; answers an unanswered call, unless it was pre-answered.
+
+    ``tone:busy`` and the like (:mod:`telephony.audio.tone_source`) are tones.
+    """
 
     file: _Name
 
@@ -85,9 +88,9 @@ class Transfer:
     """Send the caller on to a number or a SIP URI; answers an unanswered call.
 
     ``blind`` asks the caller's side to call there. ``attended`` calls there first, over
-    ``trunks``, plays the file ``play`` to who answers, and then lets the two talk. The call is
-    over when that succeeds; after busy, no answer within ``timeout_s`` and other failures it goes
-    on with the next action.
+    ``trunks``, plays the file ``play`` to who answers, and then lets the two talk. The caller
+    hears the file ``hold_music`` meanwhile. The call is over when that succeeds; after busy, no
+    answer within ``timeout_s`` and other failures it goes on with the next action.
     """
 
     to: Annotated[str, AfterValidator(call_target)]
@@ -95,6 +98,7 @@ class Transfer:
     timeout_s: Annotated[float, Field(gt=0, le=600, allow_inf_nan=False)] = 30.0
     trunks: _Names = ()
     play: _Name | None = None
+    hold_music: _Name | None = None
 
 
 @dataclass(frozen=True, slots=True, config=_VERB)

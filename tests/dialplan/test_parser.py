@@ -237,7 +237,7 @@ def test_sounds_and_agents_are_listed_with_their_places() -> None:
         (
             "{name: a, do: [{answer: , play: x}]}",
             "d.yaml:3:22: contexts.main[0].do[0]: an action is a verb, or one verb with its "
-            "parameters | write one of: pre_answer, answer, reject, play, connect_model, "
+            "parameters | write one of: pre_answer, answer, reject, play, record, connect_model, "
             "transfer, hangup",
         ),
         (
