@@ -25,8 +25,8 @@ class Destination:
     timeout_s: float = 30.0
     trunks: tuple[str, ...] = ()
     play: str | None = None
-    hold_music: str | None = None
     description: str = ""
+    hold_music: str | None = None
 
 
 TransferOutcome = Literal["transferred", "abandoned", "cancelled", "not_taken"] | DialOutcome
