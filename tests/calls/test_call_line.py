@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from telephony.audio.tones import tone
+from telephony.audio.wav import write_wav
 from telephony.base.errors import LocalProtocolError
 from telephony.base.interfaces import CannotAnswer
 from telephony.calls.call_line import Absent, CallLine
+from telephony.calls.prompt_audio import PromptAudio
 from telephony.calls.ringback import Ringback
 from tests.support.fake_call import FakeClock, FakeLeg, FakeMedia, services
 from tests.support.fake_recorder import FakeRecorder
@@ -24,6 +28,12 @@ class Partner:
         return b"\x11" * 160
 
 
+def read_music(path: Path) -> bytes:
+    if path.name == "missing.wav":
+        raise FileNotFoundError(path)
+    return write_wav(tone((440.0,), 1000), 8000)
+
+
 class Scene:
     def __init__(self) -> None:
         self.watcher = Watcher()
@@ -31,6 +41,7 @@ class Scene:
         self.recording = FakeRecorder()
         self.errors: list[Exception] = []
         made: dict[str, Any] = {"metrics": self.watcher, "clock": self.clock}
+        made["prompts"] = PromptAudio(read_music)
         made["open_recorder"] = lambda *_: self.recording
         self.line = CallLine("call-1", services(**made), self.errors.append)
 
@@ -110,3 +121,32 @@ def test_it_rings_only_for_who_hears_nobody() -> None:
     assert isinstance(line.partner, Ringback)
     scene.line.stop_ringing()
     assert line.partner is None
+
+
+async def test_music_is_for_who_hears_nobody_instead_of_the_ringing() -> None:
+    scene = Scene()
+    line, partner = scene.line.open(FakeMedia()), Partner()
+    async with scene.line.music("music.wav"):
+        scene.line.ring_back()
+        assert line.partner is None
+        assert scene.line.ring_back_with(FakeLeg()) is None
+        first = line.speak(0.0)
+        assert first is not None
+        assert line.speak(0.02) != first
+        line.connect(partner)
+        # On the way to somebody else as well.
+        with scene.line.absent(lambda: False):
+            assert line.speak(0.04) is not None
+        line.connect(None)
+    assert line.speak(0.06) is None
+    async with scene.line.music(None):
+        assert line.speak(0.08) is None
+
+
+async def test_music_that_cannot_be_played_lets_the_caller_wait_in_silence() -> None:
+    scene = Scene()
+    line = scene.line.open(FakeMedia())
+    async with scene.line.music("missing.wav"):
+        assert line.speak(0.0) is None
+        scene.line.ring_back()
+        assert isinstance(line.partner, Ringback)

@@ -98,3 +98,39 @@ def test_a_recorder_that_raises_ends_the_call() -> None:
     line.speak(0.0)
     line.speak(0.02)
     assert len(errors) == 1
+
+
+class Filler:
+    def next_frame(self) -> bytes:
+        return b"\x05" * 160
+
+
+def test_a_filler_is_heard_where_nobody_speaks_and_recorded() -> None:
+    recording, partner = FakeRecorder(), Partner()
+    line = Line(PCMU, 20, recording, on_error=[].append)
+    line.connect(partner)
+    line.fill_with(Filler())
+    assert line.filled
+    assert line.speak(0.0) == b"\x05" * 160
+    partner.says = BOT
+    assert line.speak(0.02) == BOT
+    line.play(b"\x03" * 160, lambda: None)
+    assert line.speak(0.04) == b"\x03" * 160
+    line.fill_with(None)
+    partner.says = None
+    assert line.speak(0.06) is None
+    assert [bot for _, bot in recording.pushed] == [b"\x05" * 160, BOT, b"\x03" * 160, None]
+
+
+def test_a_recorder_may_come_and_go() -> None:
+    recording = FakeRecorder()
+    line = failing([])
+    line.hear(CALLER, 0.0)
+    line.speak(0.0)
+    line.record_with(recording)
+    line.hear(CALLER, 0.02)
+    line.speak(0.02)
+    line.record_with(None)
+    line.hear(CALLER, 0.04)
+    line.speak(0.04)
+    assert recording.pushed == [(CALLER, None)]
