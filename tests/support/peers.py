@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 DEBIAN_PACKAGES = {
+    "sox": "sox",
     "sipp": "sip-tester",
     "baresip": "baresip-core",
     "kamailio": "kamailio kamailio-tls-modules",
