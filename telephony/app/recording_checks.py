@@ -5,7 +5,7 @@ from __future__ import annotations
 import binascii
 import importlib
 from base64 import b64decode
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 from telephony.app.agent_transfers import sound_path, why_not_playable
 from telephony.app.secret_references import look_up, referred_variable
@@ -13,13 +13,12 @@ from telephony.app.settings import Settings
 from telephony.app.settings_sources import LoadedSettings
 from telephony.base.errors import ConfigError, Problem
 from telephony.calls.call_recording import RecordingRules
-from telephony.calls.recording_encoders import FORMATS_OF_AV
+from telephony.calls.recording_encoders import PACKAGES
 from telephony.calls.sealed_file import KEY_BYTES
 from telephony.dialplan import Dialplan
-from telephony.dialplan.model import Reference
 
 _KEY = ("media", "recording", "key")
-_GET_AV = "pip install 'telephony-voice-bot[recording]', or use wav"
+_GET_PACKAGES = "pip install 'telephony-voice-bot[recording]', or use wav"
 
 
 def check_recording(
@@ -36,10 +35,11 @@ def check_recording(
             for reference in asked
         )
         return
-    if media.recording.format in FORMATS_OF_AV and not _have_av():
-        message = f"{media.recording.format} needs the package av, which is not installed"
-        yield loaded.problem(("media", "recording", "format"), message, _GET_AV)
-    yield from _formats_missing(asked)
+    if message := _lacks_package(media.recording.format):
+        yield loaded.problem(("media", "recording", "format"), message, _GET_PACKAGES)
+    for reference in asked:
+        if message := _lacks_package(reference.name):
+            yield reference.problem(message, _GET_PACKAGES)
     if media.recording.announcement is not None:
         sound = sound_path(loaded.settings, media.recording.announcement)
         if problem := why_not_playable(sound):
@@ -51,20 +51,16 @@ def check_recording(
         yield loaded.problem(_KEY, message, fix)
 
 
-def _formats_missing(asked: Sequence[Reference]) -> Iterator[Problem]:
-    for reference in asked:
-        if reference.name in FORMATS_OF_AV and not _have_av():
-            message = f"{reference.name} needs the package av, which is not installed"
-            yield reference.problem(message, _GET_AV)
-
-
-def _have_av() -> bool:
-    """Load the encoders now: no call is to wait for them."""
-    try:
-        importlib.import_module("av")
-    except ImportError:
-        return False
-    return True
+def _lacks_package(kind: str) -> str:
+    """Load a format's encoder now, for no call to wait for it; return what is missing, or ""."""
+    package = PACKAGES.get(kind)
+    if package is not None:
+        try:
+            importlib.import_module(package)
+        except (ImportError, OSError):
+            # OSError: soundfile without its library.
+            return f"{kind} needs the package {package}, which is not installed"
+    return ""
 
 
 def recording_rules(settings: Settings) -> RecordingRules:

@@ -7,37 +7,52 @@ from __future__ import annotations
 
 import struct
 
-STREAM_INFO_BYTES = 34
-
-_LAST_BLOCK = 0x80
 _STREAM_INFO = 0
 _VORBIS_COMMENT = 4
-_FRAME_SIZES = slice(4, 10)
+_LAST_BLOCK = 0x80
+_BLOCK_HEADER_BYTES = 4
+_MAGIC = b"fLaC"
 _SAMPLES_MAX = (1 << 36) - 1
 
 
-def flac_header(stream_info: bytes, samples: int, vendor: str, title: str) -> bytes:
-    """Return what comes before the first frame.
+def flac_header(
+    samples: int,
+    sample_rate_hz: int,
+    channels: int,
+    *,
+    block_samples: int,
+    software: str,
+    title: str,
+) -> bytes:
+    """Return what comes before the first frame of 16-bit audio in blocks of ``block_samples``.
 
-    ``stream_info`` is the encoder's own block, 34 bytes without a block header; ``samples`` are
-    those of one channel so far. Frame sizes and the checksum of the whole are given as unknown.
+    ``samples`` are those of one channel so far. The sizes of frames and the checksum of all samples
+    are given as unknown (RFC 9639 section 8.2).
     """
-    if len(stream_info) != STREAM_INFO_BYTES:
-        raise ValueError(f"a STREAMINFO has {STREAM_INFO_BYTES} bytes, not {len(stream_info)}")
-    info = bytearray(stream_info)
-    info[_FRAME_SIZES] = bytes(6)
-    # RFC 9639 section 8.2: rate, channels and depth in 28 bits, then the samples in 36.
-    shape = int.from_bytes(info[10:18]) >> 36 << 36
-    info[10:18] = (shape | min(samples, _SAMPLES_MAX)).to_bytes(8)
-    info[18:34] = bytes(16)
-    comment = _vorbis_comment(vendor, f"TITLE={title}")
+    # 20 bits of rate, 3 of channels less one, 5 of bits per sample less one, 36 of samples.
+    shape = (sample_rate_hz << 8 | (channels - 1) << 5 | (16 - 1)) << 36
+    info = struct.pack(
+        ">HH6xQ16x", block_samples, block_samples, shape | min(samples, _SAMPLES_MAX)
+    )
+    comment = _vorbis_comment(software, f"TITLE={title}")
     return (
-        b"fLaC"
+        _MAGIC
         + _block_header(_STREAM_INFO, len(info))
-        + bytes(info)
+        + info
         + _block_header(_VORBIS_COMMENT | _LAST_BLOCK, len(comment))
         + comment
     )
+
+
+def header_size(start: bytes) -> int | None:
+    """Return where the first frame begins in a file that starts like this; None: further on."""
+    position = len(_MAGIC)
+    while position + _BLOCK_HEADER_BYTES <= len(start):
+        kind = start[position]
+        position += _BLOCK_HEADER_BYTES + int.from_bytes(start[position + 1 : position + 4])
+        if kind & _LAST_BLOCK:
+            return position if position <= len(start) else None
+    return None
 
 
 def _block_header(kind: int, size_bytes: int) -> bytes:

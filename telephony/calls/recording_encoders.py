@@ -2,34 +2,34 @@
 
 Each gives audio as it is encoded, to be appended, and a header that is written again over itself;
 so a file is readable to its end after every append. What a second of a stereo call costs, and
-weighs, measured on speech at 8 and at 16 kHz (libsndfile's Opus, which can't be told to save its
-strength, takes 9.1 ms):
+weighs, measured on speech at 8 and at 16 kHz (libsndfile's Opus takes 9.1 ms):
 
-====== ================= ==================
-       CPU ms a second   kB a second
-====== ================= ==================
-wav     0.1    0.2        32     64
-flac    0.3    0.5        19     32
-opus    1.5    1.6         3.7    3.9
-====== ================= ==================
+====== ================= ================== ============
+       CPU ms a second   kB a second        MB a call
+====== ================= ================== ============
+wav     0.1    0.1        32     64          0
+flac    0.2    0.2        19     32          0.13
+opus    1.5    1.6         3.7    3.9        0.09
+====== ================= ================== ============
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from telephony.audio.flac import flac_header
 from telephony.audio.ogg import OPUS_HZ, OggOpusWriter
 from telephony.audio.wav import wav_header
+from telephony.calls.flac_frames import BLOCK_SAMPLES, FlacFrames
 
 if TYPE_CHECKING:
     from av.audio.codeccontext import AudioCodecContext
 
 RecordingFormat = Literal["wav", "flac", "opus"]
 
-FORMATS_OF_AV: tuple[RecordingFormat, ...] = ("flac", "opus")
-"""The formats whose encoders come with the package av."""
+PACKAGES: Mapping[str, str] = {"flac": "soundfile", "opus": "av"}
+"""The package that brings a format's encoder; WAV needs none."""
 
 SOFTWARE = "telephony recorder"
 """What our files name as their author; nothing else is ever deleted."""
@@ -49,7 +49,7 @@ class RecordingEncoder(Protocol):
         """Return what belongs before the audio so far; its size never changes."""
 
     def encode(self, stereo: bytes) -> bytes:
-        """Return more audio to append; up to 0.1 s waits for what comes next."""
+        """Return more audio to append; up to 0.15 s waits for what comes next."""
 
     def finish(self) -> bytes:
         """Return the last audio."""
@@ -88,71 +88,78 @@ class WavEncoder:
 
 class FlacEncoder:
     def __init__(self, sample_rate_hz: int, title: str) -> None:
+        self._sample_rate_hz = sample_rate_hz
         self._title = title
-        self._codec = _Codec("flac", sample_rate_hz, {})
-        self._stream_info = self._codec.extradata
+        self._frames = FlacFrames(sample_rate_hz)
 
     def header(self) -> bytes:
-        return flac_header(self._stream_info, self._codec.samples, SOFTWARE, self._title)
+        return flac_header(
+            self._frames.samples,
+            self._sample_rate_hz,
+            _CHANNELS,
+            block_samples=BLOCK_SAMPLES,
+            software=SOFTWARE,
+            title=self._title,
+        )
 
     def encode(self, stereo: bytes) -> bytes:
-        return b"".join(self._codec.encode(stereo))
+        return self._frames.encode(stereo)
 
     def finish(self) -> bytes:
-        return b"".join(self._codec.finish())
+        return self._frames.finish()
 
 
 class OpusEncoder:
     """Has no header to write again: an Ogg stream begins with pages of its own."""
 
     def __init__(self, sample_rate_hz: int, title: str, serial: int) -> None:
-        self._codec = _Codec("libopus", sample_rate_hz, _OPUS_OPTIONS, _OPUS_BIT_RATE)
+        self._packets = _OpusPackets(sample_rate_hz)
         self._scale = OPUS_HZ // sample_rate_hz
-        self._ogg = OggOpusWriter(
-            serial, self._codec.extradata, _OPUS_PACKET_SAMPLES, SOFTWARE, title
-        )
+        head = self._packets.head
+        self._ogg = OggOpusWriter(serial, head, _OPUS_PACKET_SAMPLES, SOFTWARE, title)
         self._begun = False
 
     def header(self) -> bytes:
         return b""
 
     def encode(self, stereo: bytes) -> bytes:
-        return self._beginning() + self._ogg.write(list(self._codec.encode(stereo)))
+        return self._beginning() + self._ogg.write(list(self._packets.encode(stereo)))
 
     def finish(self) -> bytes:
-        packets = list(self._codec.finish())
-        return self._beginning() + self._ogg.end(packets, self._codec.samples * self._scale)
+        packets = list(self._packets.finish())
+        return self._beginning() + self._ogg.end(packets, self._packets.samples * self._scale)
 
     def _beginning(self) -> bytes:
         begun, self._begun = self._begun, True
         return b"" if begun else self._ogg.begin()
 
 
-class _Codec:
-    """One of FFmpeg's encoders, which take frames of a fixed size."""
+class _OpusPackets:
+    """FFmpeg's wrapping of libopus, which takes frames of a fixed size.
 
-    def __init__(
-        self, name: str, sample_rate_hz: int, options: dict[str, str], bit_rate: int = 0
-    ) -> None:
+    libsndfile has an encoder as well; it can't be told to save its strength.
+    """
+
+    def __init__(self, sample_rate_hz: int) -> None:
         import av
 
         self._new_frame = av.AudioFrame
-        codec: AudioCodecContext = av.CodecContext.create(name, "w")  # type: ignore[assignment]
+        codec: AudioCodecContext = av.CodecContext.create("libopus", "w")  # type: ignore[assignment]
         codec.sample_rate = sample_rate_hz
         codec.layout = "stereo"
         codec.format = "s16"
-        codec.options = options
-        if bit_rate:
-            codec.bit_rate = bit_rate
+        codec.options = _OPUS_OPTIONS
+        codec.bit_rate = _OPUS_BIT_RATE
         codec.open()
         self._codec = codec
         self._frame_bytes = codec.frame_size * _FRAME_BYTES
         self._rest = b""
         self.samples = 0
-        """What came out so far, or will with :meth:`finish`, in one channel."""
+        """How many of one channel were encoded so far."""
 
     @property
-    def extradata(self) -> bytes:
+    def head(self) -> bytes:
+        """The identification header."""
         return bytes(self._codec.extradata or b"")
 
     def encode(self, stereo: bytes) -> Iterator[bytes]:

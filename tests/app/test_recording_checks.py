@@ -106,10 +106,11 @@ def test_mistakes_have_their_place_and_remedy(
 def test_formats_that_lack_their_package_are_found(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "av", None)
+    for package in ("av", "soundfile"):
+        monkeypatch.setitem(sys.modules, package, None)
     text = "  recording_dir: ../rec\n  recording: {format: flac}"
     setting, action = problems(root, text, "record: {format: opus}")
-    assert "media.recording.format: flac needs the package av" in setting
+    assert "media.recording.format: flac needs the package soundfile" in setting
     assert "main.yaml:4:" in action
     assert "opus needs the package av" in action
     assert "pip install 'telephony-voice-bot[recording]', or use wav" in action

@@ -5,6 +5,7 @@ import sys
 import pytest
 
 from telephony.calls.recording_encoders import (
+    PACKAGES,
     FlacEncoder,
     OpusEncoder,
     RecordingFormat,
@@ -38,10 +39,10 @@ def test_the_audio_does_not_depend_on_how_it_was_cut(kind: RecordingFormat) -> N
     assert encoded(4 * 1000) == encoded(4 * 16000)
 
 
-@pytest.mark.parametrize("kind", ["flac", "opus"])
+@pytest.mark.parametrize(("kind", "package"), PACKAGES.items())
 def test_without_its_package_a_format_is_an_import_error(
-    kind: RecordingFormat, monkeypatch: pytest.MonkeyPatch
+    kind: RecordingFormat, package: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "av", None)
+    monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(ImportError):
         make_encoder(kind, 8000, "call", 1)
