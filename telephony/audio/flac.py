@@ -44,7 +44,7 @@ def flac_header(
     )
 
 
-def header_size(start: bytes) -> int | None:
+def header_size(start: bytes | bytearray) -> int | None:
     """Return where the first frame begins in a file that starts like this; None: further on."""
     position = len(_MAGIC)
     while position + _BLOCK_HEADER_BYTES <= len(start):
