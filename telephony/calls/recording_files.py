@@ -62,7 +62,11 @@ class SealedFile:
         self._encoder = encoder
         self._sealer = sealer
         self._file = _create(path)
-        _write_all(self._file, sealer.begin())
+        try:
+            _write_all(self._file, sealer.begin())
+        except OSError:
+            os.close(self._file)
+            raise
 
     def append(self, stereo: bytes) -> int:
         return self._write(self._encoder.encode(stereo))

@@ -58,3 +58,16 @@ def test_a_directory_that_cannot_be_made_is_an_os_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError):
         PlainFile(tmp_path / "file" / "call.wav", WavEncoder(8000, "call"))
+
+
+def test_a_disk_full_at_the_start_leaves_no_file_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(file: int, data: bytes) -> int:
+        raise OSError(28, "No space left on device")
+
+    before = len(os.listdir("/proc/self/fd"))
+    monkeypatch.setattr(os, "write", full)
+    with pytest.raises(OSError):
+        SealedFile(tmp_path / "a.sealed", WavEncoder(8000, "call"), Sealer(KEY, bytes(16)))
+    assert len(os.listdir("/proc/self/fd")) == before
