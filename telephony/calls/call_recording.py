@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import structlog
 
 from telephony.calls.line import Line
+from telephony.calls.recorder import Kept
 from telephony.calls.recording_encoders import RecordingFormat
 from telephony.dialplan.actions import Action, Answer, ConnectModel, Play, PreAnswer, Record
 from telephony.dialplan.actions import Transfer as TransferAction
@@ -24,9 +25,9 @@ log = structlog.get_logger()
 class RecordingRules:
     """Which calls are recorded, where there is a recorder at all.
 
-    ``all``: those whose extension has no ``record``, which then decides itself; ``dialplan``:
-    nobody else's. ``announcement`` is the WAV file that is played before, unless ``record`` names
-    another one.
+    ``all``: every one, from where its extension says ``record`` if it does, and unless that begins
+    with ``record: stop``; ``dialplan``: those whose extension says ``record``. ``announcement`` is
+    the WAV file that is played before, unless ``record`` names another one.
     """
 
     calls: Literal["all", "dialplan"] = "all"
@@ -52,6 +53,11 @@ class CallRecording:
         self.paused_ms = 0
 
     @property
+    def possible(self) -> bool:
+        """Whether a recording can begin, or goes on already."""
+        return self._services.open_recorder is not None and not self._ended
+
+    @property
     def state(self) -> Literal["on", "paused", "off"]:
         if not self._wanted or self._ended:
             return "off"
@@ -67,7 +73,7 @@ class CallRecording:
 
         While ``announcing`` the bot only: nothing of the caller is kept before :meth:`announced`.
         """
-        if self._wanted or self._ended or self._services.open_recorder is None:
+        if self._wanted or not self.possible:
             return
         self._wanted, self._kind, self._announcing = True, kind, announcing
         self._plug()
@@ -92,8 +98,8 @@ class CallRecording:
 
     def _keep(self) -> None:
         if self._recorder is not None:
-            nobody = self._paused
-            self._recorder.keep("neither" if nobody else "bot" if self._announcing else "both")
+            unpaused: Kept = "bot" if self._announcing else "both"
+            self._recorder.keep("neither" if self._paused else unpaused)
 
     def _plug(self) -> None:
         open_recorder, line = self._services.open_recorder, self._line
@@ -122,8 +128,9 @@ def recorded(actions: Sequence[Action], rules: RecordingRules) -> tuple[Action, 
 
     It comes first, or where the caller can hear the announcement and the call is answered anyway.
     """
-    asks = any(isinstance(action, Record) for action in actions)
-    if rules.calls != "all" or asks:
+    told = [action.action for action in actions if isinstance(action, Record)]
+    never = bool(actions) and actions[0] == Record("stop")
+    if rules.calls != "all" or "start" in told or never:
         return tuple(actions)
     start = Record()
     if rules.announcement is None:

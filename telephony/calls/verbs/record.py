@@ -24,9 +24,9 @@ async def _start(call: Call, action: Record) -> None:
     Without an announcement this answers nothing: a line that opens later is recorded from its
     first frame on. Where one can't be played, the call goes on and is not recorded.
     """
-    recording, services = call.line.recording, call.services
-    announcement = action.announcement or services.recording.announcement
-    if announcement is None or services.open_recorder is None:
+    recording = call.line.recording
+    announcement = action.announcement or call.services.recording.announcement
+    if announcement is None or not recording.possible:
         recording.begin(action.format)
         return
     recording.begin(action.format, announcing=True)

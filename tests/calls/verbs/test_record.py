@@ -133,3 +133,12 @@ async def test_the_rules_of_the_settings_record_every_call() -> None:
         await scene.talking()
         scene.tick()
         assert len(scene.recorder.pushed) == 1
+
+
+async def test_nobody_is_told_of_a_recording_that_there_is_not() -> None:
+    rules = RecordingRules("all", "a.wav")
+    scene = Recorded(PreAnswer(), Record("stop"), Answer(), ConnectModel("bot"), recording=rules)
+    async with scene.running():
+        # Without a tick nothing could be played to its end.
+        await scene.talking()
+        assert scene.recorder.kept == []
