@@ -11,22 +11,24 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError
 
-from telephony.app.agent_transfers import TransferName, TransferPart, read_transfers
+from telephony.app.agent_transfers import TransferName, TransferPart, read_sound, read_transfers
 from telephony.app.files import display_name, load_each, read_file
 from telephony.app.secret_references import look_up, referred_variable
-from telephony.app.settings import PositiveSeconds, Section, Settings
+from telephony.app.settings import Settings
 from telephony.app.settings_mapping import (
     to_barge_in_policy,
     to_keypad_config,
     to_silence_policy,
     to_vad_config,
 )
+from telephony.app.settings_types import PathText, PositiveSeconds, Section
 from telephony.app.tool_functions import load_tool
 from telephony.base.errors import LocalProtocolError, Problem
 from telephony.base.located_yaml import LocatedYaml, read_yaml
 from telephony.base.located_yaml import Path as YamlPath
 from telephony.base.schema_problems import schema_problems
 from telephony.calls.agent import Agent, ModelFormat
+from telephony.calls.recording_tool import RECORDING_TOOLS
 from telephony.realtime.config_problems import FieldProblem, InvalidSessionConfig
 from telephony.realtime.session_config import SessionConfig
 from telephony.realtime.tools import ToolRegistry
@@ -59,6 +61,7 @@ class AgentFile(Section):
     model: Any = None
     voice: Any = None
     greeting: str | None = None
+    hold_music: PathText | None = None
     transfers: dict[TransferName, TransferPart] = Field(default_factory=dict)
     tools: list[str] = Field(default_factory=lambda: [HANGUP])
     tool_timeout_s: PositiveSeconds = 10.0
@@ -170,7 +173,8 @@ class _AgentReader:
         settings = self._settings
         session = self._session(part)
         tools = self._tools(part)
-        transfers = read_transfers(part.transfers, settings, self._trunks, self._report)
+        music = read_sound(part.hold_music, settings, ("hold_music",), self._report)
+        transfers = read_transfers(part.transfers, settings, self._trunks, self._report, music)
         vad = self._overlay(settings.vad, part.vad, "vad")
         barge_in = self._overlay(settings.barge_in, part.barge_in, "barge_in")
         silence = self._overlay(settings.silence, part.silence, "silence")
@@ -187,6 +191,7 @@ class _AgentReader:
             greeting=part.greeting,
             can_hang_up=HANGUP in part.tools,
             can_send_digits=SEND_DIGITS in part.tools,
+            recording_tools=tuple(name for name in RECORDING_TOOLS if name in part.tools),
             transfers=transfers,
             tools=tools,
             barge_in=to_barge_in_policy(barge_in, session),
@@ -253,7 +258,7 @@ class _AgentReader:
     def _tools(self, part: AgentFile) -> ToolRegistry:
         registry = ToolRegistry()
         for number, name in enumerate(part.tools):
-            if name in BUILT_IN_TOOLS:
+            if name in BUILT_IN_TOOLS or name in RECORDING_TOOLS:
                 continue
             try:
                 registry.add(load_tool(name, part.tool_timeout_s))

@@ -6,15 +6,16 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from telephony.app.agent_transfers import why_not_playable
 from telephony.app.agents import REHEARSAL, LoadedAgent, load_agents
 from telephony.app.codec_checks import codec_problems
 from telephony.app.files import display_name, list_yaml, read_file, why_not_writable
+from telephony.app.recording_checks import check_recording
 from telephony.app.settings import Settings
 from telephony.app.settings_sources import LoadedSettings, find_config, load_settings
 from telephony.app.stack_checks import check_stack
 from telephony.app.trunk_checks import check_identity, check_tls, check_trunks, doubts
 from telephony.app.trunks import LoadedTrunk, load_trunks
-from telephony.audio.wav import read_wav
 from telephony.base.errors import ConfigError, Problem
 from telephony.base.schema_problems import did_you_mean
 from telephony.calls.agent import Agent
@@ -68,6 +69,7 @@ def load_configuration(file: Path | None, environ: Mapping[str, str]) -> Configu
     problems += _check_scenario(loaded, agents)
     problems += _check_codecs(loaded)
     problems += _check_writable(loaded)
+    problems += check_recording(loaded, dialplan, environ)
     problems += (*check_tls(loaded), *check_identity(loaded, trunks), *check_trunks(loaded, trunks))
     problems += check_stack(loaded, trunks, agents, dialplan)
     warnings += doubts(loaded, trunks, dialplan)
@@ -166,16 +168,8 @@ def _check_context(dialplan: Dialplan, loaded: LoadedSettings) -> Iterator[Probl
 
 def _check_sounds(dialplan: Dialplan) -> Iterator[Problem]:
     for reference in dialplan.sounds:
-        content = read_file(Path(reference.name))
-        if isinstance(content, Problem):
-            fix = "write a path relative to dialplan.sounds_dir"
-            yield reference.problem(f"{content.file} {content.message}", fix)
-            continue
-        try:
-            read_wav(content)
-        except ValueError as error:
-            message = f"{display_name(Path(reference.name))} can't be played: {error}"
-            yield reference.problem(message, "convert it to 16-bit mono WAV")
+        if problem := why_not_playable(reference.name):
+            yield reference.problem(*problem)
 
 
 def _check_scenario(loaded: LoadedSettings, agents: list[LoadedAgent]) -> Iterator[Problem]:

@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry
 
 from telephony import __version__
 from telephony.app.port_opener import CannotListen, PortOpener
+from telephony.app.recording_checks import recording_rules, required_key
 from telephony.app.remains import Remains
 from telephony.app.settings import Settings
 from telephony.app.settings_mapping import to_call_limits, to_media_config, to_outbound_line
@@ -30,6 +31,7 @@ from telephony.calls.outbound import Originator
 from telephony.calls.prompt_audio import PromptAudio
 from telephony.calls.reception import Reception
 from telephony.calls.recorder import Recordings
+from telephony.calls.recording_retention import Retention
 from telephony.calls.services import CallObserver, CallServices, OpenRecorder, OutboundLine
 from telephony.dialplan import Dialplan
 from telephony.net.clock import monotonic, utc_now
@@ -84,7 +86,6 @@ class Server:
         self._resources = AsyncExitStack()
         self._started = False
         self._remains = Remains(monotonic)
-        self._recordings: Recordings | None = None
         self._cdr_file: CdrFile | None = None
         self.http: Address | None = None
 
@@ -199,11 +200,12 @@ class Server:
             agents=self._agents,
             connector=ModelSocket.connect,
             metrics=self.metrics,
-            prompts=PromptAudio(),
+            prompts=PromptAudio(country=self.settings.media.tones),
             clock=monotonic,
             ids=self._ids,
             limits=to_call_limits(self.settings.limits, self.settings.media),
             open_recorder=self._open_recorder(),
+            recording=recording_rules(self.settings),
             observer=self._observer,
             dialer=self.signalling.dialer,
             referral_target=self.signalling.directory.referral_target,
@@ -217,10 +219,22 @@ class Server:
         folder = self.settings.media.recording_dir
         if folder is None:
             return None
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        self._recordings = Recordings(Path(folder))
-        self._resources.callback(self._recordings.close)
-        return self._recordings.open
+        directory, recording = Path(folder), self.settings.media.recording
+        directory.mkdir(parents=True, exist_ok=True)
+        recordings = Recordings(
+            directory,
+            os.urandom,
+            default_format=recording.format,
+            key=required_key(self.settings, os.environ),
+        )
+        self.metrics.expose_counters("recording", recordings.totals)
+        self._resources.callback(recordings.close)
+        if recording.keep_days is not None:
+            retention = Retention(
+                directory, recording.keep_days, lambda: utc_now().timestamp(), recordings.totals
+            )
+            self._resources.callback(asyncio.create_task(retention.run()).cancel)
+        return recordings.open
 
     def _media_plane(self, loop: asyncio.AbstractEventLoop) -> MediaPlane:
         settings, media = self.settings, self.settings.media
@@ -277,9 +291,7 @@ class Server:
         if call.direction == "inbound":
             full = call.ending is not None and call.ending.cause == cause.TRUNK_FULL
             self.metrics.trunk_call(facts.trunk, "inbound", "full" if full else call.result)
-        recordings, recorded = self._recordings, call.line.recorded
-        recording = recordings.path_of(call.call_id) if recordings and recorded else None
-        cdr = cdr_of(call, monotonic(), utc_now(), recording)
+        cdr = cdr_of(call, monotonic(), utc_now())
         if self._cdr_file is not None:
             self._cdr_file.append(cdr)
         log.info("call.finished", **cdr.to_log_fields())

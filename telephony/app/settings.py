@@ -6,100 +6,43 @@ and the environment into these models.
 
 from __future__ import annotations
 
-import re
-from ipaddress import ip_address, ip_network
 from typing import Annotated, Any, Literal
 
 from pydantic import (
-    AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     ValidationInfo,
     field_validator,
 )
 
+from telephony.app.settings_types import (
+    AdvertisedHost,
+    Decibels,
+    Host,
+    Hosts,
+    Latch,
+    Line,
+    Ms,
+    Networks,
+    PathText,
+    Port,
+    PositiveMs,
+    PositiveSeconds,
+    RtcpMux,
+    Seconds,
+    SecretReference,
+    Section,
+    Server,
+    SrtpMode,
+    as_list,
+    before,
+    no_as,
+)
 from telephony.audio.format import Codec
+from telephony.audio.tones import Country
 from telephony.base.interfaces import DigitMode
+from telephony.calls.recording_encoders import RecordingFormat
 from telephony.stacks.capabilities import StackName
-
-
-def _ip(value: str) -> str:
-    try:
-        return str(ip_address(value))
-    except ValueError:
-        fix = "write an address such as 192.0.2.7, or 0.0.0.0 for every interface"
-        raise ValueError(f"{value!r} is no IP address\nfix: {fix}") from None
-
-
-def _reachable_ip(value: str) -> str:
-    if ip_address(_ip(value)).is_unspecified:
-        fix = "write the address that callers reach, or null to find it out"
-        raise ValueError(f"nobody can send to {value}\nfix: {fix}")
-    return _ip(value)
-
-
-def _network(value: str) -> str:
-    try:
-        return str(ip_network(value, strict=False))
-    except ValueError:
-        fix = "write 192.0.2.7 or 192.0.2.0/24"
-        raise ValueError(f"{value!r} is no network\nfix: {fix}") from None
-
-
-def _server(value: str) -> str:
-    # stun.example.com:3478, 192.0.2.7, [2001:db8::1]:3478
-    if not re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?", value):
-        raise ValueError(f"{value!r} is no server\nfix: write stun.example.com:3478")
-    return value
-
-
-def _as_list(value: Any) -> Any:
-    """One text stands for a list of one."""
-    return [value] if isinstance(value, str) else value
-
-
-def no_as(word: str) -> BeforeValidator:
-    """Take the boolean that YAML makes of a plain ``off`` or ``no`` for the word it stands for."""
-    return BeforeValidator(lambda value: word if value is False else value)
-
-
-Host = Annotated[str, AfterValidator(_ip)]
-Hosts = Annotated[list[Host], BeforeValidator(_as_list), Field(min_length=1)]
-Networks = Annotated[list[Annotated[str, AfterValidator(_network)]], BeforeValidator(_as_list)]
-AdvertisedHost = Annotated[str, AfterValidator(_reachable_ip)]
-RtcpMux = Annotated[Literal["off", "accept", "offer"], no_as("off")]
-SrtpMode = Annotated[Literal["off", "optional", "required"], no_as("off")]
-Port = Annotated[int, Field(ge=0, le=65535)]
-PositiveMs = Annotated[int, Field(ge=1)]
-Ms = Annotated[int, Field(ge=0)]
-PositiveSeconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Decibels = Annotated[float, Field(allow_inf_nan=False)]
-PathText = Annotated[str, Field(min_length=1, pattern=r"^[^\x00-\x1f\x7f]+$")]
-Line = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
-
-
-def _latch(value: Any) -> Any:
-    """Take a boolean, as YAML and people write it, for ``any`` or ``off``."""
-    words = {"true": "any", "yes": "any", "on": "any", "false": "off", "no": "off"}
-    return words.get(str(value).lower(), value)
-
-
-Latch = Annotated[Literal["off", "signalled_host", "any"], BeforeValidator(_latch)]
-
-
-class Section(BaseModel):
-    """Keys of one section; unknown ones are errors, and text is not taken for a number."""
-
-    # Defaults are validated too: another key may make them wrong.
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, validate_default=True)
-
-
-def _before(info: ValidationInfo, name: str) -> Any:
-    """Return a field validated earlier, or None when it was wrong itself."""
-    return info.data.get(name)
 
 
 class Sip(Section):
@@ -108,7 +51,7 @@ class Sip(Section):
     tcp_port: Port | None = 5060
     tls_port: Port | None = None
     advertised_host: AdvertisedHost | None = None
-    stun_server: Annotated[str, AfterValidator(_server)] | None = None
+    stun_server: Server | None = None
     user_agent: Line = "telephony"
     t1_ms: PositiveMs = 500
     t2_ms: PositiveMs = 4000
@@ -141,7 +84,7 @@ class Sip(Section):
     @field_validator("stun_server")
     @classmethod
     def _one_public_address(cls, server: str | None, info: ValidationInfo) -> str | None:
-        if server is not None and _before(info, "advertised_host") is not None:
+        if server is not None and before(info, "advertised_host") is not None:
             fix = "remove one of the two"
             raise ValueError(f"advertised_host says the public address already\nfix: {fix}")
         return server
@@ -157,7 +100,7 @@ class Sip(Section):
     @field_validator("t2_ms")
     @classmethod
     def _t2_not_below_t1(cls, t2_ms: int, info: ValidationInfo) -> int:
-        t1_ms = _before(info, "t1_ms")
+        t1_ms = before(info, "t1_ms")
         if t1_ms is not None and t2_ms < t1_ms:
             raise ValueError(f"t2_ms must not be below t1_ms, which is {t1_ms}")
         return t2_ms
@@ -186,7 +129,7 @@ class Security(Section):
     @field_validator("max_ban_s")
     @classmethod
     def _ban_grows(cls, value: float, info: ValidationInfo) -> float:
-        ban_s = _before(info, "ban_s")
+        ban_s = before(info, "ban_s")
         if ban_s is not None and value < ban_s:
             raise ValueError(f"max_ban_s must not be below ban_s, which is {ban_s:g}")
         return value
@@ -196,7 +139,7 @@ class Identity(Section):
     roots: PathText | None = None
     max_age_s: Annotated[int, Field(ge=1, le=3600)] = 60
     fetch_timeout_s: PositiveSeconds = 3.0
-    allowed_hosts: Annotated[list[Line], BeforeValidator(_as_list), Field(min_length=1)] = ["*"]
+    allowed_hosts: Annotated[list[Line], BeforeValidator(as_list), Field(min_length=1)] = ["*"]
 
 
 class Jitter(Section):
@@ -208,7 +151,7 @@ class Jitter(Section):
     @classmethod
     def _ascending(cls, value: int, info: ValidationInfo) -> int:
         smaller = "min_ms" if info.field_name == "start_ms" else "start_ms"
-        lower = _before(info, smaller)
+        lower = before(info, smaller)
         if lower is not None and value < lower:
             raise ValueError(f"{info.field_name} must not be below {smaller}, which is {lower}")
         return value
@@ -219,6 +162,14 @@ class Rtcp(Section):
     # RFC 3550 section 6.2 recommends no less than 5 s.
     interval_s: Annotated[float, Field(ge=1, le=60, allow_inf_nan=False)] = 5.0
     mux: RtcpMux = "accept"
+
+
+class Recording(Section):
+    calls: Literal["all", "dialplan"] = "all"
+    format: RecordingFormat = "wav"
+    announcement: PathText | None = None
+    key: SecretReference | None = None
+    keep_days: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
 
 
 class Media(Section):
@@ -240,14 +191,16 @@ class Media(Section):
     send_silence: bool = True
     latch: Latch = "signalled_host"
     srtp: SrtpMode = "off"
+    tones: Country = "us"
     recording_dir: PathText | None = None
+    recording: Recording = Field(default_factory=Recording)
     jitter: Jitter = Field(default_factory=Jitter)
     rtcp: Rtcp = Field(default_factory=Rtcp)
 
     @field_validator("port_max")
     @classmethod
     def _a_pair_of_ports(cls, port_max: int, info: ValidationInfo) -> int:
-        port_min = _before(info, "port_min")
+        port_min = before(info, "port_min")
         if port_min is not None and port_min + port_min % 2 >= port_max:
             raise ValueError(f"port_min {port_min} to port_max {port_max} holds no pair of ports")
         return port_max
@@ -262,7 +215,7 @@ class Media(Section):
     @field_validator("dtmf")
     @classmethod
     def _events_are_negotiated(cls, dtmf: str, info: ValidationInfo) -> str:
-        if dtmf == "rfc4733" and _before(info, "telephone_event") is False:
+        if dtmf == "rfc4733" and before(info, "telephone_event") is False:
             fix = "write telephone_event: true, or another way: auto, info, inband"
             raise ValueError(
                 f"rfc4733 is not negotiated while telephone_event is false\nfix: {fix}"
@@ -279,7 +232,7 @@ class Media(Section):
     @field_validator("append_ms")
     @classmethod
     def _whole_frames(cls, append_ms: int, info: ValidationInfo) -> int:
-        ptime_ms = _before(info, "ptime_ms")
+        ptime_ms = before(info, "ptime_ms")
         if ptime_ms is not None and append_ms % ptime_ms:
             raise ValueError(f"append_ms must be a multiple of ptime_ms, which is {ptime_ms}")
         return append_ms
@@ -299,7 +252,7 @@ class Vad(Section):
     @field_validator("start_window_ms")
     @classmethod
     def _window_holds_start(cls, value: int, info: ValidationInfo) -> int:
-        start_ms = _before(info, "start_ms")
+        start_ms = before(info, "start_ms")
         if start_ms is not None and value < start_ms:
             raise ValueError(f"start_window_ms must not be below start_ms, which is {start_ms}")
         return value

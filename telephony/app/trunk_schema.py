@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
-from telephony.app.settings import Line, PositiveSeconds, Section, SrtpMode, no_as
+from telephony.app.settings_types import Line, PositiveSeconds, Section, SrtpMode, no_as
 from telephony.audio.format import Codec
 from telephony.base.interfaces import DigitMode
 from telephony.sip.values import bracketed_host, is_numeric, read_uri

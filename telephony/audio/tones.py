@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
 import numpy as np
 
 DTMF_FREQUENCIES_HZ: dict[str, tuple[int, int]] = {
@@ -52,13 +56,77 @@ def dtmf(digit: str, duration_ms: int = 100, sample_rate_hz: int = 8000) -> byte
     return tone(pair, duration_ms, level_dbfs=-13.0, sample_rate_hz=sample_rate_hz)
 
 
-def ringback(sample_rate_hz: int = 8000) -> bytes:
-    """Return one period of the North American ringing tone: 2 s on, 4 s off."""
-    on = tone((440, 480), 2000, level_dbfs=-22.0, sample_rate_hz=sample_rate_hz)
-    return on + silence(4000, sample_rate_hz)
+Country = Literal["us", "de", "uk", "fr"]
+Progress = Literal["ringback", "busy", "congestion"]
 
 
-def busy(sample_rate_hz: int = 8000) -> bytes:
-    """Return one period of the North American busy tone: 0.5 s on, 0.5 s off."""
-    on = tone((480, 620), 500, level_dbfs=-27.0, sample_rate_hz=sample_rate_hz)
-    return on + silence(500, sample_rate_hz)
+@dataclass(frozen=True, slots=True)
+class Cadence:
+    """One period of a tone: ``on_off_ms`` are sound and pause in turn."""
+
+    frequencies_hz: tuple[float, ...]
+    on_off_ms: tuple[int, ...]
+    level_dbfs: float = -22.0
+
+    @property
+    def period_ms(self) -> int:
+        return sum(self.on_off_ms)
+
+    def period(self, sample_rate_hz: int = 8000) -> bytes:
+        """Return one period as 16-bit PCM."""
+        parts = []
+        for number, duration_ms in enumerate(self.on_off_ms):
+            if number % 2:
+                parts.append(silence(duration_ms, sample_rate_hz))
+            else:
+                parts.append(
+                    tone(
+                        self.frequencies_hz,
+                        duration_ms,
+                        level_dbfs=self.level_dbfs,
+                        sample_rate_hz=sample_rate_hz,
+                    )
+                )
+        return b"".join(parts)
+
+
+CADENCES: Mapping[Country, Mapping[Progress, Cadence]] = {
+    "us": {
+        "ringback": Cadence((440, 480), (2000, 4000)),
+        "busy": Cadence((480, 620), (500, 500), -27.0),
+        "congestion": Cadence((480, 620), (250, 250), -27.0),
+    },
+    "de": {
+        "ringback": Cadence((425,), (1000, 4000)),
+        "busy": Cadence((425,), (480, 480)),
+        "congestion": Cadence((425,), (240, 240)),
+    },
+    "uk": {
+        "ringback": Cadence((400, 450), (400, 200, 400, 2000)),
+        "busy": Cadence((400,), (375, 375)),
+        "congestion": Cadence((400,), (400, 350, 225, 525)),
+    },
+    "fr": {
+        "ringback": Cadence((440,), (1500, 3500)),
+        "busy": Cadence((440,), (500, 500)),
+        "congestion": Cadence((440,), (250, 250)),
+    },
+}
+"""Ringing, busy and congestion tone by country (ITU-T E.180, Supplement 2)."""
+
+COUNTRIES: tuple[Country, ...] = tuple(CADENCES)
+
+
+def ringback(sample_rate_hz: int = 8000, country: Country = "us") -> bytes:
+    """Return one period of the ringing tone: what a caller hears while somebody is rung."""
+    return CADENCES[country]["ringback"].period(sample_rate_hz)
+
+
+def busy(sample_rate_hz: int = 8000, country: Country = "us") -> bytes:
+    """Return one period of the busy tone: the called line is taken."""
+    return CADENCES[country]["busy"].period(sample_rate_hz)
+
+
+def congestion(sample_rate_hz: int = 8000, country: Country = "us") -> bytes:
+    """Return one period of the congestion (reorder) tone: the network has no way there."""
+    return CADENCES[country]["congestion"].period(sample_rate_hz)

@@ -17,6 +17,7 @@ _TAG_EXTENSIBLE = 0xFFFE
 
 _MAX_CHANNELS = 32
 _MAX_SAMPLE_RATE_HZ = 384_000
+_MAX_SIZE = 0xFFFF_FFFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +128,41 @@ def write_wav(pcm16: bytes, sample_rate_hz: int, channels: int = 1) -> bytes:
         len(pcm16),
     )
     return header + pcm16
+
+
+def wav_header(
+    data_bytes: int, sample_rate_hz: int, channels: int, software: str, title: str
+) -> bytes:
+    """Return what comes before the samples of a 16-bit PCM file that may grow further.
+
+    An INFO list names the software and the title (both short texts in ASCII). The size of the
+    header depends on these alone, so that it can be written again over itself. Sizes beyond
+    4 GiB stay at the largest number, which readers take for "to the end of the file".
+    """
+    info = b"INFO" + _info(b"ISFT", software) + _info(b"INAM", title)
+    layout = struct.pack(
+        "<HHIIHH",
+        _TAG_PCM,
+        channels,
+        sample_rate_hz,
+        sample_rate_hz * channels * 2,
+        channels * 2,
+        16,
+    )
+    chunks = _chunk_start(b"fmt ", len(layout)) + layout + _chunk_start(b"LIST", len(info)) + info
+    size = min(4 + len(chunks) + 8 + data_bytes, _MAX_SIZE)
+    data = _chunk_start(b"data", min(data_bytes, _MAX_SIZE))
+    return _chunk_start(b"RIFF", size) + b"WAVE" + chunks + data
+
+
+def _info(name: bytes, text: str) -> bytes:
+    value = text.encode("ascii", "replace") + b"\0"
+    # RIFF pads every chunk to an even size, which its own size does not count.
+    return _chunk_start(name, len(value)) + value + bytes(len(value) & 1)
+
+
+def _chunk_start(name: bytes, size_bytes: int) -> bytes:
+    return struct.pack("<4sI", name, size_bytes)
 
 
 def interleave(left: bytes, right: bytes) -> bytes:

@@ -24,6 +24,7 @@ class Agent:
 
     ``greeting`` is the instruction for the first response; without one the caller speaks first.
     ``reconnect_attempts`` counts tries after a lost connection; the first connection has one.
+    ``recording_tools`` are those of ``pause_recording`` and ``resume_recording`` that it has.
     ``transfers`` are the destinations that the model may choose from, by name.
     ``keypad`` says when the digits of a caller make an entry, which reaches the model whole.
     ``can_send_digits`` lets the model press keys itself.
@@ -36,6 +37,7 @@ class Agent:
     greeting: str | None = None
     can_hang_up: bool = True
     can_send_digits: bool = False
+    recording_tools: tuple[str, ...] = ()
     transfers: Mapping[str, Destination] = field(default_factory=dict)
     tools: ToolRegistry = field(default_factory=ToolRegistry)
     barge_in: BargeInPolicy = field(default_factory=BargeInPolicy)

@@ -13,6 +13,7 @@ from telephony.base.errors import LocalProtocolError
 from telephony.base.interfaces import CannotAnswer, Leg, ModelUnavailable
 from telephony.calls import cause
 from telephony.calls.call_line import CallLine
+from telephony.calls.call_recording import recorded
 from telephony.calls.call_tasks import CallTasks
 from telephony.calls.cause import Ending
 from telephony.calls.conversation import Conversation
@@ -230,7 +231,7 @@ class Call:
             self.leg.ring()
             # Before anything is answered: no caller hears a dead line.
             await self._connect_model(tasks, talk.agent, self.leg.media)
-        for step in actions:
+        for step in recorded(actions, self.services.recording):
             await verbs[type(step)](self, step)
         await self.let_be_heard()
         self.end(cause.DIALPLAN_HUNG_UP)
@@ -247,6 +248,7 @@ class Call:
             self.transfer,
             self.transfers.give_up,
             lambda digits: press_keys(self.leg.media, digits),
+            self.line.recording,
         )
         try:
             async with asyncio.timeout(services.limits.setup_timeout_s):

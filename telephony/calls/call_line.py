@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+import structlog
 
 from telephony.audio.format import AudioFormat
 from telephony.base.errors import LocalProtocolError
 from telephony.base.interfaces import CannotAnswer, Leg, Media, MediaSink, MediaStats
+from telephony.calls.call_recording import CallRecording
 from telephony.calls.early_media import EarlyMedia
+from telephony.calls.hold_music import HoldMusic
 from telephony.calls.line import Line
 from telephony.calls.ringback import Ringback
-from telephony.calls.services import CallRecorder, CallServices
+from telephony.calls.services import CallServices
+
+log = structlog.get_logger()
 
 
 class CallLine:
-    """Owns the :class:`Line`, its recorder and the media's place in the metrics.
+    """Owns the :class:`Line`, its recording and the media's place in the metrics.
 
     The line keeps its format for as long as the call lasts; the media of a later leg is made to
     suit it.
@@ -24,13 +30,10 @@ class CallLine:
     def __init__(
         self, call_id: str, services: CallServices, on_error: Callable[[Exception], None]
     ) -> None:
-        self._call_id = call_id
+        self.recording = CallRecording(call_id, services)
         self._services = services
         self._on_error = on_error
         self._line: Line | None = None
-        self._recorder: CallRecorder | None = None
-        self.recorded = False
-        """True once there is a recording, or will be."""
         self._media: Media | None = None
         self._stats: Callable[[], MediaStats] | None = None
         self._expecting_since = 0.0
@@ -53,13 +56,10 @@ class CallLine:
         Raises LocalProtocolError, and may be tried again, while that is not negotiated yet.
         """
         line_format = AudioFormat(media.encoding, media.sample_rate_hz)
-        open_recorder = self._services.open_recorder
-        if open_recorder is not None and self._recorder is None:
-            self._recorder = open_recorder(self._call_id, line_format, media.ptime_ms)
-            self.recorded = True
-        line = Line(line_format, media.ptime_ms, self._recorder, on_error=self._on_error)
+        line = Line(line_format, media.ptime_ms, on_error=self._on_error)
         self._start(media, line)
         self._line = line
+        self.recording.opened(line)
         return line
 
     def carry_on(self, media: Media) -> None:
@@ -95,18 +95,23 @@ class CallLine:
     # A caller who waits
 
     def ring_back(self) -> None:
-        """Let a caller who hears nobody hear the ringing tone, until :meth:`stop_ringing`."""
+        """Let a caller who hears nothing hear the ringing tone, until :meth:`stop_ringing`."""
         line = self._line
-        if line is not None and line.partner is None:
-            line.connect(Ringback(line.format, line.ptime_ms))
+        if line is not None and line.partner is None and not line.filled:
+            line.connect(self._ringback(line))
+
+    def _ringback(self, line: Line) -> Ringback:
+        return Ringback(line.format, line.ptime_ms, self._services.prompts.country)
 
     def ring_back_with(self, leg: Leg) -> EarlyMedia | None:
         """Let a caller who hears nobody hear what ``leg`` plays, given to what is returned.
 
-        None when the caller hears somebody, or can't hear this.
+        None when the caller hears somebody, or music, or can't hear this.
         """
         line = self._line
         if line is None or not isinstance(line.partner, Ringback | EarlyMedia | None):
+            return None
+        if line.filled:
             return None
         try:
             self.check(leg)
@@ -114,7 +119,7 @@ class CallLine:
             return None
         ringing = line.partner
         if not isinstance(ringing, Ringback):
-            ringing = Ringback(line.format, line.ptime_ms)
+            ringing = self._ringback(line)
         early = EarlyMedia(ringing)
         line.connect(early)
         return early
@@ -123,6 +128,25 @@ class CallLine:
         line = self._line
         if line is not None and isinstance(line.partner, Ringback | EarlyMedia):
             line.connect(None)
+
+    @asynccontextmanager
+    async def music(self, source: str | None) -> AsyncIterator[None]:
+        """Let the caller hear the music of a file wherever nobody speaks; None is silence.
+
+        A file that can't be played is no reason to let the caller down.
+        """
+        line = self.opened
+        if source is not None:
+            try:
+                loop = await self._services.prompts.fetch_loop(source, line.format)
+            except (OSError, ValueError) as error:
+                log.warning("hold_music.failed", source=source, reason=str(error))
+            else:
+                line.fill_with(HoldMusic(loop, line.format.frame_bytes(line.ptime_ms)))
+        try:
+            yield
+        finally:
+            line.fill_with(None)
 
     @contextmanager
     def absent(self, gone: Callable[[], bool]) -> Iterator[None]:
@@ -166,9 +190,7 @@ class CallLine:
     async def close(self) -> None:
         """Let go of the metrics and end the recording. Twice is harmless."""
         self._unregister()
-        recorder, self._recorder = self._recorder, None
-        if recorder is not None:
-            await recorder.close()
+        await self.recording.close()
 
 
 class Absent:

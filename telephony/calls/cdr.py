@@ -69,6 +69,7 @@ class Cdr:
     model_output_tokens: int = 0
     model_audio_dropped_ms: int = 0
     recording: str | None = None
+    recording_paused_s: float = 0.0
 
     def to_json(self) -> str:
         """Return one line without its end."""
@@ -88,12 +89,13 @@ class Cdr:
         }
 
 
-def cdr_of(call: Call, now: float, wall_clock: datetime, recording: Path | None = None) -> Cdr:
+def cdr_of(call: Call, now: float, wall_clock: datetime) -> Cdr:
     """Describe a call that is over; ``now`` and ``wall_clock`` are the same instant."""
     facts = call.facts
     ending = call.ending or cause.INTERNAL_ERROR
     ended_at = now if call.ended_at is None else call.ended_at
     answered_at = call.answered_at
+    recording = call.line.recording
 
     def at(instant: float) -> str:
         utc = wall_clock.astimezone(UTC) - timedelta(seconds=now - instant)
@@ -124,7 +126,8 @@ def cdr_of(call: Call, now: float, wall_clock: datetime, recording: Path | None 
         status=ending.status if answered_at is None else 200,
         legs=1 + call.moves.count,
         transfers=tuple(call.transfers.records),
-        recording=None if recording is None else str(recording),
+        recording=None if recording.path is None else str(recording.path),
+        recording_paused_s=recording.paused_ms / 1000,
         **_media_of(call.leg),
         **_conversation_of(call),
     )

@@ -27,6 +27,7 @@ from telephony.calls.digits_tool import (
 from telephony.calls.farewell import Farewell
 from telephony.calls.goodbye import GOODBYE, HANGUP, HANGUP_DEFINITION
 from telephony.calls.model_link import ModelLink
+from telephony.calls.recording_tool import Pausable, recording_definitions, run_recording_tool
 from telephony.calls.services import CallServices, LineShape
 from telephony.calls.tool_runner import run_tool
 from telephony.calls.transfer_tool import (
@@ -73,11 +74,13 @@ class Conversation:
         transfer: TransferCaller,
         give_up_transfer: Callable[[], bool],
         press_keys: PressKeys,
+        recording: Pausable,
     ) -> None:
         self._agent = agent
         self._transfer = transfer
         self._give_up_transfer = give_up_transfer
         self._press_keys = press_keys
+        self._recording = recording
         self._tasks = tasks
         self._services = services
         self._log = log
@@ -224,6 +227,8 @@ class Conversation:
                 self._transfer_requested(call, interrupted=cut_off)
             elif call.name == SEND_DIGITS and sends_digits(self._agent):
                 self._tasks.start(self._send_digits, call)
+            elif call.name in recording_tools(self._agent):
+                self._answer(call, run_recording_tool(call.name, self._recording), respond=True)
             else:
                 self._tasks.start(self._run_tool, call)
         self._farewell.response_finished(event)
@@ -339,6 +344,11 @@ def sends_digits(agent: Agent) -> bool:
     return agent.can_send_digits and SEND_DIGITS not in agent.tools
 
 
+def recording_tools(agent: Agent) -> frozenset[str]:
+    """Return those of our tools for the recording that the agent has."""
+    return frozenset(name for name in agent.recording_tools if name not in agent.tools)
+
+
 def _session_with_tools(agent: Agent) -> SessionConfig:
     """Return the agent's session with the tools that run here, the built-in ones included."""
     definitions = agent.tools.definitions()
@@ -348,4 +358,5 @@ def _session_with_tools(agent: Agent) -> SessionConfig:
         definitions += (transfer_definition(agent.transfers),)
     if sends_digits(agent):
         definitions += (SEND_DIGITS_DEFINITION,)
+    definitions += recording_definitions(recording_tools(agent))
     return agent.session.model_copy(update={"tools": agent.session.tools + definitions})

@@ -16,6 +16,7 @@ class Destination:
 
     ``timeout_s`` limits the whole of a blind transfer, and the ringing of an attended one, which
     is placed over ``trunks`` (none: every trunk). Who answers it hears the WAV file ``play``.
+    The caller hears ``hold_music`` while that takes its time, wherever the bot says nothing.
     ``description`` tells a model when to choose it.
     """
 
@@ -25,6 +26,7 @@ class Destination:
     trunks: tuple[str, ...] = ()
     play: str | None = None
     description: str = ""
+    hold_music: str | None = None
 
 
 TransferOutcome = Literal["transferred", "abandoned", "cancelled", "not_taken"] | DialOutcome

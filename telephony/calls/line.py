@@ -16,16 +16,24 @@ class FrameRecorder(Protocol):
     def push(self, caller_frame: bytes | None, bot_frame: bytes | None) -> None: ...
 
 
+class FrameSource(Protocol):
+    """Has a frame for every ptime."""
+
+    def next_frame(self) -> bytes: ...
+
+
 class Line:
     """Passes frames between the media and a partner, lets prompts speak first, feeds a recorder.
 
     The partner is a bridge while a model is connected; without one the caller hears prompts or
-    silence, and what the caller says goes to the recording only.
+    silence, and what the caller says goes to the recording only. Where all are silent, a filler
+    such as hold music can be heard.
 
     What raises here ends the call through ``on_error``; the partner is off the line then.
     """
 
     __slots__ = (
+        "_filler",
         "_heard",
         "_on_error",
         "_on_played",
@@ -56,8 +64,22 @@ class Line:
         self._on_played: dict[str, Callable[[], None]] = {}
         self._partner: MediaSink | None = None
         self._recorder = recorder
+        self._filler: FrameSource | None = None
         self._on_error = on_error
         self._heard: bytes | None = None
+
+    def record_with(self, recorder: FrameRecorder | None) -> None:
+        """Feed ``recorder`` from now on, or nobody."""
+        self._recorder = recorder
+        self._heard = None
+
+    def fill_with(self, filler: FrameSource | None) -> None:
+        """Let the caller hear ``filler`` wherever neither a prompt nor the partner speaks."""
+        self._filler = filler
+
+    @property
+    def filled(self) -> bool:
+        return self._filler is not None
 
     @property
     def partner(self) -> MediaSink | None:
@@ -94,6 +116,8 @@ class Line:
                 frame = self._next_of_prompts()
             if frame is None and self._partner is not None:
                 frame = self._partner.speak(now)
+            if frame is None and self._filler is not None:
+                frame = self._filler.next_frame()
             if self._recorder is not None:
                 self._recorder.push(self._heard, frame)
                 self._heard = None
@@ -119,5 +143,5 @@ class Line:
         return frame
 
     def _fail(self, error: Exception) -> None:
-        self._partner = self._recorder = None
+        self._partner = self._recorder = self._filler = None
         self._on_error(error)

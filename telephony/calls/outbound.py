@@ -18,6 +18,7 @@ from telephony.calls.quiet_listener import hang_up
 from telephony.calls.reception import Reception
 from telephony.calls.services import CallServices
 from telephony.calls.undialled_leg import UndialledLeg
+from telephony.dialplan.actions import Record
 
 
 class CannotPlace(TelephonyError):  # noqa: N818 - what happened, not a fault
@@ -45,8 +46,9 @@ class OutboundCall(Call):
     """One agent and one callee. ``rang`` and ``early_media`` tell how far the dialling got.
 
     The model is connected before anybody is disturbed, so that nobody who answers meets silence;
-    it greets once the callee has answered. What the far end plays before that (RFC 3960) is in the
-    recording and goes to ``watcher``; the model hears nothing of it, and nothing is said to it.
+    it greets once the callee has answered, and has heard that the call is recorded if there is an
+    announcement. What the far end plays before (RFC 3960) is in a recording without announcement
+    and goes to ``watcher``; the model hears nothing of it, and nothing is said to it.
     """
 
     direction: Direction = "outbound"
@@ -157,7 +159,13 @@ class OutboundCall(Call):
         try:
             await self._connect_model(tasks, self._agent, self._shape)
             tasks.start(self._hang_up_without_model)
+            rules = self.services.recording
+            if rules.calls == "all" and rules.announcement is None:
+                # Also what the far end plays before it answers.
+                self.line.recording.begin()
             await self._dial()
+            if rules.calls == "all":
+                await verbs[Record](self, Record())
         except DialFailed as failure:
             self.failure = failure
             self.log.info("dial.failed", outcome=failure.outcome, status=failure.status)

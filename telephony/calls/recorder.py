@@ -1,36 +1,44 @@
-"""Recordings: what the caller said and what the bot said, as one stereo WAV file per call.
+"""Recordings: what the caller said and what the bot said, as one stereo file per call.
 
 Both channels lie on the playout timeline, one frame of each per ptime: left is the caller as heard
 (after jitter buffer and concealment), right is the bot as sent. On the media path a frame costs two
-list appends; decoding and writing happen in one writer thread, a second of audio at a time.
+list appends; decoding, encoding and writing happen in one writer thread, 0.8 s of audio at a
+time.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
-import struct
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from io import FileIO
 from pathlib import Path
+from typing import Literal
 
 import structlog
 
 from telephony.audio.format import AudioFormat
 from telephony.audio.g711 import decode
-from telephony.audio.wav import interleave, write_wav
+from telephony.audio.wav import interleave
+from telephony.calls.recording_encoders import RecordingFormat, make_encoder
+from telephony.calls.recording_files import OpenFile, PlainFile, RecordingFile, SealedFile
+from telephony.calls.sealed_file import SALT_BYTES, Sealer
 
-_BATCH_MS = 1000
+CLOSE_LIMIT_S = 5.0
+"""How long the end of a call waits for a disk that hangs."""
+
+SEALED_SUFFIX = ".sealed"
+
+# With the 0.15 s that encoders hold back, a crash costs less than a second.
+_BATCH_MS = 800
 _BATCHES_WAITING_MAX = 30
-_RIFF_SIZE_OFFSET = 4
-_DATA_SIZE_OFFSET = 40
-_HEADER_BYTES = 44
-_MAX_SIZE = 0xFFFF_FFFF
 
 log = structlog.get_logger()
 
 Frames = list[bytes | None]
+
+Kept = Literal["both", "bot", "neither"]
+"""Whose audio a recording takes; who is left out is silent in it."""
 
 
 @dataclass(slots=True)
@@ -39,14 +47,26 @@ class RecorderStats:
 
     frames: int = 0
     frames_dropped: int = 0
+    frames_paused: int = 0
+
+
+@dataclass(slots=True)
+class RecordingTotals:
+    """All recordings of a process. Each field is counted by one thread only."""
+
+    files: int = 0
+    bytes_written: int = 0
+    failures: int = 0
+    frames_dropped: int = 0
+    files_expired: int = 0
 
 
 class Recorder:
     """Records one call into ``path``.
 
-    The file is a valid WAV after every batch, so that a crash costs one second at most. A disk
-    that does not keep up makes silence, never a longer queue; one that fails ends the recording,
-    not the call: ``error`` says why.
+    The file is valid after every batch, so that a crash costs a second at most. A disk that does
+    not keep up makes silence, never a longer queue; one that fails ends the recording, not the
+    call: ``error`` says why.
     """
 
     def __init__(
@@ -55,29 +75,49 @@ class Recorder:
         line: AudioFormat,
         ptime_ms: int,
         writer: ThreadPoolExecutor,
+        open_file: OpenFile,
+        totals: RecordingTotals,
         batch_ms: int = _BATCH_MS,
     ) -> None:
         self.path = path
         self.stats = RecorderStats()
-        self.error: OSError | None = None
+        self.error: Exception | None = None
         self._line = line
         self._silence = line.silence(line.frame_bytes(ptime_ms))
         self._writer = writer
+        self._open_file = open_file
+        self._totals = totals
+        self._ptime_ms = ptime_ms
         self._batch_frames = max(1, batch_ms // ptime_ms)
         self._caller: Frames = []
         self._bot: Frames = []
+        self._kept: Kept = "both"
         self._submitted = 0
         self._written = 0  # only the writer thread counts here
         self._owed_frames = 0
-        self._file: FileIO | None = None
+        self._file: RecordingFile | None = None
         self._closed = False
+
+    @property
+    def paused_ms(self) -> int:
+        """How much of the recording is silent because it was paused."""
+        return self.stats.frames_paused * self._ptime_ms
 
     def push(self, caller_frame: bytes | None, bot_frame: bytes | None) -> None:
         """Take one ptime of both sides; None is silence."""
+        if self._kept != "both":
+            caller_frame = None
+            if self._kept == "neither":
+                bot_frame = None
+                self.stats.frames_paused += 1
         self._caller.append(caller_frame)
         self._bot.append(bot_frame)
         if len(self._caller) >= self._batch_frames:
             self._submit()
+
+    def keep(self, kept: Kept) -> None:
+        """Take the audio of these from the next frame on."""
+        self._kept = kept
 
     async def close(self) -> None:
         """Write what is left and close the file. Twice is harmless."""
@@ -86,9 +126,12 @@ class Recorder:
         self._closed = True
         caller, bot = self._take_batch()
         loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._writer, self._finish, caller, bot, self._owed_frames)
-        if self.error is not None:
-            log.error("recording.failed", path=str(self.path), reason=str(self.error))
+        finished = loop.run_in_executor(self._writer, self._finish, caller, bot, self._owed_frames)
+        try:
+            async with asyncio.timeout(CLOSE_LIMIT_S):
+                await asyncio.shield(finished)
+        except TimeoutError:
+            log.warning("recording.delayed", path=str(self.path))
 
     def _take_batch(self) -> tuple[Frames, Frames]:
         caller, bot = self._caller, self._bot
@@ -103,6 +146,7 @@ class Recorder:
         if self._submitted - self._written >= _BATCHES_WAITING_MAX:
             self._owed_frames += len(caller)
             self.stats.frames_dropped += len(caller)
+            self._totals.frames_dropped += len(caller)
             return
         owed_frames, self._owed_frames = self._owed_frames, 0
         self._submitted += 1
@@ -111,65 +155,92 @@ class Recorder:
     # In the writer thread.
 
     def _write(self, caller: Frames, bot: Frames, owed_frames: int) -> None:
+        self._guard(lambda: self._append(caller, bot, owed_frames))
+        self._written += 1
+
+    def _guard(self, step: Callable[[], None]) -> None:
+        """Do it; a disk, or an encoder, that fails ends the recording and nothing else."""
+        if self.error is not None:
+            return
         try:
-            if self.error is None:
-                self._append(caller, bot, owed_frames)
-        except OSError as error:
+            step()
+        except Exception as error:
             self.error = error
-        finally:
-            self._written += 1
+            self._totals.failures += 1
+            log.error("recording.failed", path=str(self.path), reason=str(error))
 
     def _append(self, caller: Frames, bot: Frames, owed_frames: int) -> None:
         opened = self._file
         if opened is None:
-            opened = self._file = self._create()
+            opened = self._file = self._open_file()
+            self._totals.files += 1
         missing: Frames = [None] * owed_frames
-        opened.write(interleave(self._pcm16(missing + caller), self._pcm16(missing + bot)))
-        self._set_sizes(opened)
+        stereo = interleave(self._pcm16(missing + caller), self._pcm16(missing + bot))
+        self._totals.bytes_written += opened.append(stereo)
 
     def _pcm16(self, frames: Frames) -> bytes:
         silence = self._silence
         return decode(self._line, b"".join(frame or silence for frame in frames))
 
-    def _create(self) -> FileIO:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        # People's voices: nobody but the service reads them.
-        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
-        opened = FileIO(descriptor, "r+")
-        opened.write(write_wav(b"", self._line.sample_rate_hz, channels=2))
-        return opened
-
-    @staticmethod
-    def _set_sizes(opened: FileIO) -> None:
-        end = opened.seek(0, os.SEEK_END)
-        opened.seek(_RIFF_SIZE_OFFSET)
-        opened.write(struct.pack("<I", min(end - 8, _MAX_SIZE)))
-        opened.seek(_DATA_SIZE_OFFSET)
-        opened.write(struct.pack("<I", min(end - _HEADER_BYTES, _MAX_SIZE)))
-        opened.seek(end)
-
     def _finish(self, caller: Frames, bot: Frames, owed_frames: int) -> None:
         self._write(caller, bot, owed_frames)
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        opened, self._file = self._file, None
+        if opened is None:
+            return
+        # Also after a failure: the file is closed, whatever can be written of its end.
+        failed, self.error = self.error, None
+        self._guard(lambda: self._close(opened))
+        self.error = failed or self.error
+
+    def _close(self, opened: RecordingFile) -> None:
+        self._totals.bytes_written += opened.close()
 
 
 class Recordings:
     """Opens the recording of each call in one directory, named after the call.
 
-    One thread writes for all calls: 200 of them make 6.4 MB a second.
+    One thread writes for all calls: 200 of them make 6.4 MB a second in WAV. ``key`` (32 bytes)
+    encrypts them.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        random_bytes: Callable[[int], bytes],
+        *,
+        default_format: RecordingFormat = "wav",
+        key: bytes | None = None,
+    ) -> None:
+        self.totals = RecordingTotals()
         self._directory = directory
+        self._random_bytes = random_bytes
+        self._default_format = default_format
+        self._key = key
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="recorder")
 
-    def open(self, call_id: str, line: AudioFormat, ptime_ms: int) -> Recorder:
-        return Recorder(self.path_of(call_id), line, ptime_ms, self._writer)
+    def open(
+        self,
+        call_id: str,
+        line: AudioFormat,
+        ptime_ms: int,
+        kind: RecordingFormat | None = None,
+    ) -> Recorder:
+        """Return the recorder of a call; its file appears with its first second."""
+        chosen = kind or self._default_format
+        path = self.path_of(call_id, chosen)
 
-    def path_of(self, call_id: str) -> Path:
-        return self._directory / f"{call_id}.wav"
+        def open_file() -> RecordingFile:
+            serial = int.from_bytes(self._random_bytes(4))
+            encoder = make_encoder(chosen, line.sample_rate_hz, call_id, serial)
+            if self._key is None:
+                return PlainFile(path, encoder)
+            return SealedFile(path, encoder, Sealer(self._key, self._random_bytes(SALT_BYTES)))
+
+        return Recorder(path, line, ptime_ms, self._writer, open_file, self.totals)
+
+    def path_of(self, call_id: str, kind: RecordingFormat | None = None) -> Path:
+        sealed = "" if self._key is None else SEALED_SUFFIX
+        return self._directory / f"{call_id}.{kind or self._default_format}{sealed}"
 
     def close(self) -> None:
         """Wait for what is being written and end the thread."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from telephony.audio.convert import Converter
-from telephony.audio.format import L16_8K, AudioFormat
-from telephony.audio.tones import ringback
+from telephony.audio.format import AudioFormat
+from telephony.audio.g711 import encode
+from telephony.audio.tones import Country, ringback
 
 
 class Ringback:
@@ -14,8 +14,8 @@ class Ringback:
 
     __slots__ = ("_at", "_frame_bytes", "_tone")
 
-    def __init__(self, line: AudioFormat, ptime_ms: int) -> None:
-        self._tone = _tone(line)
+    def __init__(self, line: AudioFormat, ptime_ms: int, country: Country = "us") -> None:
+        self._tone = _tone(line, country)
         self._frame_bytes = line.frame_bytes(ptime_ms)
         self._at = 0
 
@@ -32,6 +32,5 @@ class Ringback:
 
 
 @lru_cache(maxsize=8)
-def _tone(line: AudioFormat) -> bytes:
-    converter = Converter(L16_8K, line)
-    return converter.convert(ringback(L16_8K.sample_rate_hz)) + converter.flush()
+def _tone(line: AudioFormat, country: Country) -> bytes:
+    return encode(line, ringback(line.sample_rate_hz, country))

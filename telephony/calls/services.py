@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 from telephony.audio.format import AudioFormat
@@ -11,8 +12,11 @@ from telephony.base.dialing import Dialer, DialRequest
 from telephony.base.ids import Ids
 from telephony.base.interfaces import CallMetrics, Clock, Encoding, LegFacts, ModelConnector
 from telephony.calls.agent import Agent
+from telephony.calls.call_recording import RecordingRules
 from telephony.calls.line import FrameRecorder
 from telephony.calls.prompt_audio import PromptAudio
+from telephony.calls.recorder import Kept
+from telephony.calls.recording_encoders import RecordingFormat
 from telephony.turns.latency import TurnLatency
 
 
@@ -24,11 +28,20 @@ class Metrics(CallMetrics, Protocol):
 
 
 class CallRecorder(FrameRecorder, Protocol):
+    @property
+    def path(self) -> Path: ...
+
+    @property
+    def paused_ms(self) -> int: ...
+
+    def keep(self, kept: Kept) -> None: ...
+
     async def close(self) -> None: ...
 
 
-OpenRecorder = Callable[[str, AudioFormat, int], CallRecorder]
-"""Opens the recording of a call, given its id, the line's format and the ptime in ms."""
+OpenRecorder = Callable[[str, AudioFormat, int, RecordingFormat | None], CallRecorder]
+"""Opens the recording of a call, given its id, the line's format, the ptime in ms and the format
+that the dialplan wants."""
 
 
 class CallObserver(Protocol):
@@ -110,6 +123,7 @@ class CallServices:
     ids: Ids
     limits: CallLimits
     open_recorder: OpenRecorder | None = None
+    recording: RecordingRules = field(default_factory=RecordingRules)
     observer: CallObserver | None = None
     dialer: Dialer | None = None
     """Places calls; without one there are no attended transfers and no outbound calls."""

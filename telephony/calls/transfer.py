@@ -95,7 +95,8 @@ class Transfers:
         try:
             await self._call.answer()
             await self._call.let_be_heard()
-            result = await (self._attended if attended else self._blind)(destination)
+            async with self._call.line.music(destination.hold_music):
+                result = await (self._attended if attended else self._blind)(destination)
         finally:
             self._active = self._revocable = False
             self._idle.set()

@@ -12,6 +12,7 @@ from telephony.dialplan.actions import (
     Hangup,
     Play,
     PreAnswer,
+    Record,
     Reject,
     Transfer,
 )
@@ -29,6 +30,7 @@ __all__ = [
     "Hangup",
     "Play",
     "PreAnswer",
+    "Record",
     "Reference",
     "Reject",
     "Route",

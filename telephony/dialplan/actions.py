@@ -50,9 +50,30 @@ class Reject:
 
 @dataclass(frozen=True, slots=True, config=_VERB)
 class Play:
-    """Play a WAV file to its end; answers an unanswered call, unless it was pre-answered."""
+    """Play a WAV file to its end; answers an unanswered call, unless it was pre-answered.
+
+    ``tone:busy`` and the like (:mod:`telephony.audio.tone_source`) are tones.
+    """
 
     file: _Name
+
+
+@dataclass(frozen=True, slots=True, config=_VERB)
+class Record:
+    """Record the call from here on, pause and resume that, or stop it for good.
+
+    ``start`` plays the WAV file ``announcement`` first, which answers as ``play`` does; nothing of
+    the caller is recorded before it has ended. ``format`` is ``wav``, ``flac`` or ``opus``. What is
+    left out is as the settings say. ``stop`` as the first action: the call is not recorded.
+    """
+
+    action: Literal["start", "pause", "resume", "stop"] = "start"
+    format: Literal["wav", "flac", "opus"] | None = None
+    announcement: _Name | None = None
+
+    def __post_init__(self) -> None:
+        if self.action != "start" and (self.format or self.announcement):
+            raise ValueError(f"{self.action} takes neither format nor announcement")
 
 
 @dataclass(frozen=True, slots=True, config=_VERB)
@@ -67,9 +88,9 @@ class Transfer:
     """Send the caller on to a number or a SIP URI; answers an unanswered call.
 
     ``blind`` asks the caller's side to call there. ``attended`` calls there first, over
-    ``trunks``, plays the file ``play`` to who answers, and then lets the two talk. The call is
-    over when that succeeds; after busy, no answer within ``timeout_s`` and other failures it goes
-    on with the next action.
+    ``trunks``, plays the file ``play`` to who answers, and then lets the two talk. The caller
+    hears the file ``hold_music`` meanwhile. The call is over when that succeeds; after busy, no
+    answer within ``timeout_s`` and other failures it goes on with the next action.
     """
 
     to: Annotated[str, AfterValidator(call_target)]
@@ -77,6 +98,7 @@ class Transfer:
     timeout_s: Annotated[float, Field(gt=0, le=600, allow_inf_nan=False)] = 30.0
     trunks: _Names = ()
     play: _Name | None = None
+    hold_music: _Name | None = None
 
 
 @dataclass(frozen=True, slots=True, config=_VERB)
@@ -84,7 +106,7 @@ class Hangup:
     """End the call with BYE."""
 
 
-Action = PreAnswer | Answer | Reject | Play | ConnectModel | Transfer | Hangup
+Action = PreAnswer | Answer | Reject | Play | Record | ConnectModel | Transfer | Hangup
 
 VERBS: Mapping[str, type[Action]] = MappingProxyType(
     {
@@ -92,6 +114,7 @@ VERBS: Mapping[str, type[Action]] = MappingProxyType(
         "answer": Answer,
         "reject": Reject,
         "play": Play,
+        "record": Record,
         "connect_model": ConnectModel,
         "transfer": Transfer,
         "hangup": Hangup,
@@ -111,12 +134,15 @@ def describe(action: Action) -> str:
     return f"{verb_name(action)}: {values}" if values else verb_name(action)
 
 
+_NAMED_VALUES = ("timeout_s", "trunks", "play", "format", "announcement", "hold_music")
+
+
 def _values(action: Action) -> Iterator[str]:
     for field in fields(action):
         value = getattr(action, field.name)
         if value in (None, ()) or (field.name == "timeout_s" and value == field.default):
             continue
-        if field.name in ("timeout_s", "trunks", "play"):
+        if field.name in _NAMED_VALUES:
             text = ", ".join(value) if isinstance(value, tuple) else value
             yield f"({field.name} {text})"
         else:
@@ -139,12 +165,15 @@ def misplaced(actions: Sequence[Action | None]) -> Iterator[tuple[int, str, str]
     """
     state: _State = "new"
     ended_by = ""
+    recordings: list[str] = []
     for index, action in enumerate(actions):
         if ended_by:
             yield index, f"nothing can follow {ended_by}", f"remove it, or move {ended_by} last"
             return
-        if message := _out_of_order(action, state):
+        if message := _out_of_order(action, state) or _recorded_twice(action, recordings):
             yield index, *message
+        if isinstance(action, Record):
+            recordings.append(action.action)
         state = _state_after(action, state)
         if isinstance(action, Reject | ConnectModel | Hangup):
             ended_by = verb_name(action)
@@ -157,6 +186,9 @@ def _state_after(action: Action | None, state: _State) -> _State:
         return "unknown"
     if isinstance(action, Answer | Transfer) or (isinstance(action, Play) and state == "new"):
         return "answered"
+    if isinstance(action, Record) and action.action == "start" and state == "new":
+        # The settings may have an announcement, which answers.
+        return "answered" if action.announcement else "unknown"
     return "early" if isinstance(action, PreAnswer) and state == "new" else state
 
 
@@ -174,3 +206,14 @@ def _out_of_order(action: Action | None, state: _State) -> tuple[str, str] | Non
             return "there is no answered call to hang up", "use reject: {status: 603}"
         case _:
             return None
+
+
+def _recorded_twice(action: Action | None, before: Sequence[str]) -> tuple[str, str] | None:
+    """Say why a recording can't start here; ``before`` is what ``record`` was told already."""
+    if not isinstance(action, Record) or action.action != "start":
+        return None
+    if "stop" in before:
+        return "the recording was stopped for good", "use record: pause and record: resume"
+    if "start" in before:
+        return "the call is recorded already", "remove it"
+    return None

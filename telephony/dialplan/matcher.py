@@ -93,7 +93,8 @@ class Dialplan:
 
     ``sounds`` and ``agents`` are the names that actions refer to, ``trunks`` those that conditions
     and actions do, ``verbs`` what the actions are (``answer``, ``attended transfer``), all with
-    their places.
+    their places. ``recordings`` are the formats that ``record`` asks for, empty for that of the
+    settings.
     """
 
     def __init__(
@@ -103,12 +104,14 @@ class Dialplan:
         agents: Sequence[Reference] = (),
         trunks: Sequence[Reference] = (),
         verbs: Sequence[Reference] = (),
+        recordings: Sequence[Reference] = (),
     ) -> None:
         self.contexts = MappingProxyType({name: tuple(rules) for name, rules in contexts.items()})
         self.sounds = tuple(sounds)
         self.agents = tuple(agents)
         self.trunks = tuple(trunks)
         self.verbs = tuple(verbs)
+        self.recordings = tuple(recordings)
         self._indexes = {name: RuleIndex(rules) for name, rules in contexts.items()}
 
     def route(self, call: CallFacts, context: str = MAIN_CONTEXT) -> Route | None:

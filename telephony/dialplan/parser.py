@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from telephony.audio.tone_source import is_tone, read_tone
 from telephony.base.errors import ConfigError, Problem
 from telephony.base.located_yaml import LocatedYaml, Path, read_yaml
 from telephony.base.schema_problems import did_you_mean, schema_problems
@@ -17,6 +18,7 @@ from telephony.dialplan.actions import (
     Action,
     ConnectModel,
     Play,
+    Record,
     Transfer,
     main_parameter,
     misplaced,
@@ -61,7 +63,14 @@ def parse_dialplan(
     if parser.problems:
         raise ConfigError(parser.problems)
     contexts = {name: index.extensions for name, index in parser.contexts.items()}
-    return Dialplan(contexts, parser.sounds, parser.agent_uses, parser.trunk_uses, parser.verb_uses)
+    return Dialplan(
+        contexts,
+        parser.sounds,
+        parser.agent_uses,
+        parser.trunk_uses,
+        parser.verb_uses,
+        parser.recordings,
+    )
 
 
 class _Parser:
@@ -83,6 +92,7 @@ class _Parser:
         self.agent_uses: list[Reference] = []
         self.trunk_uses: list[Reference] = []
         self.verb_uses: list[Reference] = []
+        self.recordings: list[Reference] = []
 
 
 class _FileParser:
@@ -253,19 +263,40 @@ class _FileParser:
             self._parser.verb_uses.append(self._reference(_use_of(action), path))
         if isinstance(action, Play):
             return replace(action, file=self._sound(action.file, (*path, "file")))
+        if isinstance(action, Record):
+            if action.action == "start":
+                self._parser.recordings.append(self._reference(action.format or "", path))
+            announcement = self._optional_sound(action.announcement, (*path, "announcement"))
+            return replace(action, announcement=announcement)
         if isinstance(action, Transfer):
             for number, name in enumerate(action.trunks):
                 self._note_trunk(Exact(name, name), (*path, "trunks", number))
-            if action.play is not None:
-                return replace(action, play=self._sound(action.play, (*path, "play")))
-        elif isinstance(action, ConnectModel):
+            return replace(
+                action,
+                play=self._optional_sound(action.play, (*path, "play")),
+                hold_music=self._optional_sound(action.hold_music, (*path, "hold_music")),
+            )
+        if isinstance(action, ConnectModel):
             self._note_agent(action.agent, (*path, "agent"))
         return action
 
+    def _optional_sound(self, name: str | None, path: Path) -> str | None:
+        return None if name is None else self._sound(name, path)
+
     def _sound(self, name: str, path: Path) -> str:
+        if is_tone(name):
+            self._check_tone(name, path)
+            return name
         sound = self._parser.sound_path(name)
         self._parser.sounds.append(self._reference(sound, path))
         return sound
+
+    def _check_tone(self, name: str, path: Path) -> None:
+        try:
+            read_tone(name)
+        except ValueError as error:
+            message, _, fix = str(error).partition("\nfix: ")
+            self._report(path, message, fix)
 
     def _note_agent(self, name: str, path: Path) -> None:
         self._parser.agent_uses.append(self._reference(name, path))

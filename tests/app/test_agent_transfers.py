@@ -100,3 +100,36 @@ def test_mistakes_have_their_places(line: str, trunks: list[str] | None, expecte
 def test_a_sound_that_is_none() -> None:
     (problem,) = load('  a: {to: "1", play: noise.wav}\n').problems
     assert "sounds/noise.wav can't be played" in problem.message
+
+
+def test_hold_music_of_a_destination_and_of_all() -> None:
+    loaded = load(
+        '  a: {to: "100", hold_music: hi.wav}\n  b: {to: "200"}\nhold_music: tone:ringback/de\n'
+    )
+    assert loaded.problems == ()
+    assert loaded.agent is not None
+    music = {name: d.hold_music for name, d in loaded.agent.transfers.items()}
+    assert music == {"a": str(Path("sounds/hi.wav")), "b": "tone:ringback/de"}
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        (
+            "  a: {to: '100', hold_music: gone.wav}\n",
+            "bot.yaml:3:30: transfers.a.hold_music: sounds/gone.wav cannot be read",
+        ),
+        (
+            "  a: {to: '100', hold_music: noise.wav}\n",
+            "transfers.a.hold_music: sounds/noise.wav can't be played",
+        ),
+        (
+            "  a: {to: '100'}\nhold_music: tone:bussy\n",
+            "bot.yaml:4:13: hold_music: there is no tone 'bussy'",
+        ),
+    ],
+)
+def test_music_that_cannot_be_played(line: str, expected: str) -> None:
+
+    (problem,) = load(line).problems
+    assert expected in str(problem)

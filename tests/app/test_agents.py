@@ -285,3 +285,11 @@ def test_the_shipped_agents() -> None:
     with_key = load_agent(CONFIG / "openai.yaml", Settings(), KEY)
     assert with_key.agent is not None
     assert with_key.agent.api_key == "sk-secret"
+
+
+def test_the_tools_for_the_recording_are_built_in() -> None:
+    agent = good("base_url: rehearsal\ntools: [pause_recording, resume_recording, hangup]\n")
+    assert agent.recording_tools == ("pause_recording", "resume_recording")
+    assert agent.can_hang_up
+    assert len(agent.tools) == 0
+    assert good("base_url: rehearsal\n").recording_tools == ()

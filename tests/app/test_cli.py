@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -22,7 +23,7 @@ def test_every_command_is_listed_with_its_help(capsys: pytest.CaptureFixture[str
     assert caught.value.code == 0
     out = capsys.readouterr().out
     for name in cli.command_names():
-        assert f"    {name} " in out
+        assert re.search(rf"^    {name}\s", out, re.MULTILINE)
         assert cli.command_help(name)[:30] in out
     assert {"check", "route", "rehearse"} <= set(cli.command_names())
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import socket
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,9 @@ import aiohttp
 import pytest
 
 from telephony.app.server import Server, with_base_url
+from telephony.base.errors import ConfigError
 from telephony.calls.agent import Agent
+from telephony.calls.sealed_file import Sealer, unseal
 from telephony.net.listen import PortInUse
 from telephony.realtime.session_config import SessionConfig
 from telephony.rehearsal.caller import CallFailed
@@ -57,6 +60,46 @@ async def test_a_call_is_answered_counted_recorded_and_written_down(
     (recording,) = (tmp_path / "recordings").iterdir()
     assert record["recording"] == str(recording)
     assert recording.stat().st_size > 44
+
+
+async def test_recordings_are_encrypted_kept_for_their_time_and_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = bytes(range(32))
+    monkeypatch.setenv("REC_KEY", key.hex())
+    folder = tmp_path / "recordings"
+    folder.mkdir()
+    expired = folder / "0123456789ab.wav.sealed"
+    expired.write_bytes(Sealer(key, bytes(16)).begin())
+    os.utime(expired, (0, 0))
+    recording = {"format": "flac", "key": "${REC_KEY}", "keep_days": 30.0}
+    wanted = settings(media={"recording_dir": str(folder), "recording": recording})
+    async with running_server(wanted) as server:
+        await eventually(lambda: not expired.exists())
+        async with telephone("127.0.0.1") as caller:
+            await caller.dial(uri(server), "sip:+15550199@127.0.0.1")
+            assert await caller.wait_until_bot_speaks(10)
+        await eventually(lambda: server.reception.active_calls == 0)
+        _, metrics = await get(server, "/metrics")
+    assert "telephony_recording_files_total 1.0" in metrics
+    assert "telephony_recording_files_expired_total 1.0" in metrics
+    assert "telephony_recording_failures_total 0.0" in metrics
+    (path,) = folder.iterdir()
+    assert path.name.endswith(".flac.sealed")
+    with path.open("rb") as file:
+        chunks = list(unseal(file, key))
+    assert chunks[-1].last
+    assert chunks[-1].header.startswith(b"fLaC")
+
+
+async def test_without_the_key_of_its_recordings_the_bot_does_not_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("REC_KEY", raising=False)
+    wanted = settings(media={"recording_dir": str(tmp_path), "recording": {"key": "${REC_KEY}"}})
+    with pytest.raises(ConfigError, match="REC_KEY is not set"):
+        async with running_server(wanted):
+            pass
 
 
 async def test_a_draining_server_is_not_ready_and_takes_no_calls() -> None:

@@ -62,3 +62,26 @@ def test_cadences() -> None:
 def test_the_shortest_tones_are_possible() -> None:
     assert tones.tone((1000.0,), 0) == b""
     assert len(tones.tone((1000.0,), 1)) == 16
+
+
+@pytest.mark.parametrize("rate_hz", [8000, 16000])
+@pytest.mark.parametrize("country", tones.COUNTRIES)
+@pytest.mark.parametrize("name", ["ringback", "busy", "congestion"])
+def test_every_country_has_its_tones_at_every_rate(
+    country: tones.Country, name: tones.Progress, rate_hz: int
+) -> None:
+    cadence = tones.CADENCES[country][name]
+    period = cadence.period(rate_hz)
+    assert len(period) == 2 * rate_hz * cadence.period_ms // 1000
+    on_ms, off_ms = cadence.on_off_ms[:2]
+    on = 2 * rate_hz * on_ms // 1000
+    assert dbfs(period[on : on + 2 * rate_hz * off_ms // 1000]) < -90
+    # A spectrum with lines of 1 Hz, from the first second at most.
+    found = strongest_hz((period[:on] + bytes(2 * rate_hz))[: 2 * rate_hz], 1, rate_hz)
+    assert any(abs(found[0] - f) <= 4 for f in cadence.frequencies_hz)
+
+
+def test_the_tones_of_germany_and_of_the_uk() -> None:
+    assert len(tones.ringback(8000, "de")) == 2 * 8000 * 5
+    assert len(tones.busy(8000, "uk")) == 2 * 8 * 750
+    assert tones.CADENCES["uk"]["congestion"].on_off_ms == (400, 350, 225, 525)

@@ -7,7 +7,7 @@ import wave
 import pytest
 
 from telephony.audio import g711
-from telephony.audio.wav import WavAudio, interleave, read_wav, write_wav
+from telephony.audio.wav import WavAudio, interleave, read_wav, wav_header, write_wav
 
 SAMPLES = struct.pack("<6h", 0, 1, -1, 32767, -32768, 1234)
 
@@ -99,3 +99,20 @@ def test_interleave_pads_the_shorter_channel() -> None:
     left, right = struct.pack("<3h", 1, 2, 3), struct.pack("<1h", 9)
     assert interleave(left, right) == struct.pack("<6h", 1, 9, 2, 0, 3, 0)
     assert interleave(b"", b"") == b""
+
+
+@pytest.mark.parametrize("software", ["even", "odd"])
+def test_a_header_to_write_again_as_the_file_grows(software: str) -> None:
+    empty = wav_header(0, 16000, 2, software, "call-1")
+    grown = wav_header(64000, 16000, 2, software, "call-1")
+    assert len(empty) == len(grown)
+    assert int.from_bytes(grown[4:8], "little") == len(grown) + 64000 - 8
+    assert software.encode() + b"\0" in grown
+    assert read_wav(empty).pcm16 == b""
+    audio = read_wav(grown + bytes(64000))
+    assert (audio.sample_rate_hz, audio.duration_ms) == (16000, 1000)
+
+
+def test_a_file_beyond_four_gibibytes_claims_the_most_it_can() -> None:
+    header = wav_header(1 << 33, 8000, 2, "s", "t")
+    assert header[4:8] == header[-4:] == b"\xff\xff\xff\xff"

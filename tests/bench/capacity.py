@@ -45,7 +45,8 @@ contexts:
 """
 CONFIG = """\
 sip: {{host: 127.0.0.1, udp_port: {sip_port}, tcp_port: {sip_port}}}
-media: {{host: 127.0.0.1, port_min: 20000, port_max: 39999, port_quarantine_s: 1, append_ms: 60}}
+media:
+  {{host: 127.0.0.1, port_min: 20000, port_max: 39999, port_quarantine_s: 1, append_ms: 60{media}}}
 limits: {{max_calls: 5000}}
 http: {{port: {http_port}}}
 log: {{level: error}}
@@ -189,14 +190,19 @@ def write_config(
     http_port: int,
     dialplan: str = DIALPLAN,
     settings: str = "",
+    record: str | None = None,
 ) -> Path:
-    """Write what the bot is started with; returns its configuration file."""
+    """Write what the bot is started with; returns its configuration file.
+
+    ``record`` is the format of recordings, into the folder; None makes none.
+    """
+    media = f", recording_dir: {folder}/rec, recording: {{format: {record}}}" if record else ""
     for name in ("agents", "dialplans"):
         (folder / name).mkdir()
     (folder / "agents" / "bench.yaml").write_text(AGENT.format(model_port=model_port))
     (folder / "dialplans" / "main.yaml").write_text(dialplan)
     config = folder / "telephony.yaml"
-    config.write_text(CONFIG.format(sip_port=sip_port, http_port=http_port) + settings)
+    config.write_text(CONFIG.format(sip_port=sip_port, http_port=http_port, media=media) + settings)
     return config
 
 
@@ -207,7 +213,9 @@ async def bench(arguments: argparse.Namespace) -> None:
     model_port = await model.start()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        config = write_config(folder, model_port, arguments.port, arguments.port + 1)
+        config = write_config(
+            folder, model_port, arguments.port, arguments.port + 1, record=arguments.record
+        )
         serve = [sys.executable, "-m", "telephony.app.cli", "serve", "--config", str(config)]
         load = Load(arguments.port, speech, model.answered)
         model.heard = load.heard
@@ -251,6 +259,9 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=15.0, help="measured time per row")
     parser.add_argument("--bot-core", type=int, default=0)
     parser.add_argument("--load-core", type=int, default=1)
+    parser.add_argument(
+        "--record", choices=("wav", "flac", "opus"), help="record every call in this format"
+    )
     parser.add_argument("--port", type=int, default=15060, help="SIP; HTTP is the next one")
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(bench(parser.parse_args()))

@@ -26,6 +26,7 @@ from telephony.dialplan.actions import (
 from telephony.dialplan.matcher import Route
 from tests.support.eventually import eventually
 from tests.support.fake_call import FakeClock, FakeConnector, FakeLeg, services
+from tests.support.fake_recorder import FakeRecorder
 from tests.support.phones import Watcher
 
 
@@ -297,13 +298,11 @@ async def test_how_a_leg_may_end(said: tuple[str, str, int], expected: Ending) -
 async def test_everything_is_let_go_whatever_fails_at_the_end() -> None:
     closed: list[str] = []
 
-    class Recording:
-        def push(self, caller_frame: bytes | None, bot_frame: bytes | None) -> None: ...
-
+    class Recorder(FakeRecorder):
         async def close(self) -> None:
             closed.append("recording")
 
-    scene = Scene(ConnectModel("bot"), open_recorder=lambda *_: Recording())
+    scene = Scene(ConnectModel("bot"), open_recorder=lambda *_: Recorder())
     running = scene.start()
     await eventually(lambda: scene.leg.media.sink)
 

@@ -1,14 +1,19 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from telephony.audio.tones import tone
+from telephony.audio.wav import write_wav
 from telephony.base.errors import LocalProtocolError
 from telephony.base.interfaces import CannotAnswer
 from telephony.calls.call_line import Absent, CallLine
+from telephony.calls.prompt_audio import PromptAudio
 from telephony.calls.ringback import Ringback
 from tests.support.fake_call import FakeClock, FakeLeg, FakeMedia, services
+from tests.support.fake_recorder import FakeRecorder
 from tests.support.phones import Watcher
 
 
@@ -23,25 +28,20 @@ class Partner:
         return b"\x11" * 160
 
 
-class Recording:
-    def __init__(self) -> None:
-        self.frames = 0
-        self.closed = 0
-
-    def push(self, caller_frame: bytes | None, bot_frame: bytes | None) -> None:
-        self.frames += 1
-
-    async def close(self) -> None:
-        self.closed += 1
+def read_music(path: Path) -> bytes:
+    if path.name == "missing.wav":
+        raise FileNotFoundError(path)
+    return write_wav(tone((440.0,), 1000), 8000)
 
 
 class Scene:
     def __init__(self) -> None:
         self.watcher = Watcher()
         self.clock = FakeClock()
-        self.recording = Recording()
+        self.recording = FakeRecorder()
         self.errors: list[Exception] = []
         made: dict[str, Any] = {"metrics": self.watcher, "clock": self.clock}
+        made["prompts"] = PromptAudio(read_music)
         made["open_recorder"] = lambda *_: self.recording
         self.line = CallLine("call-1", services(**made), self.errors.append)
 
@@ -51,13 +51,14 @@ async def test_one_recording_and_one_place_in_the_metrics_over_all_legs() -> Non
     with pytest.raises(LocalProtocolError):
         _ = scene.line.opened
     first, second = FakeMedia(), FakeMedia()
+    scene.line.recording.begin()
     line = scene.line.open(first)
     assert scene.line.line is line is first.sink
     scene.line.move(second)
     assert second.sink is line
     assert scene.watcher.legs == [second.stats]
     line.speak(0.0)
-    assert scene.recording.frames == 1
+    assert len(scene.recording.pushed) == 1
     await scene.line.close()
     await scene.line.close()
     assert scene.recording.closed == 1
@@ -120,3 +121,32 @@ def test_it_rings_only_for_who_hears_nobody() -> None:
     assert isinstance(line.partner, Ringback)
     scene.line.stop_ringing()
     assert line.partner is None
+
+
+async def test_music_is_for_who_hears_nobody_instead_of_the_ringing() -> None:
+    scene = Scene()
+    line, partner = scene.line.open(FakeMedia()), Partner()
+    async with scene.line.music("music.wav"):
+        scene.line.ring_back()
+        assert line.partner is None
+        assert scene.line.ring_back_with(FakeLeg()) is None
+        first = line.speak(0.0)
+        assert first is not None
+        assert line.speak(0.02) != first
+        line.connect(partner)
+        # On the way to somebody else as well.
+        with scene.line.absent(lambda: False):
+            assert line.speak(0.04) is not None
+        line.connect(None)
+    assert line.speak(0.06) is None
+    async with scene.line.music(None):
+        assert line.speak(0.08) is None
+
+
+async def test_music_that_cannot_be_played_lets_the_caller_wait_in_silence() -> None:
+    scene = Scene()
+    line = scene.line.open(FakeMedia())
+    async with scene.line.music("missing.wav"):
+        assert line.speak(0.0) is None
+        scene.line.ring_back()
+        assert isinstance(line.partner, Ringback)

@@ -61,10 +61,15 @@ def conversation(latencies_s: list[float]) -> Any:
     )
 
 
+def recorded_line(path: Path | None, paused_ms: int = 0) -> SimpleNamespace:
+    return SimpleNamespace(recording=SimpleNamespace(path=path, paused_ms=paused_ms))
+
+
 def call(**changes: Any) -> Call:
     values: dict[str, Any] = {
         "call_id": "c1",
         "leg": media_leg(),
+        "line": recorded_line(None),
         "facts": FACTS,
         "direction": "inbound",
         "agent_name": "front-desk",
@@ -84,7 +89,8 @@ def call(**changes: Any) -> Call:
 
 
 def test_an_answered_call() -> None:
-    cdr = cdr_of(call(), 1010.5, ENDED, Path("recordings/c1.wav"))
+    line = recorded_line(Path("recordings/c1.wav"), paused_ms=2500)
+    cdr = cdr_of(call(line=line), 1010.5, ENDED)
     assert (cdr.received_at, cdr.answered_at, cdr.ended_at) == (
         "2026-01-02T03:03:54.500Z",
         "2026-01-02T03:03:54.750Z",
@@ -97,6 +103,7 @@ def test_an_answered_call() -> None:
     assert (cdr.barge_ins, cdr.barge_in_max_ms, cdr.model_reconnects) == (2, 19, 1)
     assert cdr.model_audio_dropped_ms == 280
     assert cdr.recording == "recordings/c1.wav"
+    assert cdr.recording_paused_s == 2.5
 
 
 def test_a_refused_call_has_no_media_and_no_conversation() -> None:

@@ -25,11 +25,23 @@ from tests.support.fake_call import FakeClock, FakeConnector, FakeMedia, agent, 
 from tests.support.phones import Watcher
 
 
+class FakePausable:
+    def __init__(self) -> None:
+        self.state = "on"
+
+    def pause(self) -> None:
+        self.state = "paused"
+
+    def resume(self) -> None:
+        self.state = "on"
+
+
 class Scene:
     def __init__(self, tasks: CallTasks, **changes: Any) -> None:
         self.connector = FakeConnector()
         self.watcher = Watcher()
         self.clock = FakeClock()
+        self.recording = FakePausable()
         self.conversation = Conversation(
             agent(**changes),
             FakeMedia(),
@@ -45,6 +57,7 @@ class Scene:
             self._transfer,
             self._give_up,
             self._press,
+            self.recording,
         )
         self.pressed: list[str] = []
         self.sent: asyncio.Future[DigitsSent] = asyncio.get_running_loop().create_future()
@@ -100,6 +113,26 @@ async def scene(**changes: Any) -> AsyncIterator[Scene]:
         tasks.close()
         await made.conversation.close()
     assert errors == []
+
+
+async def test_the_model_pauses_and_resumes_the_recording() -> None:
+    async with scene(recording_tools=("pause_recording", "resume_recording")) as s:
+        session = s.model.last("session.update")["session"]
+        names = [tool["name"] for tool in session["tools"]]
+        assert names == ["hangup", "pause_recording", "resume_recording"]
+        s.finished("r1", "pause_recording")
+        assert s.recording.state == "paused"
+        item = s.model.last("conversation.item.create")["item"]
+        assert item["output"] == '{"recording":"paused"}'
+        assert s.model.kinds[-1] == "response.create"
+        s.finished("r2", "resume_recording")
+        assert s.recording.state == "on"
+
+
+async def test_an_agent_without_them_has_no_tools_for_the_recording() -> None:
+    async with scene() as s:
+        s.finished("r1", "pause_recording")
+        assert s.recording.state == "on"
 
 
 async def test_the_session_offers_the_agents_tools_and_hangup() -> None:

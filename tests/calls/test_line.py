@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from telephony.audio.format import PCMU
 from telephony.calls.line import Line
+from tests.support.fake_recorder import FakeRecorder
 
 CALLER = b"\x01" * 160
 BOT = b"\x02" * 160
@@ -22,14 +23,6 @@ class Partner:
         if self.error is not None:
             raise self.error
         return self.says
-
-
-class Recording:
-    def __init__(self) -> None:
-        self.pushed: list[tuple[bytes | None, bytes | None]] = []
-
-    def push(self, caller_frame: bytes | None, bot_frame: bytes | None) -> None:
-        self.pushed.append((caller_frame, bot_frame))
 
 
 def failing(errors: list[Exception]) -> Line:
@@ -71,7 +64,7 @@ def test_an_empty_prompt_is_played_at_once() -> None:
 
 
 def test_the_recording_has_every_ptime_of_both_sides() -> None:
-    recording, partner = Recording(), Partner(BOT)
+    recording, partner = FakeRecorder(), Partner(BOT)
     line = Line(PCMU, 20, recording, on_error=[].append)
     line.connect(partner)
     line.hear(CALLER, 0.0)
@@ -105,3 +98,39 @@ def test_a_recorder_that_raises_ends_the_call() -> None:
     line.speak(0.0)
     line.speak(0.02)
     assert len(errors) == 1
+
+
+class Filler:
+    def next_frame(self) -> bytes:
+        return b"\x05" * 160
+
+
+def test_a_filler_is_heard_where_nobody_speaks_and_recorded() -> None:
+    recording, partner = FakeRecorder(), Partner()
+    line = Line(PCMU, 20, recording, on_error=[].append)
+    line.connect(partner)
+    line.fill_with(Filler())
+    assert line.filled
+    assert line.speak(0.0) == b"\x05" * 160
+    partner.says = BOT
+    assert line.speak(0.02) == BOT
+    line.play(b"\x03" * 160, lambda: None)
+    assert line.speak(0.04) == b"\x03" * 160
+    line.fill_with(None)
+    partner.says = None
+    assert line.speak(0.06) is None
+    assert [bot for _, bot in recording.pushed] == [b"\x05" * 160, BOT, b"\x03" * 160, None]
+
+
+def test_a_recorder_may_come_and_go() -> None:
+    recording = FakeRecorder()
+    line = failing([])
+    line.hear(CALLER, 0.0)
+    line.speak(0.0)
+    line.record_with(recording)
+    line.hear(CALLER, 0.02)
+    line.speak(0.02)
+    line.record_with(None)
+    line.hear(CALLER, 0.04)
+    line.speak(0.04)
+    assert recording.pushed == [(CALLER, None)]

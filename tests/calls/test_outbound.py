@@ -27,6 +27,7 @@ from tests.support.fake_call import (
     agent,
     services,
 )
+from tests.support.fake_recorder import FakeRecorder
 from tests.support.phones import Watcher
 
 REQUEST = DialRequest("+15550111", ("carrier",), caller_id="+15550100")
@@ -114,18 +115,6 @@ class Follower:
         self.heard.append(frame)
 
 
-class Recording:
-    def __init__(self) -> None:
-        self.pushed: list[tuple[bytes | None, bytes | None]] = []
-        self.closed = False
-
-    def push(self, caller_frame: bytes | None, bot_frame: bytes | None) -> None:
-        self.pushed.append((caller_frame, bot_frame))
-
-    async def close(self) -> None:
-        self.closed = True
-
-
 FRAMES = [bytes([number]) * 160 for number in range(1, 4)]
 
 
@@ -137,7 +126,7 @@ def exchange(leg: FakeLeg, frame: bytes) -> bytes | None:
 
 
 async def test_early_media_is_recorded_and_heard_and_not_answered() -> None:
-    recording, follower = Recording(), Follower()
+    recording, follower = FakeRecorder(), Follower()
     async with scene(open_recorder=lambda *_: recording) as s:
         call = s.originator.place(REQUEST, "bot", follower)
         await eventually(lambda: s.dialer.pending)
@@ -158,7 +147,7 @@ async def test_early_media_is_recorded_and_heard_and_not_answered() -> None:
         assert exchange(second, FRAMES[1]) is None
         assert len(s.watcher.legs) == 1
         assert model.audio == []
-        assert call.line.recorded
+        assert call.line.recording.path
         s.dialer.answer(second)
         assert call.line.opened.partner is None
         assert exchange(second, FRAMES[2]) is None
@@ -173,7 +162,7 @@ async def test_early_media_is_recorded_and_heard_and_not_answered() -> None:
 
 
 async def test_a_call_that_fails_after_early_media_leaves_its_recording() -> None:
-    recording = Recording()
+    recording = FakeRecorder()
     async with scene(open_recorder=lambda *_: recording) as s:
         call = await s.ringing()
         leg = s.dialer.ring()
@@ -186,7 +175,7 @@ async def test_a_call_that_fails_after_early_media_leaves_its_recording() -> Non
         call.leg_progressed(183, True)
         assert recording.closed
         assert recording.pushed == [(FRAMES[0], None)]
-        assert call.line.recorded
+        assert call.line.recording.path
 
 
 async def test_early_media_of_another_ptime_is_not_heard() -> None:

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from telephony.audio.format import PCMA, PCMU
+from telephony.audio.format import L16_16K, PCMA, PCMU, AudioFormat
+from telephony.audio.g711 import encode
+from telephony.audio.tones import busy
 from telephony.audio.wav import write_wav
 from telephony.calls.prompt_audio import APOLOGY, GOODBYE, PromptAudio, read_shipped_prompt
 
@@ -45,3 +47,31 @@ async def test_a_file_that_is_no_audio_is_a_value_error(tmp_path: Path) -> None:
         await PromptAudio().fetch(tmp_path / "text.wav", PCMU)
     with pytest.raises(OSError, match="missing"):
         PromptAudio().load(tmp_path / "missing.wav", PCMU)
+
+
+@pytest.mark.parametrize("line", [PCMU, L16_16K])
+async def test_tones_are_made_for_the_line_and_the_country(line: AudioFormat) -> None:
+    disk = Disk()
+    prompts = PromptAudio(disk, country="de")
+    rate_hz = line.sample_rate_hz
+    heard = await prompts.fetch("tone:busy", line)
+    assert heard == encode(line, busy(rate_hz, "de") * 6)
+    assert await prompts.fetch("tone:busy/us/1", line) == encode(line, busy(rate_hz, "us"))
+    assert disk.reads == []
+
+
+async def test_music_is_read_once_per_format_and_goes_round() -> None:
+    disk = Disk()
+    prompts = PromptAudio(disk)
+    loop = await prompts.fetch_loop("music.wav", PCMU)
+    assert await prompts.fetch_loop("music.wav", PCMU) is loop
+    assert disk.reads == [Path("music.wav")]
+    assert len(loop.beginning) + len(loop.loop) == 8000
+    tone = await prompts.fetch_loop("tone:ringback", PCMU)
+    assert (tone.beginning, len(tone.loop)) == (b"", 48000)
+
+
+async def test_music_without_a_sound_is_a_value_error() -> None:
+    prompts = PromptAudio(lambda path: write_wav(b"", 8000))
+    with pytest.raises(ValueError, match="no sound"):
+        await prompts.fetch_loop("empty.wav", PCMU)

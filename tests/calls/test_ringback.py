@@ -16,3 +16,12 @@ def test_the_tone_comes_over_and_over() -> None:
     levels = [dbfs(decode(PCMU, frame)) for frame in period]
     assert min(levels[1:99]) > -25
     assert max(levels[101:]) < -60
+
+
+def test_every_country_rings_its_own_way() -> None:
+    tone = Ringback(PCMU, 20, "de")
+    period = [tone.speak(0.0) for _ in range(250)]
+    levels = [dbfs(decode(PCMU, frame)) for frame in period]
+    assert min(levels[1:49]) > -25
+    assert max(levels[51:]) < -60
+    assert [tone.speak(0.0) for _ in range(250)] == period

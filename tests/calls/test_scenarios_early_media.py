@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import wave
 from array import array
 from collections.abc import AsyncIterator
@@ -77,7 +78,7 @@ class World:
         ]
         reach = Reach(SipResolver(Ids.seeded(9)), self.caller.endpoint, monotonic)
         dialer = TrunkDialer(self.caller, TrunkDirectory(trunks), reach, monotonic)
-        self.recordings = Recordings(self._folder)
+        self.recordings = Recordings(self._folder, os.urandom)
         self._resources.callback(self.recordings.close)
         made = services(
             clock=monotonic, metrics=self.watcher, dialer=dialer, open_recorder=self.recordings.open

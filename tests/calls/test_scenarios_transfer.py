@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
+import numpy as np
+import numpy.typing as npt
 import pytest
 
 from telephony.net.clock import monotonic
 from telephony.rehearsal.caller import CallFailed, SipCaller
 from telephony.sip.replaces import replaces_value
+from tests.support.eventually import eventually
 from tests.support.phones import Phones
 from tests.support.scenes import PATIENCE_S, YES, clean_phones, script, until_silent
 
@@ -42,6 +45,44 @@ async def test_a_caller_is_transferred_and_nothing_is_left() -> None:
     assert p.watcher.finished == [("answered", "transferred")]
     [record] = p.calls[0].transfers.records
     assert (record.to, record.outcome) == ("100", "transferred")
+
+
+class Waiting(SipCaller):
+    """A telephone that is asked to call somebody, and takes its time."""
+
+    asked = False
+
+    def refer_received(self, target_uri: str, referred_by: str) -> None:
+        assert self._leg is not None
+        self.asked = True
+        self._leg.answer_refer(100)
+
+    def fail(self) -> None:
+        assert self._leg is not None
+        self._leg.answer_refer(486)
+
+
+async def test_a_caller_who_waits_hears_music_until_the_transfer_has_failed() -> None:
+    transfer = "transfer: {to: '100', hold_music: tone:ringback/de}"
+    async with clean_phones(dialplan=plan(transfer, "play: tone:busy/us/0.4", "hangup")) as p:
+        stack = p.caller_stack
+        stack.policy = replace(stack.policy, may_refer=lambda facts, uri: True)
+        caller = Waiting(stack, monotonic)
+        await caller.dial(f"sip:bot@127.0.0.1:{p.port}", "sip:+15550199@127.0.0.1")
+        await eventually(lambda: caller.asked)
+        await asyncio.sleep(0.6)
+        caller.fail()
+        assert await caller.wait_until_ended(PATIENCE_S)
+    heard = np.frombuffer(bytes(caller.record.heard), "<i2").astype(float)
+    music, busy = loudest_hz(heard[2400:4000]), loudest_hz(heard[-4400:-2800])
+    assert music == pytest.approx(425, abs=10)
+    assert busy == pytest.approx(480, abs=10) or busy == pytest.approx(620, abs=10)
+    assert p.watcher.finished == [("answered", "dialplan_hung_up")]
+
+
+def loudest_hz(samples: npt.NDArray[np.float64]) -> float:
+    spectrum = np.abs(np.fft.rfft(samples * np.hanning(len(samples))))
+    return float(np.argmax(spectrum)) * 8000 / len(samples)
 
 
 async def test_a_refused_transfer_gives_the_caller_to_the_bot() -> None:

@@ -7,12 +7,15 @@ from typing import Any
 
 import pytest
 
+from telephony.audio.tones import tone
+from telephony.audio.wav import write_wav
 from telephony.base.errors import LocalProtocolError
 from telephony.calls import call as call_module
 from telephony.calls import cause
 from telephony.calls import transfer as transfer_module
 from telephony.calls.call_line import Absent
 from telephony.calls.destination import Destination, TransferResult
+from telephony.calls.prompt_audio import PromptAudio
 from telephony.calls.services import CallLimits
 from telephony.dialplan.actions import Action, Answer, ConnectModel, Hangup, Transfer
 from tests.support.eventually import eventually
@@ -359,3 +362,24 @@ async def test_an_end_that_nobody_asked_about_is_nothing() -> None:
         await s.talk()
         s.call.transfer_finished(200, "OK")
         assert not s.call.transfers.succeeded
+
+
+@pytest.mark.parametrize("mode", ["blind", "attended"])
+async def test_who_waits_hears_music_until_it_is_over(mode: Any) -> None:
+    prompts = PromptAudio(lambda path: write_wav(tone((440.0,), 1000), 8000))
+    async with scene(Answer(), ConnectModel("bot"), prompts=prompts) as s:
+        await s.talk()
+        line = s.call.line.opened
+        destination = Destination("+15550111", mode, hold_music="music.wav")
+        transfer = s.transfer(destination)
+        await eventually(lambda: line.filled)
+        assert line.speak(0.0) is not None
+        if mode == "attended":
+            await eventually(lambda: s.dialer.pending)
+            s.dialer.fail("busy", 486)
+        else:
+            await eventually(lambda: s.leg.referred)
+            assert line.speak(0.02) is not None
+            s.call.transfer_finished(486, "Busy")
+        assert (await transfer).outcome == "busy"
+        assert not line.filled

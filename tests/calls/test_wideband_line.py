@@ -17,7 +17,9 @@ from telephony.base.ids import Ids
 from telephony.calls.bridge import Bridge
 from telephony.calls.line import Line
 from telephony.calls.prompt_audio import PromptAudio
-from telephony.calls.recorder import Recorder
+from telephony.calls.recorder import Recorder, RecordingTotals
+from telephony.calls.recording_encoders import WavEncoder
+from telephony.calls.recording_files import PlainFile
 from telephony.calls.ringback import Ringback
 from telephony.realtime.openai_realtime import OpenAIRealtime
 from tests.audio.wideband import high_share
@@ -133,15 +135,21 @@ def test_prompts_and_the_ringing_tone(line: AudioFormat) -> None:
 async def test_the_recording_has_the_rate_of_the_line(line: AudioFormat, tmp_path: Path) -> None:
     caller, bot = high_tone(line, 2.0), speech("caller_question")
     bot = Converter(L16_8K, line).convert(bot)
+    path = tmp_path / "call.wav"
+
+    def open_file() -> PlainFile:
+        return PlainFile(path, WavEncoder(line.sample_rate_hz, path.stem))
+
     with ThreadPoolExecutor(max_workers=1) as writer:
-        recorder = Recorder(tmp_path / "call.wav", line, 20, writer)
+        recorder = Recorder(path, line, 20, writer, open_file, RecordingTotals())
         for heard, said in zip(frames_of(caller, line), frames_of(bot, line), strict=False):
             recorder.push(heard, said)
         recorder.push(None, None)
         await recorder.close()
-    wav = read_wav(recorder.path.read_bytes())
+    data = path.read_bytes()
+    wav = read_wav(data)
     assert wav.sample_rate_hz == line.sample_rate_hz
-    channels = np.frombuffer(recorder.path.read_bytes()[44:], "<i2").reshape(-1, 2)
+    channels = np.frombuffer(data[data.index(b"data") + 8 :], "<i2").reshape(-1, 2)
     size = len(channels) - line.sample_rate_hz // 50
     assert channels[:size, 0].tobytes() == caller[: 2 * size]
     assert channels[:size, 1].tobytes() == bot[: 2 * size]

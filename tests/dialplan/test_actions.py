@@ -13,6 +13,7 @@ from telephony.dialplan.actions import (
     Hangup,
     Play,
     PreAnswer,
+    Record,
     Reject,
     Transfer,
     describe,
@@ -26,7 +27,11 @@ def test_actions_are_frozen_dataclasses_with_a_verb_each() -> None:
     for verb, kind in VERBS.items():
         assert dataclasses.is_dataclass(kind)
         main = main_parameter(kind)
-        samples: dict[type[Action], object] = {Reject: 486, Transfer: "+15550100"}
+        samples: dict[type[Action], object] = {
+            Reject: 486,
+            Transfer: "+15550100",
+            Record: "pause",
+        }
         values = {} if main is None else {main: samples.get(kind, "x")}
         action = kind(**values)
         assert verb_name(action) == verb
@@ -43,6 +48,12 @@ def test_actions_are_frozen_dataclasses_with_a_verb_each() -> None:
         (Play("a.wav"), "play: a.wav"),
         (ConnectModel("sales"), "connect_model: sales"),
         (PreAnswer(), "pre_answer"),
+        (Record(), "record: start"),
+        (Record("pause"), "record: pause"),
+        (
+            Record(format="flac", announcement="a.wav"),
+            "record: start (format flac) (announcement a.wav)",
+        ),
         (Transfer("+1 555 0100"), "transfer: +15550100 blind"),
         (
             Transfer("sip:desk@a", "attended", 20, ("a", "b"), "hi.wav"),

@@ -13,6 +13,7 @@ from telephony.dialplan import (
     Hangup,
     Play,
     PreAnswer,
+    Record,
     Reject,
     Transfer,
     parse_dialplan,
@@ -237,7 +238,7 @@ def test_sounds_and_agents_are_listed_with_their_places() -> None:
         (
             "{name: a, do: [{answer: , play: x}]}",
             "d.yaml:3:22: contexts.main[0].do[0]: an action is a verb, or one verb with its "
-            "parameters | write one of: pre_answer, answer, reject, play, connect_model, "
+            "parameters | write one of: pre_answer, answer, reject, play, record, connect_model, "
             "transfer, hangup",
         ),
         (
@@ -413,3 +414,57 @@ def test_the_shipped_dialplan_sends_everyone_to_the_rehearsal_agent() -> None:
     (extension,) = dialplan.contexts["main"]
     assert extension.conditions == ()
     assert extension.actions == (Answer(), ConnectModel("rehearsal"))
+
+
+def test_a_recording_and_its_announcement() -> None:
+    text = main(
+        "{name: a, when: {called: '1'}, do: [record, answer, record: pause, record: resume]}",
+        "{name: b, do: [{record: {format: flac, announcement: say.wav}}, {connect_model: m}]}",
+    )
+    dialplan = parse_dialplan([("d.yaml", text)], sound_path=lambda name: f"sounds/{name}")
+    first, second = dialplan.contexts["main"]
+    assert first.actions == (Record(), Answer(), Record("pause"), Record("resume"))
+    assert second.actions[0] == Record("start", "flac", "sounds/say.wav")
+    assert [(sound.name, sound.line) for sound in dialplan.sounds] == [("sounds/say.wav", 4)]
+    assert [(use.name, use.line) for use in dialplan.recordings] == [("", 3), ("flac", 4)]
+
+
+@pytest.mark.parametrize(
+    ("actions", "expected"),
+    [
+        ("[record: begin]", "'start', 'pause', 'resume' or 'stop'"),
+        ("[{record: {format: mp3}}]", "'wav', 'flac' or 'opus'"),
+        ("[{record: {action: pause, format: wav}}]", "pause takes neither format nor announcement"),
+        ("[record, record]", "the call is recorded already | remove it"),
+        (
+            "[record: stop, record: start]",
+            "stopped for good | use record: pause",
+        ),
+        ("[{record: {announcement: a.wav}}, {reject: 486}]", "an answered call can't be rejected"),
+        ("[{record: {announcement: a.wav}}, answer]", "the call is answered already"),
+        ("[{play: tone:bussy}]", "there is no tone 'bussy' | write tone:busy"),
+        (
+            "[{transfer: {to: '1', hold_music: tone:x}}]",
+            "there is no tone 'x' | write one of",
+        ),
+    ],
+)
+def test_recordings_and_tones_that_cannot_be(actions: str, expected: str) -> None:
+    (problem,) = problems(main(f"{{name: a, do: {actions}}}"))
+    assert problem.startswith("d.yaml:3:")
+    assert expected in problem
+
+
+def test_a_recording_that_may_answer_or_not_is_not_judged() -> None:
+    parse(main("{name: a, do: [record, {reject: 486}]}"))
+    parse(main("{name: a, do: [pre_answer, {record: {announcement: a.wav}}, {reject: 486}]}"))
+
+
+def test_tones_are_no_files() -> None:
+    text = main("{name: a, do: [{play: tone:busy/de/3}, {transfer: {to: '1', hold_music: m.wav}}]}")
+    dialplan = parse_dialplan([("d.yaml", text)], sound_path=lambda name: f"sounds/{name}")
+    play, transfer = dialplan.contexts["main"][0].actions
+    assert play == Play("tone:busy/de/3")
+    assert isinstance(transfer, Transfer)
+    assert transfer.hold_music == "sounds/m.wav"
+    assert [sound.name for sound in dialplan.sounds] == ["sounds/m.wav"]

@@ -13,13 +13,13 @@ from typing import Literal
 import pytest
 
 DEBIAN_PACKAGES = {
+    "sox": "sox",
     "sipp": "sip-tester",
     "baresip": "baresip-core",
     "kamailio": "kamailio kamailio-tls-modules",
     "sipsak": "sipsak",
     "svmap": "sipvicious",
     "multimon-ng": "multimon-ng",
-    "sox": "sox",
 }
 SOUNDS_PACKAGES = {"wav": "asterisk-core-sounds-en-wav", "g722": "asterisk-core-sounds-en-g722"}
 SOUNDS_DIRECTORIES = (

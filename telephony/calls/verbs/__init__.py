@@ -11,6 +11,7 @@ from telephony.calls.verbs import (
     hangup,
     play,
     pre_answer,
+    record,
     reject,
     transfer,
 )
@@ -21,6 +22,7 @@ VERBS: dict[type, Callable[[Any, Any], Awaitable[None]]] = {
     actions.Answer: answer.run,
     actions.Reject: reject.run,
     actions.Play: play.run,
+    actions.Record: record.run,
     actions.ConnectModel: connect_model.run,
     actions.Transfer: transfer.run,
     actions.Hangup: hangup.run,

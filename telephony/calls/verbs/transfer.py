@@ -14,6 +14,7 @@ async def run(call: Call, action: Transfer) -> None:
         timeout_s=action.timeout_s,
         trunks=action.trunks,
         play=action.play,
+        hold_music=action.hold_music,
     )
     result = await call.transfer(destination)
     if result.succeeded:
