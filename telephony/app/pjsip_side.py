@@ -77,6 +77,8 @@ class PjsipSide:
         return list(self.stack.transports.bound[transport])
 
     async def listen(self) -> None:
+        if ignored := ignored_settings(self._settings):
+            log.warning("pjsip.settings_ignored", keys=ignored)
         await self.stack.open()
         sip = self._settings.sip
         ports = (sip.udp_port, sip.tcp_port, sip.tls_port)
@@ -170,6 +172,25 @@ class PjsipSide:
 
     async def close(self) -> None:
         await self.stack.close()
+
+
+_IGNORED: dict[str, tuple[str, ...]] = {
+    "sip": ("t1_ms", "t2_ms", "t4_ms", "max_message_bytes", "symmetric_signalling"),
+    "media": ("port_quarantine_s", "telephone_event", "send_silence", "latch"),
+    "security": ("messages_per_s", "burst_messages", "never_ban"),
+}
+"""What PJSIP does its own way, by section."""
+
+
+def ignored_settings(settings: Settings) -> list[str]:
+    """Return the settings that say something, and that PJSIP can't be told."""
+    default = Settings()
+    return [
+        f"{section}.{key}"
+        for section, keys in _IGNORED.items()
+        for key in keys
+        if getattr(getattr(settings, section), key) != getattr(getattr(default, section), key)
+    ]
 
 
 def to_pjsip_config(settings: Settings, media: MediaConfig) -> PjsipConfig:

@@ -10,7 +10,7 @@ import pytest
 from tests.support.pjsip_stack import LOUD
 
 # isort: split
-from telephony.app.pjsip_side import PjsipSide, to_pjsip_config
+from telephony.app.pjsip_side import PjsipSide, ignored_settings, to_pjsip_config
 from telephony.app.server import Server
 from telephony.net.clock import monotonic
 from telephony.net.listen import PortInUse
@@ -106,3 +106,9 @@ def test_settings_become_what_pjsip_is_told() -> None:
     )
     assert made.media_ports == (30000, 30099)
     assert (made.product, made.session_expires_s) == ("bot/1", 0)
+
+
+def test_what_pjsip_does_its_own_way_is_named() -> None:
+    assert ignored_settings(settings(sip=PJSIP)) == []
+    wanted = settings(sip={**PJSIP, "t1_ms": 100}, media={"send_silence": False})
+    assert ignored_settings(wanted) == ["sip.t1_ms", "media.send_silence"]
