@@ -34,6 +34,8 @@ TITLES: Final[dict[str, str]] = {
     "retransmission": "repeats what UDP lost",
     "keepalive": "OPTIONS to the servers of trunks (`keepalive`)",
     "redirects": "follows redirects (`follow_redirects`)",
+    "refuses_options": "503 to OPTIONS while it drains",
+    "certificate_reload": "renewed certificates without a restart (SIGHUP)",
     "stun": "STUN (`sip.stun_server`)",
 }
 """Every field of Capabilities, in the order of the table."""
