@@ -93,9 +93,17 @@ def _to_e164(plan: NumberPlan, text: str) -> str:
 
 
 def _international(text: str) -> str:
-    """Read a number with ``+``: ``+49 (0)30 123456`` loses its zero. "" when it is none."""
-    number = _parse(text, None)
-    return _e164(number) if number is not None and _is_possible(number) else ""
+    """Read a number with ``+``: ``+49 (0)30 123456`` loses its zero. "" when it is none.
+
+    Of several zeros each reading takes one.
+    """
+    found = ""
+    while (number := _parse(text, None)) is not None and _is_possible(number):
+        found = _e164(number)
+        if found == text:
+            break
+        text = found
+    return found
 
 
 def _national(plan: NumberPlan, text: str) -> str:
@@ -113,7 +121,8 @@ def _national(plan: NumberPlan, text: str) -> str:
     # looks like one may be an extension of seven digits.
     is_abroad = number.country_code != phonenumbers.country_code_for_region(plan.region)
     if phonenumbers.is_valid_number(number) or (is_abroad and _is_possible(number)):
-        return _e164(number)
+        found = _e164(number)
+        return _international(found) or found
     return ""
 
 

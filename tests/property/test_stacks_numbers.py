@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from telephony.sip.telephone import is_global
@@ -17,6 +17,7 @@ _numbers = st.from_regex(r"\+[1-9][0-9]{4,14}", fullmatch=True)
 
 
 @settings(max_examples=400, deadline=None)
+@example(_PLANS[5], "2000407098301")
 @given(_plans, _dialled)
 def test_a_number_is_normalised_once(plan: NumberPlan, text: str) -> None:
     number = plan.to_e164(text)
