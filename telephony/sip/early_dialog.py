@@ -52,22 +52,39 @@ class EarlyDialog:
 
 
 class EarlyDialogs:
-    """The early dialogs of one leg by To tag; requests of the callees find them in the agent."""
+    """The early dialogs of one leg by To tag; requests of the callees find them in the agent.
 
-    __slots__ = ("_agent", "_by_tag", "_leg")
+    ``_closed`` holds those, early or not, that were sent BYE because their 2xx was one too many.
+    """
+
+    __slots__ = ("_agent", "_by_tag", "_closed", "_leg")
 
     def __init__(self, agent: Agent, leg: Leg) -> None:
         self._agent = agent
         self._leg = leg
         self._by_tag: dict[str, EarlyDialog] = {}
+        self._closed: dict[str, Dialog] = {}
 
     @property
     def last_cseq(self) -> int:
         """The highest CSeq of ours in any of them, 0 when there is none."""
-        return max((early.dialog.local_cseq for early in self._by_tag.values()), default=0)
+        dialogs = [early.dialog for early in self._by_tag.values()] + list(self._closed.values())
+        return max((dialog.local_cseq for dialog in dialogs), default=0)
 
-    def find(self, to_tag: str) -> EarlyDialog | None:
-        return self._by_tag.get(to_tag)
+    def dialog_of(self, response: IncomingResponse) -> Dialog | None:
+        """Return the dialog of a callee heard of before; its 2xx makes it final."""
+        tag = response.to_tag
+        dialog = self._by_tag[tag].dialog if tag in self._by_tag else self._closed.get(tag)
+        if dialog is not None and response.status >= 200:
+            dialog.confirm(response)
+        return dialog
+
+    def close(self, dialog: Dialog) -> None:
+        """Remember a dialog that is sent BYE, whatever later tries hear of that callee."""
+        self._closed[dialog.remote_tag] = dialog
+
+    def is_closed(self, to_tag: str) -> bool:
+        return to_tag in self._closed
 
     def progressed(
         self, response: IncomingResponse, create: Callable[[], Dialog]

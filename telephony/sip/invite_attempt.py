@@ -42,10 +42,10 @@ class InviteAttempt:
     """The user of one INVITE's client transactions: one, and one more for every further try.
 
     ``target`` is the Request-URI without what a strict router makes of it. ``_acks`` holds the ACK
-    by To tag, to be sent again with every repeated 2xx; None marks a 2xx whose ACK waits for our
-    answer to the offer in it. ``tries`` counts collisions, ``session`` is the leg's
-    ``offers_answered`` at the time of our offer. ``_limit`` runs until a final response.
-    ``_dialog`` is that of a re-INVITE; ``_over`` is set by a refusal that stands.
+    by the branch of the try and the To tag, to be sent again with every repeated 2xx; None marks a
+    2xx whose ACK waits for our answer to the offer in it. ``tries`` counts collisions, ``session``
+    is the leg's ``offers_answered`` at the time of our offer. ``_limit`` runs until a final
+    response. ``_dialog`` is that of a re-INVITE; ``_over`` is set by a refusal that stands.
     """
 
     __slots__ = (
@@ -85,7 +85,7 @@ class InviteAttempt:
         self.cancelled = False
         self.cancel_status = 487
         self.transaction: ClientTransaction | None = None
-        self._acks: dict[str, Outgoing | None] = {}
+        self._acks: dict[tuple[str, str], Outgoing | None] = {}
         self._cancel_headers: HeaderLines = ()
         self._cancel_sent = False
         self._dialog = leg.dialog
@@ -226,36 +226,36 @@ class InviteAttempt:
             self.uac.agent.stats.pracks_refused += 1
 
     def _accepted(self, response: IncomingResponse, now: float) -> None:
-        expected = not self._over and response.cseq == self.request.parts.cseq
+        expected = not self._over and response.branch == self.request.branch
         if expected:
             self._lift_limit()
-        if response.to_tag in self._acks:
-            ack = self._acks[response.to_tag]
+        key, dialog = (response.branch, response.to_tag), self._dialog
+        if key in self._acks:
+            ack = self._acks[key]
             if ack is not None:
                 self.uac.agent.transactions.send(ack.data, ack.flow)
-        elif self.first and expected:
+        elif expected and self.first:
             self._answered(response, now)
-        elif self._dialog is None or response.to_tag != self._dialog.remote_tag:
-            self._end_extra_fork(response, now)
-        elif expected:
-            self._reinvite_answered(response, self._dialog, now)
+        elif expected and dialog is not None and dialog.remote_tag == response.to_tag:
+            self._reinvite_answered(response, dialog, now)
+        else:
+            self._accepted_too_late(response, now)
 
     def _dialog_of(self, response: IncomingResponse) -> Dialog:
         """Return the dialog that a response makes, or makes final."""
-        early = self._early.find(response.to_tag)
-        if early is not None:
-            if response.status >= 200:
-                early.dialog.confirm(response)
-            return early.dialog
         request = self.request
-        dialog = Dialog.for_uac(response, request.parts.from_value, self.target, request.flow)
+        dialog = self._early.dialog_of(response) or Dialog.for_uac(
+            response, request.parts.from_value, self.target, request.flow
+        )
+        dialog.local_cseq = max(dialog.local_cseq, request.parts.cseq)
         dialog.authentication = request.authentication
         return dialog
 
     def _answered(self, response: IncomingResponse, now: float) -> None:
         """Make the dialog of the first 2xx (section 13.2.2.4).
 
-        It needs no answer to our offer when a provisional response brought it (section 13.2.1).
+        It needs no answer to our offer when a provisional response brought it (section 13.2.1). A
+        dialog that we sent BYE is over, whatever is said in it afterwards (section 15.1.1).
         """
         agent, leg = self.uac.agent, self.leg
         self._early.leave()
@@ -266,10 +266,10 @@ class InviteAttempt:
         sdp = _sdp_or_none(response)
         if sdp is None and self.sdp is not None:
             sdp = dialog.remote_sdp
-        if self.cancelled:
-            self.send_ack(None, now, response.to_tag)
-            leg.outgoing = None
-            self.uac.end(leg, now, self._call_failed(487, "", None), self._cancel_headers)
+        if self.cancelled or self._early.is_closed(response.to_tag):
+            self.send_ack(None, now)
+            failed = self._call_failed(487, reason_phrase(487), None)
+            self.uac.end(leg, now, failed, self._cancel_headers)
             return
         self._acknowledge(response, sdp, now)
         self._settle(response, leg.local_sdp or self.sdp, sdp, now)
@@ -302,12 +302,11 @@ class InviteAttempt:
         """Send the ACK at once, unless it has to carry our answer to an offer."""
         if self.sdp is None and sdp is not None and self.leg.state is LegState.UP:
             self._offered = True
-            self._acks[response.to_tag] = None
+            self._acks[response.branch, response.to_tag] = None
             return
-        self.leg.outgoing = None
-        self.send_ack(None, now, response.to_tag)
+        self.send_ack(None, now)
 
-    def send_ack(self, sdp: bytes | None, now: float, to_tag: str = "") -> None:
+    def send_ack(self, sdp: bytes | None, now: float) -> None:
         """Acknowledge the 2xx of the leg's dialog, with our answer if it made the offer."""
         dialog = self.leg.dialog
         if dialog is None:
@@ -315,8 +314,8 @@ class InviteAttempt:
         self._offered = False
         if self.leg.outgoing is self:
             self.leg.outgoing = None
-        cseq = self.request.parts.cseq
-        self._acks[to_tag or dialog.remote_tag] = self._send_ack_in(dialog, cseq, sdp)
+        key = self.request.branch, dialog.remote_tag
+        self._acks[key] = self._send_ack_in(dialog, self.request.parts.cseq, sdp)
 
     def _send_ack_in(self, dialog: Dialog, cseq: int, sdp: bytes | None) -> Outgoing:
         """Send the ACK of a 2xx; it carries the credentials of the INVITE (section 13.2.2.4)."""
@@ -327,12 +326,19 @@ class InviteAttempt:
         agent.transactions.send(data, flow)
         return Outgoing(data, flow)
 
-    def _end_extra_fork(self, response: IncomingResponse, now: float) -> None:
-        """A callee answered too many, or too late: its dialog is acknowledged and closed."""
+    def _accepted_too_late(self, response: IncomingResponse, now: float) -> None:
+        """A callee answered too many, or too late: its dialog is acknowledged and closed.
+
+        One with the tags of the call is no other dialog (section 12): only its ACK is due.
+        """
+        call, key = self.leg.dialog, (response.branch, response.to_tag)
+        if call is not None and call.remote_tag == response.to_tag:
+            self._acks[key] = self._send_ack_in(call, response.cseq, None)
+            return
         self.uac.agent.stats.extra_forks_ended += 1
         dialog = self._dialog_of(response)
-        dialog.local_cseq = max(dialog.local_cseq, self.request.parts.cseq)
-        self._acks[response.to_tag] = self._send_ack_in(dialog, response.cseq, None)
+        self._acks[key] = self._send_ack_in(dialog, response.cseq, None)
+        self._early.close(dialog)
         self.uac.send_bye(dialog, None, (), now)
 
     def _refused(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from telephony.sip.framing import parse_message
@@ -71,8 +71,17 @@ def _drain(peer: HandPeer) -> None:
     peer.assert_drained()
 
 
+_ONE_TAG_ANSWERS_BOTH_TRIES = [
+    (401, "a", _SEEDS[0], 0),
+    (180, "a", _SEEDS[5], 0),
+    (200, "a", "X: 1\r\n", 2),
+    (200, "a", "X: 1\r\n", 2),
+]
+
+
 @settings(max_examples=250, deadline=None)
 @given(_responses)
+@example(_ONE_TAG_ANSWERS_BOTH_TRIES)
 def test_a_call_survives_and_drains(responses: list[tuple[int, str, str, int]]) -> None:
     peer = HandPeer()
     _, invite = peer.calling(credentials=ALICE)

@@ -13,6 +13,7 @@ from telephony.sip.events import (
     CallProgressed,
     LegEnded,
 )
+from tests.sip.challenging import ALICE, challenge_lines
 from tests.sip.wire import OTHER_SDP, SDP, HandPeer, body, header, headers, lines, tag
 
 
@@ -147,6 +148,105 @@ def test_extra_forks_are_acknowledged_and_ended() -> None:
     assert peer.agent.stats.extra_forks_ended == 1
     assert [type(e) for e in peer.events()] == [CallProgressed, CallProgressed, CallAnswered]
     assert leg_id in peer.agent.legs
+
+
+class TestAnswersToAnEarlierTry:
+    """A callee whose To tag is the same for every try: its answers are told by the try."""
+
+    @staticmethod
+    def _challenged(peer: HandPeer) -> tuple[str, bytes, bytes]:
+        """Return the leg id and the INVITE of both tries."""
+        leg_id, first = peer.calling(credentials=ALICE)
+        extra = challenge_lines(407)
+        _, second = peer.send(peer.response(first, 407, to_tag="same", extra=extra))
+        return leg_id, first, second
+
+    @pytest.mark.parametrize("ringing", [False, True])
+    def test_a_tag_that_answers_both_tries_leaves_no_leg(self, ringing: bool) -> None:
+        peer = HandPeer()
+        leg_id, first, second = self._challenged(peer)
+        if ringing:
+            peer.send(peer.response(second, 180, to_tag="same"))
+            peer.events()
+        early = peer.response(first, 200, to_tag="same", sdp=OTHER_SDP)
+        first_ack, first_bye = peer.send(early)
+        assert header(first_ack, "CSeq") == "1 ACK"
+        assert peer.events() == []
+        late = peer.response(second, 200, to_tag="same", sdp=OTHER_SDP)
+        second_ack, second_bye = peer.send(late)
+        assert header(second_ack, "CSeq") == "2 ACK"
+        assert lines([first_bye, second_bye]) == ["BYE", "BYE"]
+        numbers = [int(header(bye, "CSeq").split()[0]) for bye in (first_bye, second_bye)]
+        assert 2 < numbers[0] < numbers[1]
+        assert peer.events() == [CallFailed(leg_id, 487, "Request Terminated")]
+        # Each 2xx comes again: each gets its own ACK.
+        assert peer.send(early) == [first_ack]
+        assert peer.send(late) == [second_ack]
+        peer.assert_drained()
+
+    def test_another_callee_still_answers_the_call(self) -> None:
+        peer = HandPeer()
+        leg_id, first, second = self._challenged(peer)
+        assert lines(peer.send(peer.response(first, 200, to_tag="same"))) == ["ACK", "BYE"]
+        answer = peer.response(second, 200, to_tag="other", sdp=OTHER_SDP)
+        assert lines(peer.send(answer)) == ["ACK"]
+        assert peer.events() == [CallAnswered(leg_id, OTHER_SDP)]
+
+    def test_a_third_try_counts_on_from_the_bye(self) -> None:
+        peer = HandPeer()
+        _, first, second = self._challenged(peer)
+        _, bye = peer.send(peer.response(first, 200, to_tag="same"))
+        extra = challenge_lines(407, "n2", stale=True)
+        _, third = peer.send(peer.response(second, 407, to_tag="gate", extra=extra))
+        assert (header(bye, "CSeq"), header(third, "CSeq")) == ("3 BYE", "4 INVITE")
+        ack, bye = peer.send(peer.response(third, 200, to_tag="same"))
+        assert (header(ack, "CSeq"), header(bye, "CSeq")) == ("4 ACK", "5 BYE")
+        peer.assert_drained()
+
+    def test_one_with_the_tags_of_the_call_does_not_end_it(self) -> None:
+        peer = HandPeer()
+        leg_id, first, second = self._challenged(peer)
+        (answered,) = peer.send(peer.response(second, 200, to_tag="same", sdp=OTHER_SDP))
+        late = peer.response(first, 200, to_tag="same", sdp=OTHER_SDP)
+        (ack,) = peer.send(late)
+        assert (header(answered, "CSeq"), header(ack, "CSeq")) == ("2 ACK", "1 ACK")
+        assert peer.send(late) == [ack]
+        assert peer.events() == [CallAnswered(leg_id, OTHER_SDP)]
+        assert peer.agent.stats.extra_forks_ended == 0
+        peer.agent.bye(leg_id, 0.0)
+        assert lines(peer.sent()) == ["BYE"]
+        peer.assert_drained()
+
+    def test_within_the_dialog_is_acknowledged(self) -> None:
+        peer = HandPeer()
+        leg_id, _, invite = self._challenged(peer)
+        peer.send(peer.response(invite, 200, to_tag="same", sdp=OTHER_SDP))
+        peer.agent.reinvite(leg_id, SDP, 0.0)
+        (first,) = peer.sent()
+        extra = challenge_lines(407, "n2", stale=True)
+        _, second = peer.send(peer.response(first, 407, extra=extra))
+        peer.events()
+        (ack,) = peer.send(peer.response(first, 200, sdp=OTHER_SDP))
+        assert header(ack, "CSeq") == header(first, "CSeq").replace("INVITE", "ACK")
+        assert peer.events() == []
+        (ack,) = peer.send(peer.response(second, 200, sdp=OTHER_SDP))
+        assert header(ack, "CSeq") == header(second, "CSeq").replace("INVITE", "ACK")
+        assert peer.events() == [AnswerReceived(leg_id, OTHER_SDP)]
+        peer.agent.bye(leg_id, 0.0)
+        peer.assert_drained()
+
+
+def test_a_200_under_a_wrong_cseq_leaves_no_leg() -> None:
+    """Branch and method find the transaction (section 17.1.3): it is the answer."""
+    peer = HandPeer()
+    leg_id, invite = peer.calling()
+    answer = peer.response(invite, 200, sdp=OTHER_SDP).replace(b"CSeq: 1 ", b"CSeq: 5 ")
+    (ack,) = peer.send(answer)
+    assert header(ack, "CSeq") == "1 ACK"
+    assert peer.send(answer) == [ack]
+    assert peer.events() == [CallAnswered(leg_id, OTHER_SDP)]
+    peer.agent.bye(leg_id, 0.0)
+    peer.assert_drained()
 
 
 class TestCancel:
