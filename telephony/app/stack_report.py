@@ -112,9 +112,9 @@ def advice(states: list[StackState], settings: Settings) -> str:
     if chosen.max_calls is not None and chosen.max_calls < settings.limits.max_calls:
         workers = -(-settings.limits.max_calls // chosen.max_calls)
         return (
-            f"The settings choose {chosen.name}: {chosen.max_calls} calls a process. For "
-            f"limits.max_calls, {settings.limits.max_calls}, start {workers} with --workers, "
-            "or use native."
+            f"The settings choose {chosen.name}: {chosen.max_calls} calls a process. "
+            f"limits.max_calls, {settings.limits.max_calls}, would take {workers} processes "
+            "(--workers) of some 80 MB: use native, or lower it to what you need."
         )
     lost = "" if can.retransmission else "; what UDP loses is not sent again"
     return f"The settings choose {chosen.name}{lost}. Native can do more and costs less."

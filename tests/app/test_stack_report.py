@@ -50,7 +50,7 @@ def test_native_is_the_advice_unless_the_settings_choose() -> None:
     states = [state("native"), state("pjsip", max_calls=4), state("pyvoip", installed=False)]
     assert advice(states, settings()).startswith("Use native")
     assert "here pjsip 4" in advice(states, settings())
-    assert "start 75 with --workers" in advice(states, settings(stack="pjsip"))
+    assert "would take 75 processes" in advice(states, settings(stack="pjsip"))
 
 
 def test_a_chosen_stack_that_is_missing_is_a_fault() -> None:

@@ -20,6 +20,7 @@ from telephony.app.settings import Settings
 from telephony.app.stack_argument import add_stack_argument, with_stack
 from telephony.app.worker_ports import worker_variables
 from telephony.app.workers import (
+    MAX_WORKERS,
     Workers,
     end_with_parent,
     own_trunks,
@@ -42,17 +43,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_stack_argument(parser)
     parser.add_argument(
         "--workers",
-        type=_at_least_one,
+        type=_worker_count,
         default=1,
         metavar="N",
         help="so many processes, each on ports of its own",
     )
 
 
-def _at_least_one(text: str) -> int:
+def _worker_count(text: str) -> int:
     number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("there must be one at least")
+    if not 1 <= number <= MAX_WORKERS:
+        raise argparse.ArgumentTypeError(f"it must be 1 to {MAX_WORKERS}")
     return number
 
 
