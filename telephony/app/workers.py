@@ -25,7 +25,7 @@ STARTED_AFTER_S = 5.0
 """A worker that fails sooner was never up: its ports or its files are wrong, now and later."""
 
 MAX_WORKERS = 64
-"""Each takes some 80 MB and a second of CPU to start: a slip of the finger must not fell a machine."""
+"""Each takes some 80 MB and a second of CPU to start: a slip must not fell a machine."""
 
 RESTART_INITIAL_S = 1.0
 RESTART_MAX_S = 30.0
