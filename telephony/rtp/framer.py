@@ -25,10 +25,11 @@ GAP: Final = Absence.GAP
 
 
 class Framer:
-    """Pulls a jitter buffer and gives exactly ``frame_samples`` bytes at a time.
+    """Pulls a jitter buffer and gives ``frame_samples`` bytes at a time; less before it has none.
 
     A packet of that size is handed on as it is; others are cut or gathered. ``payload_type``
-    is that of the last frame given.
+    is that of the last frame given, ``lost_samples`` the duration of the last LOST: at most a
+    frame's.
     """
 
     __slots__ = (
@@ -37,23 +38,30 @@ class Framer:
         "_lost_samples",
         "_part",
         "_part_payload_type",
+        "_ran_dry",
         "encodings",
+        "lost_samples",
         "payload_type",
     )
 
     def __init__(self, jitter: JitterBuffer, frame_samples: int) -> None:
         self.encodings: dict[int, str] = {}
         self.payload_type: int | None = None
+        self.lost_samples = 0
         self._jitter = jitter
         self._frame_bytes = frame_samples
         self._part = b""
         self._part_payload_type = 0
         self._lost_samples = 0
+        self._ran_dry = False
 
     def pop(self, now: float) -> bytes | Absence | None:
         """Return the frame due at ``now``, what stands for it, or ``None`` if nothing came."""
         if self._part or self._lost_samples:
             return self._pop_parts(now)
+        if self._ran_dry:
+            self._ran_dry = False
+            return None
         item = self._jitter.pop(now)
         if item is None:
             return None
@@ -66,23 +74,34 @@ class Framer:
             self._part_payload_type = item.payload_type
             return self._pop_parts(now)
         if isinstance(item, Lost):
-            self._lost_samples = max(item.samples - self._frame_bytes, 0)
-            return LOST
+            self._lost_samples = item.samples
+            return self._continue_loss()
         return GAP
+
+    def ahead(self) -> tuple[int, bytes]:
+        """After LOST: how many samples are lost from its beginning on, and what comes then.
+
+        What comes is a ptime or less of the last payload type, or nothing when it is not known.
+        """
+        missing, payload_type, payload = self._jitter.peek(self._frame_bytes)
+        if payload_type != self.payload_type:
+            return 0, b""
+        return self.lost_samples + self._lost_samples + missing, payload[: self._frame_bytes]
 
     def _pop_parts(self, now: float) -> bytes | Absence | None:
         if self._lost_samples:
-            return self._continue_loss(now)
+            return self._continue_loss()
         self.payload_type = self._part_payload_type
         for _ in range(_POPS_MAX):
             if len(self._part) >= self._frame_bytes:
                 break
             item = self._jitter.pop(now)
             if item is None:
-                # What completes the part may still come.
-                return None
+                self._ran_dry = True
+                part, self._part = self._part, b""
+                return part
             if not isinstance(item, RtpPacket):
-                return self._pad_part(item)
+                return self._end_part(item)
             if item.payload_type != self.payload_type:
                 return self._switch_part(item)
             self._part += item.payload
@@ -90,23 +109,18 @@ class Framer:
         self._part = self._part[self._frame_bytes :]
         return frame
 
-    def _continue_loss(self, now: float) -> bytes | Absence | None:
-        """Answer the rest of a lost packet; a rest under a ptime is left out."""
-        if self._lost_samples >= self._frame_bytes:
-            self._lost_samples -= self._frame_bytes
-            return LOST
-        self._lost_samples = 0
-        return self.pop(now)
+    def _continue_loss(self) -> Absence:
+        self.lost_samples = min(self._lost_samples, self._frame_bytes)
+        self._lost_samples -= self.lost_samples
+        return LOST
 
-    def _pad_part(self, item: Lost | Gap) -> bytes:
-        """Complete a part: with its own end before a loss, with silence before a gap."""
+    def _end_part(self, item: Lost | Gap) -> bytes:
+        """Give a part as it is before a loss, completed with silence before a gap."""
         part, self._part = self._part, b""
-        short = self._frame_bytes - len(part)
         if isinstance(item, Gap):
-            return part + self._silence() * short
-        self._lost_samples = max(item.samples - short, 0)
-        end = part[-short:]
-        return part + (end * (short // len(end) + 1))[:short]
+            return part + self._silence() * (self._frame_bytes - len(part))
+        self._lost_samples = item.samples
+        return part
 
     def _switch_part(self, packet: RtpPacket) -> bytes:
         """Complete a part of the old encoding; a packet of the new one begins the next frame."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from telephony.audio.comfort_noise import level_dbfs
 from telephony.base.errors import LocalProtocolError
 from telephony.base.ids import Ids
 from telephony.base.serial import diff32
@@ -109,6 +110,8 @@ class RtpSession:
         self.events: list[RtpEvent] = []
         self.telephone_events: list[RtpPacket] = []
         self.last_received_at: float | None = None
+        self.comfort_noise_dbfs: float | None = None
+        """Level of the noise that the peer wants heard while it is silent (RFC 3389)."""
         self._clock_rate_hz = config.clock_rate_hz
         self._frame_samples = config.clock_rate_hz * config.ptime_ms // 1000
         self._source = SourcePolicy(
@@ -248,6 +251,7 @@ class RtpSession:
             self._receive_telephone_event(packet)
         elif kind == _COMFORT_NOISE:
             self.stats.comfort_noise += 1
+            self.comfort_noise_dbfs = level_dbfs(packet.payload)
         else:
             self.stats.empty += 1
 
@@ -327,6 +331,7 @@ class RtpSession:
         self.reception = RtpStats(self._clock_rate_hz)
         self._ssrc = ssrc
         self._event_timestamp = None
+        self.comfort_noise_dbfs = None
 
     @property
     def ssrc(self) -> int | None:
@@ -354,10 +359,19 @@ class RtpSession:
     def pop_frame(self, now: float) -> bytes | Absence | None:
         """Return one ptime of audio in ``received_encoding``; called once per ptime.
 
-        ``LOST``: conceal. ``GAP``: the sender is silent, fill. ``None``: nothing has come, or
-        nothing in time; conceal too, a concealer fades out by itself.
+        It is less before there is none. ``LOST``: conceal ``lost_samples``. ``GAP``: the sender
+        is silent, fill. ``None``: nothing has come, or nothing in time; conceal too, a concealer
+        fades out by itself.
         """
         return self._framer.pop(now)
+
+    def ahead(self) -> tuple[int, bytes]:
+        """After ``LOST``: the samples lost from there on, and up to a ptime that comes then."""
+        return self._framer.ahead()
+
+    @property
+    def lost_samples(self) -> int:
+        return self._framer.lost_samples
 
     def _is_quiet(self, packet: RtpPacket) -> bool:
         return is_quiet(packet.payload, self._encodings.get(packet.payload_type, ""))

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from telephony.audio import g711
-from telephony.audio.conceal import Concealer
 from telephony.audio.format import PCMA, PCMU, AudioFormat
 from telephony.base.errors import LocalProtocolError
 from telephony.base.ids import Ids
@@ -16,16 +15,14 @@ from telephony.dtmf.telephone_event import DigitReceiver, DigitSender
 from telephony.net.pacer import Pacer, Slot
 from telephony.net.port_pool import PortPool
 from telephony.net.rtp_endpoint import open_endpoint
-from telephony.rtp.session import GAP, RtpSession, RtpSessionConfig
+from telephony.rtp.heard import HeardAudio, HeardStats
+from telephony.rtp.session import RtpSession, RtpSessionConfig
 from telephony.rtp.srtp import SrtpKey, SrtpSession, SrtpStats
 from telephony.sdp.keying import SrtpKeys
 from telephony.sdp.offer_answer import NegotiatedMedia
 from telephony.stacks.media_config import MediaConfig, MediaHost, advertised_address
 
 __all__ = ["MediaConfig", "MediaHost", "MediaPlane", "RtpMedia"]
-
-CONCEALED_FRAMES_MAX = 5
-"""Consecutive frames after which nothing more is concealed: the concealer has faded out."""
 
 MAX_CATCH_UP_FRAMES = 50
 """How much of the caller's time is made up for after a stall; the rest is gone."""
@@ -87,16 +84,11 @@ class RtpMedia:
         self._digits_in = DigitReceiver()
         self._digits_out = DigitSender(plane.config.ptime_ms)
         self._silence = self._face.silence(self._face.frame_bytes(plane.config.ptime_ms))
-        self._concealer = Concealer(self._face.sample_rate_hz, plane.config.ptime_ms)
+        self._heard: HeardAudio | None = None
         self._talking = False
         self._held = False
         self._caller_away = False
         self._may_send = True
-        self._heard = self._face
-        self._heard_payload_type: int | None = None
-        self._missing_frames = 0
-        self._concealed_frames = 0
-        self._gap_frames = 0
 
     @property
     def port(self) -> int:
@@ -149,6 +141,8 @@ class RtpMedia:
     def _show(self, face: AudioFormat) -> None:
         self._face = face
         self._silence = face.silence(len(self._silence))
+        if self._heard is not None:
+            self._heard.show(face)
 
     def negotiated(self, media: NegotiatedMedia) -> None:
         """Take the outcome of an offer/answer, the first one or a later one.
@@ -163,6 +157,7 @@ class RtpMedia:
             if not self._face_kept:
                 self._show(self._wire)
             self._session = session = self._open_session(media, now)
+            self._heard = HeardAudio(session, FORMATS, self._face, self.ptime_ms)
         else:
             session.change_payload_types(
                 media.receive_payload_types,
@@ -294,37 +289,11 @@ class RtpMedia:
 
     def _next_heard(self, session: RtpSession, now: float) -> bytes:
         """Return the caller's next frame in the sink's encoding, whatever came of it."""
-        frame = session.pop_frame(now)
-        if self._held:
+        if self._held or self._heard is None:
             # What a holding peer plays (music) is not the caller.
+            session.pop_frame(now)
             return self._silence
-        if type(frame) is bytes:
-            self._missing_frames = 0
-            pcm16 = g711.decode(self._heard_format(session), frame)
-            smooth = self._concealer.good(pcm16)
-            if smooth is pcm16 and self._heard is self._face:
-                return frame
-            return g711.encode(self._face, smooth)
-        if frame is GAP or self._heard_payload_type is None:
-            # A silent sender, or one of whom no frame was due yet: nothing to conceal.
-            self._gap_frames += 1
-            return self._silence
-        return self._concealed()
-
-    def _heard_format(self, session: RtpSession) -> AudioFormat:
-        payload_type = session.received_payload_type
-        if payload_type != self._heard_payload_type:
-            self._heard_payload_type = payload_type
-            self._heard = FORMATS[session.received_encoding or self._face.encoding]
-        return self._heard
-
-    def _concealed(self) -> bytes:
-        self._missing_frames += 1
-        if self._missing_frames > CONCEALED_FRAMES_MAX:
-            self._gap_frames += 1
-            return self._silence
-        self._concealed_frames += 1
-        return g711.encode(self._face, self._concealer.lost())
+        return self._heard.next_frame(now)
 
     def _send(self, session: RtpSession, frame: bytes | None) -> None:
         remote = session.remote
@@ -363,6 +332,9 @@ class RtpMedia:
         if session is None:
             return MediaStats()
         jitter = session.jitter.stats
+        heard = HeardStats() if self._heard is None else self._heard.stats
+        per_ms = self.sample_rate_hz // 1000
+        held = 0 if self._heard is None else self._heard.held_samples
         received = session.stats
         return MediaStats(
             packets_received=received.received,
@@ -376,8 +348,12 @@ class RtpMedia:
             packets_unauthenticated=self._srtp_stats.unauthenticated + self._srtp_stats.expired,
             packets_malformed=received.malformed + received.unknown_payload_type,
             send_errors=self._endpoint.stats.send_errors + self._endpoint.stats.send_blocked,
-            concealed_ms=self._concealed_frames * self.ptime_ms,
-            gap_ms=self._gap_frames * self.ptime_ms,
+            concealed_ms=heard.concealed_samples // per_ms,
+            gap_ms=heard.gap_samples // per_ms,
+            comfort_noise_ms=heard.comfort_noise_samples // per_ms,
+            accelerated_ms=heard.accelerated_samples // per_ms,
+            decelerated_ms=heard.decelerated_samples // per_ms,
+            jitter_buffer_underruns=jitter.underruns,
             jitter_ms=session.reception.jitter_ms,
-            jitter_buffer_delay_ms=session.jitter.delay_ms,
+            jitter_buffer_delay_ms=session.jitter.delay_ms + held / per_ms,
         )
