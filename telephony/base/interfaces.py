@@ -77,6 +77,10 @@ class MediaStats:
     send_errors: int = 0
     concealed_ms: int = 0
     gap_ms: int = 0
+    comfort_noise_ms: int = 0
+    accelerated_ms: int = 0
+    decelerated_ms: int = 0
+    jitter_buffer_underruns: int = 0
     jitter_ms: float = 0.0
     jitter_buffer_delay_ms: float = 0.0
     loss_percent: float | None = None

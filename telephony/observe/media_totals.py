@@ -34,6 +34,13 @@ _COUNTERS = {
     "send_errors": ("rtp_send_errors", "RTP packets the network did not take."),
     "concealed_ms": ("rtp_concealed_seconds", "Audio made up for lost packets."),
     "gap_ms": ("rtp_gap_seconds", "Silence filled in where the caller sent none."),
+    "comfort_noise_ms": ("rtp_comfort_noise_seconds", "The part of it filled with noise."),
+    "accelerated_ms": ("rtp_accelerated_seconds", "Speech left out by time scaling."),
+    "decelerated_ms": ("rtp_decelerated_seconds", "Speech put in by time scaling."),
+    "jitter_buffer_underruns": (
+        "jitter_buffer_underruns",
+        "Frames that were due when nothing had come.",
+    ),
 }
 _GAUGES = {
     "jitter_ms": ("rtp_jitter", "Interarrival jitter (RFC 3550) over live legs."),

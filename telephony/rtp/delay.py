@@ -13,7 +13,8 @@ _WINDOW_REVIEWS = 4
 _FORGETTING = 1.023  # half of the weight is 32 reviews old: 1024 packets, 20 s
 _WEIGHT_MAX = 1e9
 _DECAY = 0.1
-_ATTACK_MS = 20
+_ATTACK_MS = 5
+_DRAINING_MS = 10
 _STEP_MS = 30
 _STEP_PACKETS = 5
 
@@ -30,6 +31,7 @@ class DelayEstimate:
         "_attack",
         "_bin",
         "_bins",
+        "_draining",
         "_fastest",
         "_lateness",
         "_maximum",
@@ -51,6 +53,7 @@ class DelayEstimate:
         self._minimum = min_samples
         self._maximum = max_samples
         self._attack = _ATTACK_MS * per_ms
+        self._draining = _DRAINING_MS * per_ms
         self._step = _STEP_MS * per_ms
         self._bin = _BIN_MS * per_ms
         self._bins = [0.0] * (int(max_samples / self._bin) + 1)
@@ -85,9 +88,14 @@ class DelayEstimate:
         self._review()
         return True
 
+    def observe_late(self, transit: float) -> None:
+        """Take the transit of a packet whose turn had passed."""
+        self.observe(transit)
+        self.came_late(transit - self.base)
+
     def _observe_step(self, transit: float) -> None:
         """Tell a stalled burst, whose transit falls packet by packet, from a lasting step."""
-        draining = transit < self._previous - self._attack / 2
+        draining = transit < self._previous - self._draining
         if self._steps == 0 or draining:
             self._steps = 0
             self._step_base = transit
@@ -98,7 +106,11 @@ class DelayEstimate:
             self.restart(self._step_base)
 
     def came_late(self, lateness_samples: float) -> None:
-        """Attack: a packet missed its slot by arriving this much after the fastest ones."""
+        """Attack: a packet missed its slot by arriving this much after the fastest ones.
+
+        By little: one that late in fifty is what the target allows for, and every change of the
+        delay is heard.
+        """
         wanted = min(lateness_samples, self._maximum)
         if wanted > self.target:
             self.target += min(wanted - self.target, self._attack)
@@ -153,3 +165,12 @@ class DelayEstimate:
             allowed -= bins[index]
             index -= 1
         return min((index + 1) * self._bin, self._maximum)
+
+
+def is_silence(jump: float, lateness: float, tolerance: float) -> bool:
+    """Tell whether a jump of the timestamp agrees with the arrival: silence suppression.
+
+    ``lateness`` is what the packet would have with its new timestamp. All are samples.
+    """
+    agrees = -jump / 2 <= lateness if jump > 0 else lateness <= -jump / 2
+    return agrees and abs(lateness) <= tolerance

@@ -28,11 +28,12 @@ GAP: Final = Absence.GAP
 
 
 class Framer:
-    """Pulls a jitter buffer and gives exactly ``frame_samples`` of its clock at a time.
+    """Pulls a jitter buffer and gives ``frame_samples`` of its clock at a time, or what there is.
 
-    A packet of that duration is handed on as it is; others are cut or gathered. ``payload_type``
-    is that of the last frame given. Packets of an encoding with a decoder (``formats``) are
-    decoded first, for they can't be cut before.
+    A packet of that duration is handed on as it is; others are cut or gathered; what comes before
+    a loss or before nothing is shorter. ``payload_type`` is that of the last frame given,
+    ``lost_samples`` the duration of the last LOST: at most a frame's. Packets of an encoding with
+    a decoder (``formats``) are decoded first, for they can't be cut before.
     """
 
     __slots__ = (
@@ -41,13 +42,15 @@ class Framer:
         "_decoders",
         "_formats",
         "_frame_bytes",
-        "_frame_samples",
         "_jitter",
         "_lost_samples",
         "_part",
         "_part_payload_type",
+        "_ran_dry",
         "_silent",
         "encodings",
+        "frame_samples",
+        "lost_samples",
         "payload_type",
     )
 
@@ -60,8 +63,9 @@ class Framer:
     ) -> None:
         self.encodings: dict[int, str] = {}
         self.payload_type: int | None = None
+        self.lost_samples = 0
         self._jitter = jitter
-        self._frame_samples = frame_samples
+        self.frame_samples = frame_samples
         self._clock_rate_hz = clock_rate_hz
         self._formats = formats or {}
         self._decoders: dict[str, PayloadDecoder | None] = {}
@@ -71,11 +75,15 @@ class Framer:
         self._part_payload_type = 0
         self._lost_samples = 0
         self._silent = False
+        self._ran_dry = False
 
     def pop(self, now: float) -> bytes | Absence | None:
         """Return the frame due at ``now``, what stands for it, or ``None`` if nothing came."""
         if self._part or self._lost_samples:
             return self._pop_parts(now)
+        if self._ran_dry:
+            self._ran_dry = False
+            return None
         item = self._jitter.pop(now)
         if item is None:
             # After its last packet a silent sender of Opus sends nothing.
@@ -90,9 +98,20 @@ class Framer:
             self._part_payload_type = item.payload_type
             return self._pop_parts(now)
         if isinstance(item, Lost):
-            self._lost_samples = max(item.samples - self._frame_samples, 0)
-            return LOST
+            self._lost_samples = item.samples
+            return self._continue_loss()
         return GAP
+
+    def ahead(self) -> tuple[int, bytes]:
+        """After LOST: how many samples are lost from its beginning on, and what comes then.
+
+        What comes is a ptime or less of the last payload type, or nothing when it is not known or
+        has to be decoded.
+        """
+        missing, payload_type, payload = self._jitter.peek(self.frame_samples)
+        if payload_type != self.payload_type or self._decoder is not None:
+            return 0, b""
+        return self.lost_samples + self._lost_samples + missing, payload[: self._frame_bytes]
 
     def change_encodings(self, encodings: dict[int, str]) -> None:
         """Take what payload types stand for; a part of one that changed its meaning is dropped."""
@@ -124,10 +143,10 @@ class Framer:
         self._silent = False
         if encoding not in self._decoders:
             open_decoder = self._formats.get(encoding, PLAIN).open_decoder
-            frame_ms = self._frame_samples * 1000 // self._clock_rate_hz
+            frame_ms = self.frame_samples * 1000 // self._clock_rate_hz
             self._decoders[encoding] = open_decoder(frame_ms) if open_decoder else None
         self._decoder = self._decoders[encoding]
-        seconds = self._frame_samples / self._clock_rate_hz
+        seconds = self.frame_samples / self._clock_rate_hz
         bytes_per_second = PLAIN_CLOCK_RATE_HZ
         if self._decoder is not None:
             bytes_per_second = self._decoder.format.bytes_per_second
@@ -141,7 +160,7 @@ class Framer:
 
     def _pop_parts(self, now: float) -> bytes | Absence | None:
         if self._lost_samples:
-            return self._continue_loss(now)
+            return self._continue_loss()
         if self._part_payload_type != self.payload_type:
             self._follow(self._part_payload_type)
             if self._decoder is not None:
@@ -151,10 +170,11 @@ class Framer:
                 break
             item = self._jitter.pop(now)
             if item is None:
-                # What completes the part may still come.
-                return None
+                self._ran_dry = True
+                part, self._part = self._part, b""
+                return part
             if not isinstance(item, RtpPacket):
-                return self._pad_part(item)
+                return self._end_part(item)
             if item.payload_type != self.payload_type:
                 return self._switch_part(item)
             self._part += item.payload if self._decoder is None else self._decoded(item)
@@ -162,24 +182,18 @@ class Framer:
         self._part = self._part[self._frame_bytes :]
         return frame
 
-    def _continue_loss(self, now: float) -> bytes | Absence | None:
-        """Answer the rest of a lost packet; a rest under a ptime is left out."""
-        if self._lost_samples >= self._frame_samples:
-            self._lost_samples -= self._frame_samples
-            return LOST
-        self._lost_samples = 0
-        return self.pop(now)
+    def _continue_loss(self) -> Absence:
+        self.lost_samples = min(self._lost_samples, self.frame_samples)
+        self._lost_samples -= self.lost_samples
+        return LOST
 
-    def _pad_part(self, item: Lost | Gap) -> bytes:
-        """Complete a part: with its own end before a loss, with silence before a gap."""
+    def _end_part(self, item: Lost | Gap) -> bytes:
+        """Give a part as it is before a loss, completed with silence before a gap."""
         part, self._part = self._part, b""
-        short = self._frame_bytes - len(part)
         if isinstance(item, Gap):
-            return part + self._silence() * short
-        short_samples = short * self._frame_samples // self._frame_bytes
-        self._lost_samples = max(item.samples - short_samples, 0)
-        end = part[-short:]
-        return part + (end * (short // len(end) + 1))[:short]
+            return part + self._silence() * (self._frame_bytes - len(part))
+        self._lost_samples = item.samples
+        return part
 
     def _switch_part(self, packet: RtpPacket) -> bytes:
         """Complete a part of the old encoding; a packet of the new one begins the next frame."""

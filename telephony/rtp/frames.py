@@ -48,3 +48,9 @@ class JitterStats:
     overflow: int = 0
     underruns: int = 0
     resyncs: int = 0
+
+    def skipped(self, packets: int) -> None:
+        """Count packets dropped as late, for their slots had been filled, not as discarded."""
+        self.discarded -= packets
+        self.lost += packets
+        self.late += packets

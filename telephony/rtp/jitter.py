@@ -1,9 +1,9 @@
 """The jitter buffer: packets in as they arrive, frames out at our clock.
 
 Time is counted in samples. A packet's delay is the time between the moment the fastest packets
-would have brought it and its pop; it is kept between the target of :class:`DelayEstimate` and one
-frame more. An underrun lets it grow, for the playout point does not move; a frame dropped (a
-quiet one if possible) lets it shrink. Both also absorb the drift of the sender's clock.
+would have brought it and its pop; it is kept around the target of :class:`DelayEstimate`, within
+:class:`DelayBounds`. Quiet frames are preceded by a fill or dropped for that, an underrun lets it
+grow, and ``excess_samples`` asks for speech to be stretched. So drift of clocks is absorbed too.
 """
 
 from __future__ import annotations
@@ -11,8 +11,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from telephony.base.serial import diff32
-from telephony.rtp.delay import DelayEstimate
+from telephony.rtp.delay import DelayEstimate, is_silence
+from telephony.rtp.delay_bounds import DelayBounds
 from telephony.rtp.frames import Gap, JitterConfig, JitterStats, Lost
+from telephony.rtp.holes import Holes
+from telephony.rtp.lookahead import look_ahead
 from telephony.rtp.packet import RtpPacket
 from telephony.rtp.restart import RestartDetector
 
@@ -20,12 +23,8 @@ _CAPACITY_PACKETS = 256
 _MAX_DROPOUT_PACKETS = 3000  # RFC 3550 appendix A.1
 _MAX_MISORDER_PACKETS = 100
 _JUMP_TOLERANCE_MS = 500
-_IDLE_MS = 500
-_LONG_HOLE_MS = 500
+_OUTAGE_MS = 500
 _FRAME_MAX_MS = 200
-_QUIET_SHRINK_S = 0.1
-_LOUD_SHRINK_S = 1.0
-_REMEMBERED_HOLES = 256
 _NOT_STARTED, _STOPPED = -1, -2  # in place of a timestamp
 
 
@@ -46,26 +45,25 @@ class JitterBuffer:
         is_quiet: Callable[[RtpPacket], bool] | None = None,
     ) -> None:
         self.stats = JitterStats()
-        self._config = config
         self._rate = clock_rate_hz
-        self._is_quiet = is_quiet
+        self._is_quiet = is_quiet or (lambda packet: False)
         per_ms = clock_rate_hz / 1000
         self._estimate = DelayEstimate(
             config.min_ms * per_ms, config.start_ms * per_ms, config.max_ms * per_ms, clock_rate_hz
         )
         self._maximum = config.max_ms * per_ms
         self._jump_tolerance = max(_JUMP_TOLERANCE_MS, 2 * config.max_ms) * per_ms
-        self._idle = _IDLE_MS * per_ms
-        self._long_hole = _LONG_HOLE_MS * per_ms
+        self._outage = _OUTAGE_MS * per_ms
         self._pull = int(config.ptime_ms * per_ms)
-        self._gap = Gap(self._pull)
-        self._lost = Lost(self._pull)
         self._frame = self._pull
+        self._gap, self._lost = Gap(self._pull), Lost(self._pull)
         self._packets: dict[int, tuple[int, RtpPacket | None]] = {}
         self._restart = RestartDetector()
         self._ssrc: int | None = None
-        self._shrunk_at = 0.0
-        self._holes: dict[int, bool] = {}
+        self._bounds = DelayBounds(clock_rate_hz)
+        self._holes = Holes()
+        self.excess_samples = 0
+        """What to take out of speech after the last pop, or (under 0) to put in."""
         self._forget_position()
         self._set_bounds()
 
@@ -73,18 +71,14 @@ class JitterBuffer:
         self._packets.clear()
         self._holes.clear()
         self._in_silence = False
-        self._credit = 0
+        self._credit = self._shift = 0
         self._delay = 0.0
-        self._shift = 0
         self._restart.forget()
-        self._highest = self._next = 0
-        self._highest_timestamp = 0
+        self._highest = self._next = self._highest_timestamp = 0
         self._next_timestamp = _NOT_STARTED
 
     def _set_bounds(self) -> None:
-        target = self._estimate.target
-        self._floor = target - self._frame
-        self._ceiling = target + max(self._frame, self._pull)
+        self._bounds.follow(self._estimate.target, self._frame, self._pull)
 
     @property
     def delay_ms(self) -> float:
@@ -93,7 +87,7 @@ class JitterBuffer:
 
     @property
     def target_ms(self) -> float:
-        return self._estimate.target * 1000 / self._rate
+        return self._bounds.target * 1000 / self._rate
 
     @property
     def packets_held(self) -> int:
@@ -102,6 +96,11 @@ class JitterBuffer:
     def following(self) -> RtpPacket | None:
         """Return what is to be popped next, if it has come."""
         return self._packets.get(self._next, (0, None))[1]
+
+    def peek(self, wanted_samples: int) -> tuple[int, int, bytes]:
+        """Return what :func:`look_ahead` sees; nothing is taken."""
+        at = self._next_timestamp
+        return look_ahead(self._packets, self._next, at, self._frame, wanted_samples)
 
     def push(self, packet: RtpPacket, now: float) -> None:
         """Take a packet of audio; its payload is not empty."""
@@ -130,6 +129,7 @@ class JitterBuffer:
         if self._credit:
             self._end_underrun(sequence, transit, now)
         if self._estimate.observe(transit):
+            self._bounds.reviewed()
             self._set_bounds()
         self._packets[sequence] = (timestamp, packet)
         if len(self._packets) > _CAPACITY_PACKETS:
@@ -138,16 +138,15 @@ class JitterBuffer:
     def push_silence(self, packet: RtpPacket) -> None:
         """Take a packet that has a place in the sequence only: comfort noise, telephone-event.
 
-        Its slot is not lost, and after it the buffer answers :class:`Gap` instead of ``None``
-        until there is audio again. Its timestamp, which may be that of an event's start, is
-        not looked at.
+        Its slot is not lost, and :class:`Gap` follows instead of ``None`` until there is audio
+        again. Its timestamp, which may be that of an event's start, is not looked at.
         """
         self.stats.received += 1
         step = ((packet.sequence_number - self._highest + 0x8000) & 0xFFFF) - 0x8000
         sequence = self._highest + step
         if sequence in self._packets:
             self.stats.duplicate += 1
-        elif self._holes.pop(sequence, False):
+        elif self._holes.take(sequence):
             self.stats.late += 1
         elif packet.ssrc != self._ssrc or sequence < self._next or step > _MAX_DROPOUT_PACKETS:
             self.stats.discarded += 1
@@ -187,9 +186,8 @@ class JitterBuffer:
         expected = self._highest_timestamp + step * self._frame
         jump = timestamp - expected
         lateness = transit - self._estimate.base
-        agrees = -jump / 2 <= lateness if jump > 0 else lateness <= -jump / 2
         in_order = (timestamp > self._highest_timestamp) == (step > 0)
-        if in_order and agrees and abs(lateness) <= self._jump_tolerance:
+        if in_order and is_silence(jump, lateness, self._jump_tolerance):
             return timestamp, transit
         if step > 0:
             self._shift -= jump
@@ -198,12 +196,12 @@ class JitterBuffer:
 
     def _end_underrun(self, sequence: int, transit: float, now: float) -> None:
         lateness = transit - self._estimate.base
-        if self._credit > self._idle and abs(lateness) > self._maximum:
+        if self._credit > self._outage and abs(lateness) > self._maximum:
             # The sender's clock stood still, or the path changed, while nothing came.
             self._estimate.restart(transit)
             self._next_timestamp = _STOPPED
         elif sequence == self._next:
-            self._shrunk_at = now
+            self._bounds.changed(now)
             self._estimate.came_late(lateness)
             self._set_bounds()
 
@@ -211,10 +209,10 @@ class JitterBuffer:
         """Take a packet that is late, doubled, from before the start, or of a restarted sender."""
         if sequence in self._packets:
             self.stats.duplicate += 1
-        elif self._holes.pop(sequence, False):
+        elif self._holes.take(sequence):
             self.stats.late += 1
             timestamp = self._highest_timestamp + step * self._frame
-            self._estimate.came_late(self._delay_of(timestamp, now))
+            self._estimate.observe_late(now * self._rate - timestamp)
             self._set_bounds()
         elif self._next_timestamp == _NOT_STARTED and -_MAX_MISORDER_PACKETS < step < 0:
             self._next = sequence
@@ -237,8 +235,7 @@ class JitterBuffer:
             self.push(packet, now)
 
     def _drop_oldest(self) -> None:
-        sequence = self._next if self._next in self._packets else min(self._packets)
-        self._give_up(sequence)
+        self._give_up(self._next if self._next in self._packets else min(self._packets))
         self._discard_next()
         self.stats.overflow += 1
 
@@ -249,13 +246,14 @@ class JitterBuffer:
             timestamp, packet = entry
             if timestamp == self._next_timestamp and packet is not None:
                 delay = now * self._rate - timestamp - self._estimate.base
-                if self._floor <= delay <= self._ceiling:
+                if self._bounds.floor <= delay <= self._bounds.ceiling:
                     del self._packets[self._next]
                     self._next += 1
                     self._next_timestamp = timestamp + packet.samples
                     self._delay = delay
                     self._credit = 0
                     self._in_silence = False
+                    self.excess_samples = 0
                     return packet
         return self._pop_irregular(now)
 
@@ -267,26 +265,30 @@ class JitterBuffer:
             return self._pop_first(now)
         if self._next not in self._packets:
             return self._pop_hole(now)
-        timestamp = self._packets[self._next][0]
-        if timestamp - self._next_timestamp >= self._pull // 2:
-            return self._pop_after_gap(timestamp, now)
+        timestamp, head = self._packets[self._next]
         delay = self._delay_of(timestamp, now)
-        if delay > self._ceiling:
-            self._shorten(delay, now)
-        elif delay < self._floor and self._may_wait():
+        if timestamp - self._next_timestamp >= self._pull // 2:
+            if delay >= self._bounds.target:
+                return self._take(now)
+            # Silence suppression is filled until the talkspurt is due, at the target.
+            self._in_silence = True
             return self._fill()
-        return self._take(now)
+        if delay > self._bounds.ceiling:
+            self._shorten(delay, now)
+        elif delay < self._bounds.floor and (head is None or head.marker or self._is_quiet(head)):
+            return self._fill()  # the next packet may be delayed unnoticed
+        item = self._take(now)
+        self.excess_samples = self._bounds.excess(self._delay, now)
+        return item
 
     def _delay_of(self, timestamp: int, now: float) -> float:
         return now * self._rate - timestamp - self._estimate.base
 
     def _pass_silence(self) -> None:
-        entry = self._packets.get(self._next)
-        while entry is not None and entry[1] is None:
+        while (entry := self._packets.get(self._next)) is not None and entry[1] is None:
             del self._packets[self._next]
             self._next += 1
             self._in_silence = True
-            entry = self._packets.get(self._next)
 
     def _fill(self) -> Gap | None:
         if self._next_timestamp >= 0:
@@ -297,15 +299,19 @@ class JitterBuffer:
         self.stats.gap_samples += self._pull
         return self._gap
 
+    def filled(self, samples: int) -> None:
+        """Say how much was put in place of the last ``None``, if not a ptime."""
+        self._credit = max(self._credit + samples - self._pull, 0)
+
     def _pop_first(self, now: float) -> RtpPacket | Gap | None:
         sequence = min(self._packets)
         timestamp = self._packets[sequence][0]
         delay = self._delay_of(timestamp, now)
-        if delay < self._estimate.target:
+        if delay < self._bounds.target:
             return self._fill()
         self._give_up(sequence)
         self._next_timestamp = timestamp
-        self._shrunk_at = now
+        self._bounds.changed(now)
         if delay > self._maximum:
             self._shorten(delay, now)
         return self._take(now)
@@ -314,10 +320,10 @@ class JitterBuffer:
         """Wait for the missing packet up to the target, then give it up."""
         head = min(self._packets)
         missing_samples = (head - self._next) * self._frame
-        if missing_samples - self._credit > self._long_hole:
+        if missing_samples - self._credit > self._outage:
             self._give_up(head)
             return self.pop(now)
-        if self._delay_of(self._next_timestamp, now) < self._estimate.target:
+        if self._delay_of(self._next_timestamp, now) < self._bounds.stretch_floor:
             return self._fill()
         filled = min(head - self._next, self._credit // self._frame)
         if filled:  # fills have already stood in for these
@@ -329,20 +335,6 @@ class JitterBuffer:
             rest, self._credit = Lost(self._frame - self._credit), 0
             return rest
         return self._lost
-
-    def _pop_after_gap(self, timestamp: int, now: float) -> RtpPacket | Gap | None:
-        """Fill silence suppression until the talkspurt is due: the delay starts at the target."""
-        if self._delay_of(timestamp, now) < self._estimate.target:
-            self._in_silence = True
-            return self._fill()
-        return self._take(now)
-
-    def _may_wait(self) -> bool:
-        """Tell whether the next packet may be delayed unnoticed."""
-        packet = self._packets[self._next][1]
-        if packet is None or packet.marker:
-            return True
-        return self._is_quiet is not None and self._is_quiet(packet)
 
     def _take(self, now: float) -> RtpPacket | Gap | None:
         timestamp, packet = self._packets.pop(self._next)
@@ -362,10 +354,8 @@ class JitterBuffer:
         if missing <= 0:
             return
         self.stats.lost += missing
-        for hole in range(max(self._next, sequence - _REMEMBERED_HOLES), sequence):
-            self._holes[hole] = True
-        while len(self._holes) > _REMEMBERED_HOLES:
-            del self._holes[next(iter(self._holes))]
+        self._bounds.lost()
+        self._holes.add(self._next, sequence)
         self._next = sequence
         if self._next_timestamp >= 0:
             self._next_timestamp += missing * self._frame
@@ -373,24 +363,34 @@ class JitterBuffer:
     def _shorten(self, delay: float, now: float) -> None:
         """Drop what is too old: at once beyond the maximum, else one frame now and then."""
         if delay > self._maximum:
-            while delay - self._frame >= self._estimate.target and self._can_spare():
+            while delay - self._frame >= self._bounds.target and self._can_spare():
                 self._discard_next()
                 self.stats.overflow += 1
                 delay = self._delay_of(self._next_timestamp, now)
-            self._shrunk_at = now
-            return
-        since_s = now - self._shrunk_at
-        packet = self.following()
-        if packet is None or since_s < _QUIET_SHRINK_S or not self._can_spare():
-            return
-        if since_s >= _LOUD_SHRINK_S or (self._is_quiet is not None and self._is_quiet(packet)):
+            self._bounds.changed(now)
+        elif not (self._credit and self._skip_filled(delay)):
+            packet = self.following()
+            if packet is None or not self._can_spare():
+                return
+            if self._bounds.may_drop(delay, self._is_quiet(packet), now):
+                self._discard_next()
+                self._bounds.changed(now)
+
+    def _skip_filled(self, delay: float) -> bool:
+        """Leave out late packets that short fills have stood in for; return whether any was."""
+        count = first = self._bounds.frames_to_skip(self._credit, delay, self._frame)
+        while count and self._next + 1 in self._packets:
             self._discard_next()
-            self._shrunk_at = now
+            count -= 1
+        skipped = first - count
+        self._credit -= skipped * self._frame
+        self.stats.skipped(skipped)
+        return skipped > 0
 
     def _can_spare(self) -> bool:
         """Tell whether the target's worth of audio, the packet after next first, stays held."""
         left_samples = self._highest_timestamp - self._next_timestamp
-        return left_samples >= self._estimate.target and self._next + 1 in self._packets
+        return left_samples >= self._bounds.target and self._next + 1 in self._packets
 
     def _discard_next(self) -> None:
         timestamp, packet = self._packets.pop(self._next)

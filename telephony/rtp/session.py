@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from telephony.audio.comfort_noise import level_dbfs
 from telephony.base.errors import LocalProtocolError
 from telephony.base.ids import Ids
 from telephony.base.serial import add32, diff32
@@ -62,6 +63,8 @@ class RtpSession:
         self.telephone_events: list[RtpPacket] = []
         self.last_received_at: float | None = None
         self.on_rtcp: Callable[[bytes, Address, float], None] | None = None
+        # Of the noise that the peer wants heard while it is silent (RFC 3389).
+        self.comfort_noise_dbfs: float | None = None
         self._clock_rate_hz = config.clock_rate_hz
         self._frame_samples = config.clock_rate_hz * config.ptime_ms // 1000
         self._source = SourcePolicy(
@@ -72,9 +75,7 @@ class RtpSession:
         self.jitter = JitterBuffer(jitter, config.clock_rate_hz, self._is_quiet)
         self._formats = config.formats
         self._encodings: dict[int, str] = {}
-        self._framer = Framer(
-            self.jitter, self._frame_samples, config.formats, config.clock_rate_hz
-        )
+        self.framer = Framer(self.jitter, self._frame_samples, config.formats, config.clock_rate_hz)
         self.reception = RtpStats(config.clock_rate_hz)
         self._lost_before = 0
         self._ssrc: int | None = None
@@ -120,7 +121,7 @@ class RtpSession:
         self._sent_samples = self._frame_samples // types.scale_of(send_encoding)
         # What is in the jitter buffer still is what it was.
         self._encodings = {**self._encodings, **types.encodings}
-        self._framer.change_encodings(self._encodings)
+        self.framer.change_encodings(self._encodings)
         self._telephone_event_payload_type = telephone_event
         self._packetizer.payload_type = send
 
@@ -222,6 +223,7 @@ class RtpSession:
             self._receive_telephone_event(packet)
         elif kind == COMFORT_NOISE:
             self.stats.comfort_noise += 1
+            self.comfort_noise_dbfs = level_dbfs(packet.payload)
         else:
             self.stats.empty += 1
 
@@ -304,6 +306,7 @@ class RtpSession:
         self.reception = RtpStats(self._clock_rate_hz)
         self._ssrc = ssrc
         self._event_timestamp = None
+        self.comfort_noise_dbfs = None
 
     @property
     def ssrc(self) -> int | None:
@@ -320,12 +323,12 @@ class RtpSession:
     @property
     def received_payload_type(self) -> int | None:
         """The payload type of the last frame that :meth:`pop_frame` returned."""
-        return self._framer.payload_type
+        return self.framer.payload_type
 
     @property
     def received_encoding(self) -> str | None:
         """The encoding of the last frame that :meth:`pop_frame` returned."""
-        payload_type = self._framer.payload_type
+        payload_type = self.framer.payload_type
         return None if payload_type is None else self._encodings.get(payload_type)
 
     @property
@@ -341,23 +344,11 @@ class RtpSession:
     def pop_frame(self, now: float) -> bytes | Absence | None:
         """Return one ptime of audio in ``received_encoding``; called once per ptime.
 
-        ``LOST``: conceal. ``GAP``: the sender is silent, fill. ``None``: nothing has come, or
-        nothing in time; conceal too, a concealer fades out by itself. An encoding with a decoder
-        comes as 16-bit PCM.
+        It is less before there is none. ``LOST``: conceal what ``framer`` knows of it. ``GAP``:
+        the sender is silent, fill. ``None``: nothing has come, or nothing in time; conceal too, a
+        concealer fades out by itself. An encoding with a decoder comes as 16-bit PCM.
         """
-        return self._framer.pop(now)
-
-    @property
-    def decoder_conceals(self) -> bool:
-        """Whether :meth:`conceal_frame` has something to give for the last frame's encoding."""
-        return self._framer.decoder_conceals
-
-    def conceal_frame(self) -> bytes | None:
-        """Return what the decoder of the last frame makes up for one that :meth:`pop_frame` missed.
-
-        None when it has no such means.
-        """
-        return self._framer.conceal()
+        return self.framer.pop(now)
 
     def _is_quiet(self, packet: RtpPacket) -> bool:
         return is_quiet(packet.payload, self._encodings.get(packet.payload_type, ""))

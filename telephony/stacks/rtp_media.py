@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from telephony.audio import g711
 from telephony.audio.codecs import FACES
 from telephony.audio.format import AudioFormat, Codec
 from telephony.audio.frame_converter import Face
@@ -17,8 +16,8 @@ from telephony.dtmf.event_packets import EventPacket
 from telephony.net.pacer import Pacer, Slot
 from telephony.net.port_pool import PortPool
 from telephony.net.rtp_endpoint import OpenEndpoint, open_endpoint
-from telephony.rtp.concealment import Concealment, concealment_of
-from telephony.rtp.session import GAP, RtpSession
+from telephony.rtp.heard import HeardAudio, HeardStats
+from telephony.rtp.session import RtpSession
 from telephony.rtp.srtp import SrtpKey, SrtpSession, SrtpStats
 from telephony.sdp.keying import SrtpKeys
 from telephony.sdp.offer_answer import NegotiatedMedia
@@ -31,9 +30,6 @@ from telephony.stacks.session_setup import session_config
 from telephony.stacks.wire_codec import WireCodec
 
 __all__ = ["MediaConfig", "MediaHost", "MediaPlane", "RtpMedia"]
-
-CONCEALED_FRAMES_MAX = 5
-"""Consecutive frames after which nothing more is concealed: the concealer has faded out."""
 
 MAX_CATCH_UP_FRAMES = 50
 """How much of the caller's time is made up for after a stall; the rest is gone."""
@@ -97,17 +93,12 @@ class RtpMedia:
         self._slot: Slot | None = None
         self._skipped = 0
         self._digits = MediaDigits(plane.config, on_digit, digits)
+        self._heard: HeardAudio | None = None
         self._show(FACES[self._wire.codec])
-        self._concealer: Concealment | None = None
         self._talking = False
         self._held = False
         self._caller_away = False
         self._may_send = True
-        self._heard = FACES[self._wire.codec]
-        self._heard_payload_type: int | None = None
-        self._missing_frames = 0
-        self._concealed_frames = 0
-        self._gap_frames = 0
 
     @property
     def port(self) -> int:
@@ -170,6 +161,8 @@ class RtpMedia:
     def _show(self, face: AudioFormat) -> None:
         self._face = Face(face, self.ptime_ms)
         self._silence = face.silence(face.frame_bytes(self.ptime_ms))
+        if self._heard is not None:
+            self._heard.show(self._face)
 
     def negotiated(self, media: NegotiatedMedia) -> None:
         """Take the outcome of an offer/answer, the first one or a later one.
@@ -183,6 +176,7 @@ class RtpMedia:
             if not self._face_kept:
                 self._show(FACES[media.encoding])
             self._session = session = self._open_session(media, now)
+            self._heard = HeardAudio(session, FACES, self._face, self.ptime_ms)
         else:
             session.change_payload_types(
                 media.receive_payload_types,
@@ -192,7 +186,8 @@ class RtpMedia:
                 media.event_clock_rate_hz,
             )
             session.change_remote(remote, now)
-            self._heard_payload_type = None
+            assert self._heard is not None
+            self._heard.renegotiated()
         self._wire.change(media.encoding, media.send_parameters, self._face.format)
         self._use_keys(session, media.srtp, now)
         self._control.negotiated(session, media, self._srtp if media.srtp else None, now)
@@ -305,41 +300,11 @@ class RtpMedia:
 
     def _next_frame(self, session: RtpSession, now: float) -> bytes:
         """Return the caller's next frame in the sink's encoding, whatever came of it."""
-        frame = session.pop_frame(now)
-        if self._held:
+        if self._held or self._heard is None:
             # What a holding peer plays (music) is not the caller.
+            session.pop_frame(now)
             return self._silence
-        if type(frame) is bytes:
-            self._missing_frames = 0
-            pcm16 = g711.decode(self._heard_format(session), frame)
-            assert self._concealer is not None
-            smooth = self._concealer.good(pcm16)
-            if smooth is pcm16 and self._heard is self._face.format:
-                return frame
-            return self._face.show(smooth, self._heard.sample_rate_hz)
-        if frame is GAP or self._concealer is None:
-            # A silent sender, or one of whom no frame was due yet: nothing to conceal.
-            self._gap_frames += 1
-            return self._silence
-        return self._concealed(self._concealer)
-
-    def _heard_format(self, session: RtpSession) -> AudioFormat:
-        payload_type = session.received_payload_type
-        if payload_type != self._heard_payload_type:
-            self._heard_payload_type = payload_type
-            heard = FACES[session.received_encoding or self._wire.codec]
-            if self._concealer is None or heard.sample_rate_hz != self._heard.sample_rate_hz:
-                self._concealer = concealment_of(session, heard, self.ptime_ms)
-            self._heard = heard
-        return self._heard
-
-    def _concealed(self, concealer: Concealment) -> bytes:
-        self._missing_frames += 1
-        if self._missing_frames > CONCEALED_FRAMES_MAX:
-            self._gap_frames += 1
-            return self._silence
-        self._concealed_frames += 1
-        return self._face.show(concealer.lost(), self._heard.sample_rate_hz)
+        return self._heard.next_frame(now)
 
     def _send(self, session: RtpSession, frame: bytes | None) -> None:
         remote = session.remote
@@ -380,6 +345,8 @@ class RtpMedia:
         if session is None:
             return MediaStats()
         jitter = session.jitter.stats
+        heard = HeardStats() if self._heard is None else self._heard.stats
+        held_ms = 0.0 if self._heard is None else self._heard.held_ms
         received = session.stats
         stats = MediaStats(
             packets_received=received.received,
@@ -393,9 +360,13 @@ class RtpMedia:
             packets_unauthenticated=self._srtp_stats.unauthenticated + self._srtp_stats.expired,
             packets_malformed=received.malformed + received.unknown_payload_type,
             send_errors=self._endpoint.stats.send_errors + self._endpoint.stats.send_blocked,
-            concealed_ms=self._concealed_frames * self.ptime_ms,
-            gap_ms=self._gap_frames * self.ptime_ms,
+            concealed_ms=int(heard.concealed_ms),
+            gap_ms=int(heard.gap_ms),
+            comfort_noise_ms=int(heard.comfort_noise_ms),
+            accelerated_ms=int(heard.accelerated_ms),
+            decelerated_ms=int(heard.decelerated_ms),
+            jitter_buffer_underruns=jitter.underruns,
             jitter_ms=session.reception.jitter_ms,
-            jitter_buffer_delay_ms=session.jitter.delay_ms,
+            jitter_buffer_delay_ms=session.jitter.delay_ms + held_ms,
         )
         return add_quality(stats, session, self._control.rtcp, self.ptime_ms)

@@ -9,7 +9,9 @@ from telephony.rtp.concealment import DecoderConcealment, concealment_of
 
 
 def session(made_up: bytes | None, *, conceals: bool = True) -> Any:
-    return SimpleNamespace(decoder_conceals=conceals, conceal_frame=lambda: made_up)
+    return SimpleNamespace(
+        framer=SimpleNamespace(decoder_conceals=conceals, conceal=lambda: made_up)
+    )
 
 
 def test_a_decoder_that_can_does() -> None:

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 from random import Random
 
-from telephony.rtp.delay import DelayEstimate
+import pytest
+
+from telephony.rtp.delay import DelayEstimate, is_silence
 
 
 def estimate() -> DelayEstimate:
@@ -68,14 +70,40 @@ def test_a_burst_after_a_stall_is_no_step() -> None:
     assert delay.target < 320
 
 
-def test_a_late_packet_raises_the_target_by_one_frame_at_most() -> None:
+def test_a_late_packet_raises_the_target_by_5_ms_at_most() -> None:
     delay = estimate()
     delay.came_late(1200)
-    assert delay.target == 480
-    delay.came_late(500)
-    assert delay.target == 500
+    assert delay.target == 360
+    delay.came_late(370)
+    assert delay.target == 370
     delay.came_late(100)
-    assert delay.target == 500
+    assert delay.target == 370
+
+
+def test_packets_that_come_too_late_count_for_the_target() -> None:
+    delay = estimate()
+    delay.restart(0)
+    for _ in range(40):
+        feed(delay, *[0.0] * 30)
+        delay.observe_late(900)
+        delay.observe_late(900)
+    assert delay.target >= 900
+
+
+@pytest.mark.parametrize(
+    ("jump", "lateness", "silence"),
+    [
+        pytest.param(8000, 20, True, id="a second left out, and a second later"),
+        pytest.param(8000, -8000, False, id="a second left out, and no time passed"),
+        pytest.param(-8000, 8000, False, id="back a second"),
+        pytest.param(-160, 20, True, id="a packet of another duration"),
+        pytest.param(8000, 9000, False, id="far too late"),
+    ],
+)
+def test_a_jump_that_agrees_with_the_arrival_is_silence(
+    jump: float, lateness: float, silence: bool
+) -> None:
+    assert is_silence(jump, lateness, 4000) is silence
 
 
 def test_the_weights_stay_finite_over_a_day() -> None:

@@ -64,10 +64,43 @@ def test_a_lost_packet_of_60_ms_is_three_lost_frames() -> None:
     assert all(isinstance(frame, bytes) for frame in started[:12] + started[15:27])
 
 
-def test_a_lost_half_frame_repeats_what_came_before_it() -> None:
-    popped = frames(stream([80] * 40, skip=frozenset({11})), 0.5)
-    frame = next(f for f in popped if isinstance(f, bytes) and f[:80] == f[80:])
-    assert frame[:80] == stream([80] * 40)[10].payload
+def test_what_comes_before_a_lost_half_frame_is_given_first() -> None:
+    packets = stream([80] * 40, skip=frozenset({11}))
+    popped = frames(packets, 0.5)
+    at = next(i for i, frame in enumerate(popped) if isinstance(frame, bytes) and len(frame) < 160)
+    assert popped[at : at + 2] == [packets[10].payload, LOST]
+    assert popped[at + 2] == packets[11].payload + packets[12].payload
+
+
+def test_a_loss_has_a_length_and_what_comes_after_it_is_known() -> None:
+    buffer = JitterBuffer(JitterConfig(min_ms=40))
+    framer = Framer(buffer, 160)
+    packets = stream([240] * 8, skip=frozenset({3}))
+    for packet in packets:
+        buffer.push(packet, packet.timestamp / 8000)
+    popped = [framer.pop(0.045 + tick * 0.02) for tick in range(5)]
+    assert [len(frame) if isinstance(frame, bytes) else frame for frame in popped] == [
+        *[160] * 4,
+        80,
+    ]
+    assert framer.pop(0.145) is LOST
+    assert framer.lost_samples == 160
+    assert framer.ahead() == (240, packets[3].payload[:160])
+    assert framer.pop(0.165) is LOST
+    assert framer.lost_samples == 80
+    assert framer.ahead() == (80, packets[3].payload[:160])
+    assert framer.pop(0.185) == packets[3].payload[:160]
+
+
+def test_a_part_whose_end_has_not_come_is_given_and_then_nothing() -> None:
+    buffer = JitterBuffer(JitterConfig(min_ms=20))
+    framer = Framer(buffer, 160)
+    for packet in stream([240] * 1):
+        buffer.push(packet, 0.0)
+    assert len(framer.pop(0.045) or b"") == 160  # type: ignore[arg-type]
+    assert len(framer.pop(0.065) or b"") == 80  # type: ignore[arg-type]
+    assert framer.pop(0.065) is None
+    assert buffer.stats.underruns == 1
 
 
 def test_a_change_of_codec_within_a_frame_completes_it_with_silence() -> None:

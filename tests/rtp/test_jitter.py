@@ -8,7 +8,7 @@ import pytest
 
 from telephony.rtp.frames import JitterConfig
 from telephony.rtp.jitter import JitterBuffer
-from tests.rtp.simulation import QUIET, Run, packet, run, steady
+from tests.rtp.simulation import LOUD, QUIET, Run, packet, run, steady
 
 Arrivals = list[tuple[float, int]]  # seconds, index of the packet
 
@@ -35,8 +35,13 @@ def on_time(*indices: int) -> Arrivals:
         ),
         pytest.param(
             [(0, 0), (0.02, 1), (0.04, 2), (0.14, 3), (0.141, 4), (0.142, 5), (0.143, 6)],
-            "--PPP--PPPP",
-            id="a stall is waited for, and nothing of it dropped",
+            "--PPP--PP",
+            id="late packets are left out where short fills have stood in for them",
+        ),
+        pytest.param(
+            [(0, 0), (0.02, 1), (0.04, 2), *((0.18 + i / 1000, 3 + i) for i in range(6))],
+            "--PPP----PPPPPP",
+            id="a longer stall is waited for, and nothing of it dropped",
         ),
         pytest.param([(0.010, 1), (0.011, 0), (0.040, 2)], "--PPP", id="reorder at the start"),
     ],
@@ -50,7 +55,12 @@ def test_nothing_comes_out_of_an_empty_buffer() -> None:
 
 
 def test_a_clean_stream_settles_at_one_to_two_frames() -> None:
-    result = pops([(time_s, index) for index, time_s in enumerate(steady(3000))], 60)
+    """From the delay it starts with it comes down in a pause."""
+    arrivals = [
+        (time_s, packet(index, fill=QUIET if index % 100 > 90 else LOUD))
+        for index, time_s in enumerate(steady(3000))
+    ]
+    result = run(arrivals, 60, is_quiet=lambda item: item.payload[:1] == QUIET)
     assert 20 <= result.buffer.delay_ms <= 40
     assert result.buffer.target_ms == 20
     assert result.buffer.stats.discarded <= 1

@@ -81,7 +81,7 @@ def test_a_lost_packet_is_a_lost_frame_that_the_decoder_fills() -> None:
             rtp.receive_datagram(packet, PEER, index * 0.02)
         popped.append(rtp.pop_frame(index * 0.02 + 0.005))
         if popped[-1] is LOST:
-            made_up.append(rtp.conceal_frame())
+            made_up.append(rtp.framer.conceal())
     assert popped.count(LOST) == len(made_up) == 1
     assert 6000 < level([made_up[0]]) < 9500
     assert rtp.lost == 1
