@@ -1,35 +1,21 @@
 """How much of what we send comes back, and how late.
 
-The last 200 ms heard are looked for in what was sent before: the peak of the normalised
-cross-correlation of both, after a pre-emphasis that keeps the pitch of one voice from passing for
-that of another. On recorded speech (see the tests), over a window that is full of it:
+The last 200 ms heard are looked for in what was sent before. A correlation above 0.6 is an echo,
+and so are two above 0.3 at the same delay: those of a caller's voice fall anywhere. An envelope
+in frames of 20 ms would cost less and tell the two apart only after seconds, which is too late for
+the first words of a greeting.
 
-=========================  ======  ======  ======
-peak of the correlation     1 %    median   99 %
-=========================  ======  ======  ======
-echo of a hybrid            0.67     0.80    0.90
-echo of a room (300 ms)     0.24     0.40    0.72
-a caller's own voice        0.06     0.17    0.45
-=========================  ======  ======  ======
-
-One peak above 0.6 is an echo therefore, and so are two lower ones at the same delay: that of a
-caller's voice falls anywhere. An envelope in frames of 20 ms tells the two apart after seconds
-only, which is too late for the first words of a greeting.
-
-A search costs 0.2 ms, so it is the caller of :meth:`EchoEstimator.search` who says when; a frame
-between searches costs 0.2 us.
+Who calls :meth:`EchoEstimator.search` says what it may cost; a frame between searches costs 0.2 us.
 """
 
 from __future__ import annotations
 
 import audioop
-import math
 from collections import deque
 from dataclasses import dataclass
+from statistics import median
 
-import numpy as np
-import numpy.typing as npt
-
+from telephony.audio.echo_match import EchoMatch, emphasised
 from telephony.audio.format import AudioFormat
 from telephony.audio.g711 import decode
 from telephony.audio.level import DBFS_BY_RMS, MIN_DBFS
@@ -45,14 +31,9 @@ _SAME_DELAY_MS = 2
 LOUDER_DB = 6.0
 """How much louder than reckoned an echo may be."""
 _MIN_LOSS_DB, _MAX_LOSS_DB = -6.0, 60.0
-_QUIET_RMS = 30.0
-"""Quieter than this a window is noise of the coding, which is the same on both ways."""
-
 _MEASUREMENTS = 8
 _ESTABLISHED = 3
 _CANDIDATES = 4
-
-_Samples = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +62,7 @@ class EchoEstimator:
         "_delay_samples",
         "_established",
         "_frame_samples",
+        "_frames",
         "_heard",
         "_lag_frames",
         "_line",
@@ -110,7 +92,8 @@ class EchoEstimator:
         self._quiet_frames = self._span_frames
         self._near_samples = line.sample_rate_hz * _SAME_DELAY_MS // 1000
         self._delay_samples: int | None = None
-        self._candidates: deque[_Match] = deque(maxlen=_CANDIDATES)
+        self._frames = 0
+        self._candidates: deque[tuple[int, int]] = deque(maxlen=_CANDIDATES)
         self._lag_frames = 0
         self._loss_db = 0.0
         self._losses_db: deque[float] = deque(maxlen=_MEASUREMENTS)
@@ -141,6 +124,7 @@ class EchoEstimator:
 
     def heard(self, pcm16: bytes) -> None:
         """Note a frame that came in, in 16-bit PCM."""
+        self._frames += 1
         self._heard.append(pcm16)
         if self._quiet_frames < self._span_frames:
             self._quiet_frames += 1
@@ -169,26 +153,22 @@ class EchoEstimator:
         if len(self._heard) < self._window_frames or not self.possible:
             return False
         self.stats.searches += 1
-        heard = _emphasised(b"".join(self._heard))
-        sent = _emphasised(decode(self._line, b"".join(self._sent)))
+        heard = emphasised(b"".join(self._heard))
+        sent = emphasised(decode(self._line, b"".join(self._sent)))
         known = self._delay_samples
         if known is not None:
             # Where it was the last time, it is found for a tenth of the cost.
-            around = _Match.near(heard, sent, known, self._near_samples)
+            around = EchoMatch.near(heard, sent, known, self._near_samples)
             if around.likeness >= _SURE:
                 return self._learn(around)
-        return self._learn(_Match.anywhere(heard, sent))
+        return self._learn(EchoMatch.anywhere(heard, sent))
 
-    def _learn(self, match: _Match) -> bool:
+    def _learn(self, match: EchoMatch) -> bool:
         sure = match.likeness >= _SURE
         if match.likeness < _LIKELY or not _MIN_LOSS_DB <= match.loss_db <= _MAX_LOSS_DB:
             return False
         if not self._agrees(match.delay_samples, self._delay_samples):
-            if not any(
-                self._agrees(match.delay_samples, other.delay_samples)
-                for other in self._candidates
-            ):
-                self._candidates.append(match)
+            if not self._is_expected(match, sure):
                 return sure
             self._candidates.clear()
             self._losses_db.clear()
@@ -198,7 +178,19 @@ class EchoEstimator:
         self._follow(match)
         return True
 
-    def _follow(self, match: _Match) -> None:
+    def _is_expected(self, match: EchoMatch, sure: bool) -> bool:
+        """Tell whether an earlier search found the same delay, else remember this one.
+
+        Two that are not sure must not have heard the same thing: their windows are apart.
+        """
+        for heard_at, delay_samples in self._candidates:
+            apart = self._frames - heard_at >= self._window_frames
+            if (sure or apart) and self._agrees(match.delay_samples, delay_samples):
+                return True
+        self._candidates.append((self._frames, match.delay_samples))
+        return False
+
+    def _follow(self, match: EchoMatch) -> None:
         self.stats.matches += 1
         self._delay_samples = match.delay_samples
         # One frame early: the jitter buffer may have grown or shrunk by one.
@@ -209,50 +201,7 @@ class EchoEstimator:
         if len(self._losses_db) >= _ESTABLISHED:
             # What is heard now can be an echo of the frame before at the earliest.
             delay_ms = match.delay_samples * 1000 / self._line.sample_rate_hz + self._ptime_ms
-            self._established = EchoEstimate(round(self._loss_db, 1), round(delay_ms, 1))
+            self._established = EchoEstimate(round(median(self._losses_db), 1), round(delay_ms, 1))
 
     def _agrees(self, delay_samples: int, other: int | None) -> bool:
         return other is not None and abs(delay_samples - other) <= self._near_samples
-
-
-@dataclass(frozen=True, slots=True)
-class _Match:
-    """Where a window of what was heard fits best into what was sent."""
-
-    likeness: float
-    delay_samples: int
-    loss_db: float
-
-    @classmethod
-    def anywhere(cls, heard: _Samples, sent: _Samples) -> _Match:
-        """Look at every delay; both end now, and ``sent`` is the longer one."""
-        # A length that is quick to transform. Products wrap around only where ``heard`` would
-        # reach beyond ``sent``: none of those is looked at.
-        step = 1 << (len(sent).bit_length() - 4)
-        length = -(-len(sent) // step) * step
-        spectrum = np.fft.rfft(sent, length) * np.conj(np.fft.rfft(heard, length))
-        products = np.fft.irfft(spectrum, length)[: len(sent) - len(heard) + 1]
-        return cls._best(heard, sent, products, 0)
-
-    @classmethod
-    def near(cls, heard: _Samples, sent: _Samples, delay: int, reach: int) -> _Match:
-        """Look at the delays of ``delay - reach`` to ``delay + reach`` samples."""
-        nearest = max(0, delay - reach)
-        piece = sent[max(0, len(sent) - len(heard) - delay - reach) : len(sent) - nearest]
-        return cls._best(heard, piece, np.correlate(piece, heard, "valid"), nearest)
-
-    @classmethod
-    def _best(cls, heard: _Samples, sent: _Samples, products: _Samples, nearest: int) -> _Match:
-        power = np.concatenate(([0.0], np.cumsum(sent.astype(np.float64) ** 2)))
-        energies = power[len(heard) :] - power[: -len(heard)]
-        energies = np.maximum(energies, len(heard) * _QUIET_RMS**2)
-        heard_energy = max(float(np.dot(heard, heard)), 1.0)
-        likeness = np.abs(products) / np.sqrt(energies)
-        at = int(np.argmax(likeness))
-        loss_db = 10 * math.log10(energies[at] / heard_energy)
-        delay = nearest + len(products) - 1 - at
-        return cls(float(likeness[at]) / math.sqrt(heard_energy), delay, loss_db)
-
-
-def _emphasised(pcm16: bytes) -> _Samples:
-    return np.diff(np.frombuffer(pcm16, dtype="<i2").astype(np.float32))

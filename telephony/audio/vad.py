@@ -176,7 +176,8 @@ class VoiceActivityDetector:
         Nothing quieter is taken for speech, nor what is quieter than the echo of the frames before
         that dies away by 60 dB in ``echo_tail_ms``.
         """
-        self._echo_dbfs = max(level_dbfs, self._echo_dbfs - self._echo_decay_db)
+        if level_dbfs > self._echo_dbfs:
+            self._echo_dbfs = level_dbfs
 
     def process(self, pcm16_frame: bytes) -> bool | None:
         """Return True when speech just started, False when it just stopped, else None."""
@@ -190,6 +191,8 @@ class VoiceActivityDetector:
         # The classifier sees every frame: it keeps a model of the noise of its own.
         voiced = self._is_speech(pcm16_frame, self._sample_rate_hz) and self._is_loud(level)
         history = self._voiced = (self._voiced << 1 | voiced) & self._start_mask
+        if self._echo_dbfs > MIN_DBFS:
+            self._echo_dbfs -= self._echo_decay_db
         if self.speaking:
             return self._while_speaking(voiced, history)
         self.trailing_silence_ms += self._frame_ms
