@@ -20,6 +20,7 @@ from pydantic import (
     field_validator,
 )
 
+from telephony.audio.processing import NoiseSuppression
 from telephony.stacks.capabilities import StackName
 
 
@@ -63,12 +64,19 @@ def no_as(word: str) -> BeforeValidator:
     return BeforeValidator(lambda value: word if value is False else value)
 
 
+def _switch(value: Any) -> Any:
+    """Take the booleans that YAML makes of a plain ``on`` or ``off`` for these words."""
+    return {True: "on", False: "off"}[value] if isinstance(value, bool) else value
+
+
 Host = Annotated[str, AfterValidator(_ip)]
 Hosts = Annotated[list[Host], BeforeValidator(_as_list), Field(min_length=1)]
 Networks = Annotated[list[Annotated[str, AfterValidator(_network)]], BeforeValidator(_as_list)]
 AdvertisedHost = Annotated[str, AfterValidator(_reachable_ip)]
 RtcpMux = Annotated[Literal["off", "accept", "offer"], no_as("off")]
 SrtpMode = Annotated[Literal["off", "optional", "required"], no_as("off")]
+Switch = Annotated[Literal["off", "on"], BeforeValidator(_switch)]
+NoiseSuppressionWord = Annotated[NoiseSuppression, no_as("off")]
 Port = Annotated[int, Field(ge=0, le=65535)]
 PositiveMs = Annotated[int, Field(ge=1)]
 Ms = Annotated[int, Field(ge=0)]
@@ -219,6 +227,12 @@ class Rtcp(Section):
     mux: RtcpMux = "accept"
 
 
+class Processing(Section):
+    echo_cancellation: Switch = "off"
+    noise_suppression: NoiseSuppressionWord = "off"
+    gain_control: Switch = "off"
+
+
 class Media(Section):
     host: Host | None = None
     advertised_host: AdvertisedHost | None = None
@@ -238,6 +252,7 @@ class Media(Section):
     recording_dir: PathText | None = None
     jitter: Jitter = Field(default_factory=Jitter)
     rtcp: Rtcp = Field(default_factory=Rtcp)
+    processing: Processing = Field(default_factory=Processing)
 
     @field_validator("port_max")
     @classmethod

@@ -8,7 +8,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
-from telephony.app.settings import Line, PositiveSeconds, Section, SrtpMode, no_as
+from telephony.app.settings import (
+    Line,
+    NoiseSuppressionWord,
+    PositiveSeconds,
+    Section,
+    SrtpMode,
+    Switch,
+    no_as,
+)
 from telephony.sip.values import bracketed_host, is_numeric, read_uri
 from telephony.stacks.trunk import IdentitySource, NumberFormat
 
@@ -244,6 +252,12 @@ class ReferKeys(Section):
         return value
 
 
+class ProcessingKeys(Section):
+    echo_cancellation: Switch | None = None
+    noise_suppression: NoiseSuppressionWord | None = None
+    gain_control: Switch | None = None
+
+
 class TrunkFile(Section):
     """The keys of a trunk's file; ``config/trunks`` explains them."""
 
@@ -266,6 +280,7 @@ class TrunkFile(Section):
     )
     codecs: Annotated[list[Literal["pcmu", "pcma"]], Field(min_length=1)] | None = None
     srtp: SrtpMode | None = None
+    processing: ProcessingKeys = Field(default_factory=ProcessingKeys)
     caller_id: CallerIdKeys = Field(default_factory=CallerIdKeys)
     limits: LimitKeys = Field(default_factory=LimitKeys)
     keepalive: Annotated[KeepaliveKeys | None, BeforeValidator(_switch)] = Field(

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from telephony.app.files import display_name, load_each, read_file
 from telephony.app.secret_references import look_up, referred_variable
 from telephony.app.settings import Settings
+from telephony.app.settings_mapping import to_processing_config
 from telephony.app.trunk_schema import (
     SERVERS,
     InboundKeys,
@@ -128,7 +129,7 @@ class _TrunkReader:
     def _trunk(self, name: str, part: TrunkFile) -> Trunk:
         self._check_servers(part)
         register = part.registration
-        default_srtp = self._settings.media.srtp
+        media = self._settings.media
         return Trunk(
             name=name,
             servers=tuple(_with_transport(uri, part.transport) for uri in part.servers),
@@ -140,7 +141,9 @@ class _TrunkReader:
             register=RegisterPolicy(**register.model_dump()) if register else None,
             inbound=self._inbound(part),
             media=MediaPolicy(
-                codecs=tuple(part.codecs) if part.codecs else None, srtp=part.srtp or default_srtp
+                codecs=tuple(part.codecs) if part.codecs else None,
+                srtp=part.srtp or media.srtp,
+                processing=to_processing_config(media.processing, part.processing.model_dump()),
             ),
             caller_id=_caller_id(part),
             limits=TrunkLimits(**part.limits.model_dump()),

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from telephony.audio.processing import ProcessingConfig
 from telephony.sip.credentials import Credentials
 from telephony.sip.flow import Flow
 
@@ -17,11 +18,13 @@ class MediaPolicy:
     """What a trunk allows; ``codecs`` None means those of the media plane.
 
     ``srtp``: ``off`` answers RTP/SAVP with 488 and offers RTP/AVP; ``optional`` takes both and
-    offers RTP/AVP; ``required`` takes and offers RTP/SAVP alone.
+    offers RTP/AVP; ``required`` takes and offers RTP/SAVP alone. ``processing`` is done to the
+    peer's audio.
     """
 
     codecs: tuple[Literal["pcmu", "pcma"], ...] | None = None
     srtp: SrtpMode = "off"
+    processing: ProcessingConfig = field(default_factory=ProcessingConfig)
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,6 +113,7 @@ class NativeLeg:
                 self._media_failed,
                 media_host=media_host,
                 signalling_host=signalling_host,
+                processing=self._policy.processing,
             )
             # The peer's own idea of its address may be that behind its NAT.
             same_version = ip_version(media_host) == ip_version(signalling_host)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from telephony.audio import g711
 from telephony.audio.conceal import Concealer
 from telephony.audio.format import PCMA, PCMU, AudioFormat
+from telephony.audio.processing import ProcessingConfig
 from telephony.base.errors import LocalProtocolError
 from telephony.base.ids import Ids
 from telephony.base.interfaces import Address, Clock, Encoding, MediaSink, MediaStats
@@ -22,6 +23,7 @@ from telephony.sdp.keying import SrtpKeys
 from telephony.sdp.offer_answer import NegotiatedMedia
 from telephony.stacks.media_config import MediaConfig, MediaHost, advertised_address
 from telephony.stacks.media_quality import add_quality
+from telephony.stacks.processed_sink import processed
 from telephony.stacks.rtp_control import RtpControl
 
 __all__ = ["MediaConfig", "MediaHost", "MediaPlane", "RtpMedia"]
@@ -68,8 +70,10 @@ class RtpMedia:
         *,
         media_host: str = "",
         signalling_host: str = "",
+        processing: ProcessingConfig = ProcessingConfig(),  # noqa: B008 - frozen
     ) -> None:
         self._plane = plane
+        self._processing = processing
         self._on_digit = on_digit
         self._on_error = on_error
         self._signalling_host = signalling_host
@@ -222,7 +226,7 @@ class RtpMedia:
         """Begin to exchange frames with ``sink``, once a ptime."""
         if self._session is None:
             raise LocalProtocolError("media was not negotiated")
-        self._sink = sink
+        self._sink = processed(sink, self._processing, self._face, self.ptime_ms)
         if self._slot is None and not self._endpoint.closed:
             self._slot = self._plane.pacer.add(self._tick, self._plane.config.ptime_ms)
 

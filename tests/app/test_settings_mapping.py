@@ -4,16 +4,26 @@ from dataclasses import fields
 
 from telephony.app import settings_mapping as mapping
 from telephony.app.settings import Settings, Silence
+from telephony.audio.processing import ProcessingConfig
 from telephony.audio.vad import VadConfig
 from telephony.calls.services import CallLimits
 from telephony.realtime.session_config import SessionConfig
 from telephony.rtp.frames import JitterConfig
 from telephony.sip.config import MessageLimits, TimerConfig, UserAgentConfig
+from telephony.stacks.call_plan import MediaPolicy
 from telephony.stacks.media_config import MediaConfig, RtcpPolicy
 from telephony.turns.policy import BargeInPolicy
 from telephony.turns.silence import SilencePolicy
 
 DEFAULTS = Settings()
+
+
+def test_peers_that_are_no_trunk_are_processed_as_the_settings_say() -> None:
+    values = {"srtp": "optional", "processing": {"noise_suppression": "high"}}
+    media = Settings.model_validate({"media": values}).media
+    assert mapping.to_media_policy(media) == MediaPolicy(
+        srtp="optional", processing=ProcessingConfig(noise_suppression="high")
+    )
 
 
 def test_the_defaults_of_the_settings_are_those_of_the_parts() -> None:

@@ -118,6 +118,7 @@ def test_what_a_trunk_asks_too_much_is_named_key_by_key(root: Path) -> None:
         ("sip: {stack: pyvoip}\nmedia: {srtp: optional}", "media.srtp"),
         ('sip: {stack: pyvoip}\nmedia: {host: "::1"}', "media.host"),
         ("sip: {stack: pjsip}\nmedia: {ptime_ms: 30}", "media.ptime_ms"),
+        ("sip: {stack: pjsip}\nmedia: {processing: {gain_control: on}}", "media.processing"),
     ],
 )
 def test_settings_that_the_stack_can_not_follow(root: Path, text: str, key: str) -> None:
