@@ -23,6 +23,7 @@ from telephony.audio.level import DBFS_BY_RMS, MIN_DBFS
 MAX_DELAY_MS = 500
 """Later than that it is no echo but somebody who repeats us."""
 
+_SEARCHED_AT_HZ = 8000
 _WINDOW_MS = 200
 _SURE = 0.6
 _LIKELY = 0.3
@@ -72,9 +73,11 @@ class EchoEstimator:
         "_pending",
         "_ptime_ms",
         "_quiet_frames",
+        "_sample_rate_hz",
         "_sent",
         "_silence",
         "_span_frames",
+        "_thin",
         "_window_frames",
         "stats",
     )
@@ -82,7 +85,9 @@ class EchoEstimator:
     def __init__(self, line: AudioFormat, ptime_ms: int) -> None:
         self._line = line
         self._ptime_ms = ptime_ms
-        self._frame_samples = line.sample_rate_hz * ptime_ms // 1000
+        self._thin = max(1, line.sample_rate_hz // _SEARCHED_AT_HZ)
+        self._sample_rate_hz = line.sample_rate_hz // self._thin
+        self._frame_samples = self._sample_rate_hz * ptime_ms // 1000
         self._silence = line.silence(line.frame_bytes(ptime_ms))
         self._window_frames = _WINDOW_MS // ptime_ms
         self._span_frames = self._window_frames + MAX_DELAY_MS // ptime_ms
@@ -90,7 +95,7 @@ class EchoEstimator:
         self._sent: deque[bytes] = deque(maxlen=self._span_frames)
         self._pending = self._silence
         self._quiet_frames = self._span_frames
-        self._near_samples = line.sample_rate_hz * _SAME_DELAY_MS // 1000
+        self._near_samples = self._sample_rate_hz * _SAME_DELAY_MS // 1000
         self._delay_samples: int | None = None
         self._frames = 0
         self._candidates: deque[tuple[int, int]] = deque(maxlen=_CANDIDATES)
@@ -153,8 +158,8 @@ class EchoEstimator:
         if len(self._heard) < self._window_frames or not self.possible:
             return False
         self.stats.searches += 1
-        heard = emphasised(b"".join(self._heard))
-        sent = emphasised(decode(self._line, b"".join(self._sent)))
+        heard = emphasised(b"".join(self._heard), self._thin)
+        sent = emphasised(decode(self._line, b"".join(self._sent)), self._thin)
         known = self._delay_samples
         if known is not None:
             # Where it was the last time, it is found for a tenth of the cost.
@@ -200,7 +205,7 @@ class EchoEstimator:
         self._loss_db = max(self._losses_db)
         if len(self._losses_db) >= _ESTABLISHED:
             # What is heard now can be an echo of the frame before at the earliest.
-            delay_ms = match.delay_samples * 1000 / self._line.sample_rate_hz + self._ptime_ms
+            delay_ms = match.delay_samples * 1000 / self._sample_rate_hz + self._ptime_ms
             self._established = EchoEstimate(round(median(self._losses_db), 1), round(delay_ms, 1))
 
     def _agrees(self, delay_samples: int, other: int | None) -> bool:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from telephony.audio.echo import MAX_DELAY_MS, EchoEstimator
-from telephony.audio.format import L16_16K, PCMA, PCMU, AudioFormat
+from telephony.audio.format import L16_16K, L16_24K, PCMA, PCMU, AudioFormat
 from telephony.audio.g711 import decode, encode
 from telephony.audio.level import MIN_DBFS, dbfs
 
@@ -32,7 +32,7 @@ def play(estimator: EchoEstimator, line: AudioFormat, sent: list[bytes], late: i
         estimator.sent(frame)
 
 
-@pytest.mark.parametrize("line", [PCMU, PCMA, L16_16K], ids=["pcmu", "pcma", "l16"])
+@pytest.mark.parametrize("line", [PCMU, PCMA, L16_16K, L16_24K], ids=str)
 @pytest.mark.parametrize("ptime_ms", [10, 20, 30])
 def test_the_path_is_measured(line: AudioFormat, ptime_ms: int) -> None:
     estimator = EchoEstimator(line, ptime_ms)
