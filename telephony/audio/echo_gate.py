@@ -15,7 +15,10 @@ _REVIEW_MS = 1000
 _AUDIBLE_DB = 6.0
 """What is this much above the noise is worth a measurement."""
 
-_FADED_REVIEWS = 5
+_RETRY_MS = 200
+"""The same while the path is not sure yet, and after a moment in which nothing was to be heard."""
+
+_FADED_REVIEWS = 15
 """Measurements without an echo after which none is reckoned with."""
 
 
@@ -39,6 +42,7 @@ class EchoGate:
         "_echo",
         "_faded",
         "_first_doubt_frames",
+        "_retry_frames",
         "_review_frames",
         "_review_in",
         "_vad",
@@ -52,6 +56,7 @@ class EchoGate:
         """To be called with each frame that goes out, in the line's format."""
         self._first_doubt_frames = self._doubt_frames = max(1, _DOUBT_MS // ptime_ms)
         self._review_frames = _REVIEW_MS // ptime_ms
+        self._retry_frames = _RETRY_MS // ptime_ms
         self._doubt_in = 0
         self._review_in = self._review_frames
         self._faded = 0
@@ -95,10 +100,14 @@ class EchoGate:
         return changed
 
     def _review(self) -> None:
-        self._review_in = self._review_frames
+        self._review_in = self._retry_frames
         echo, vad = self._echo, self._vad
         audible_dbfs = vad.noise_floor_dbfs + _AUDIBLE_DB
-        if vad.level_dbfs > audible_dbfs and echo.search():
+        audible = vad.level_dbfs > audible_dbfs
+        found = audible and echo.search()
+        if audible and (echo.estimate is not None or not echo.known):
+            self._review_in = self._review_frames
+        if found:
             self._faded = 0
         elif echo.known and echo.expected_dbfs() - LOUDER_DB > audible_dbfs:
             # It should have been heard.
