@@ -10,6 +10,7 @@ from telephony.app.agent_transfers import why_not_playable
 from telephony.app.agents import REHEARSAL, LoadedAgent, load_agents
 from telephony.app.codec_checks import codec_problems
 from telephony.app.files import display_name, list_yaml, read_file, why_not_writable
+from telephony.app.processing_checks import check_processing
 from telephony.app.recording_checks import check_recording
 from telephony.app.settings import Settings
 from telephony.app.settings_sources import LoadedSettings, find_config, load_settings
@@ -72,6 +73,7 @@ def load_configuration(file: Path | None, environ: Mapping[str, str]) -> Configu
     problems += check_recording(loaded, dialplan, environ)
     problems += (*check_tls(loaded), *check_identity(loaded, trunks), *check_trunks(loaded, trunks))
     problems += check_stack(loaded, trunks, agents, dialplan)
+    problems += check_processing(loaded, trunks)
     warnings += doubts(loaded, trunks, dialplan)
     warnings += _few_ports(loaded)
     if problems or dialplan is None:
@@ -120,6 +122,7 @@ def load_trunks_checked(
     problems = [*loaded.problems, *problems]
     problems += (*check_tls(loaded), *check_identity(loaded, trunks), *check_trunks(loaded, trunks))
     problems += check_stack(loaded, trunks, (), None)
+    problems += check_processing(loaded, trunks)
     if problems:
         raise ConfigError(problems)
     return loaded.settings, trunks

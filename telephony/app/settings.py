@@ -24,6 +24,7 @@ from telephony.app.settings_types import (
     Line,
     Ms,
     Networks,
+    NoiseSuppressionWord,
     PathText,
     Port,
     PositiveMs,
@@ -34,6 +35,7 @@ from telephony.app.settings_types import (
     Section,
     Server,
     SrtpMode,
+    Switch,
     as_list,
     before,
     no_as,
@@ -172,6 +174,12 @@ class Recording(Section):
     keep_days: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
 
 
+class Processing(Section):
+    echo_cancellation: Switch = "off"
+    noise_suppression: NoiseSuppressionWord = "off"
+    gain_control: Switch = "off"
+
+
 class Media(Section):
     host: Host | None = None
     advertised_host: AdvertisedHost | None = None
@@ -196,6 +204,7 @@ class Media(Section):
     recording: Recording = Field(default_factory=Recording)
     jitter: Jitter = Field(default_factory=Jitter)
     rtcp: Rtcp = Field(default_factory=Rtcp)
+    processing: Processing = Field(default_factory=Processing)
 
     @field_validator("port_max")
     @classmethod

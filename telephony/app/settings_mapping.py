@@ -13,6 +13,7 @@ from telephony.app.settings import (
     Digits,
     Limits,
     Media,
+    Processing,
     Security,
     Settings,
     Silence,
@@ -21,6 +22,7 @@ from telephony.app.settings import (
     Vad,
 )
 from telephony.audio.codecs import FACES
+from telephony.audio.processing import ProcessingConfig
 from telephony.audio.vad import VadConfig
 from telephony.calls.keypad import KeypadConfig
 from telephony.calls.services import CallLimits, OutboundLine
@@ -32,6 +34,7 @@ from telephony.sip.config import MessageLimits, TimerConfig, UserAgentConfig
 from telephony.sip.flow import Address, Transport
 from telephony.sip.source_guard import GuardConfig
 from telephony.sip.source_networks import Network
+from telephony.stacks.call_plan import MediaPolicy
 from telephony.stacks.media_config import DigitTiming, MediaConfig, MediaHost, RtcpPolicy
 from telephony.stacks.trunk import Trunk
 from telephony.turns.policy import BargeInPolicy
@@ -141,6 +144,24 @@ def to_jitter_config(media: Media) -> JitterConfig:
 
 def to_rtcp_policy(media: Media) -> RtcpPolicy:
     return RtcpPolicy(**media.rtcp.model_dump())
+
+
+def to_processing_config(
+    processing: Processing, own: Mapping[str, str | None] | None = None
+) -> ProcessingConfig:
+    """``own``: the keys of a trunk that are not those of the settings; None leaves one alone."""
+    words = processing.model_dump()
+    words |= {key: word for key, word in (own or {}).items() if word is not None}
+    return ProcessingConfig(
+        echo_cancellation=words["echo_cancellation"] == "on",
+        noise_suppression=words["noise_suppression"],
+        gain_control=words["gain_control"] == "on",
+    )
+
+
+def to_media_policy(media: Media) -> MediaPolicy:
+    """Return what is negotiated with, and heard of, peers that are no trunk."""
+    return MediaPolicy(srtp=media.srtp, processing=to_processing_config(media.processing))
 
 
 def media_host(settings: Settings) -> str:

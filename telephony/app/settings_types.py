@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
 
 from telephony.app.secret_references import referred_variable
+from telephony.audio.processing import NoiseSuppression
 
 
 def _ip(value: str) -> str:
@@ -51,6 +52,11 @@ def no_as(word: str) -> BeforeValidator:
     return BeforeValidator(lambda value: word if value is False else value)
 
 
+def _switch(value: Any) -> Any:
+    """Take the booleans that YAML makes of a plain ``on`` or ``off`` for these words."""
+    return {True: "on", False: "off"}[value] if isinstance(value, bool) else value
+
+
 Host = Annotated[str, AfterValidator(_ip)]
 Hosts = Annotated[list[Host], BeforeValidator(as_list), Field(min_length=1)]
 Networks = Annotated[list[Annotated[str, AfterValidator(_network)]], BeforeValidator(as_list)]
@@ -58,6 +64,8 @@ Server = Annotated[str, AfterValidator(_server)]
 AdvertisedHost = Annotated[str, AfterValidator(_reachable_ip)]
 RtcpMux = Annotated[Literal["off", "accept", "offer"], no_as("off")]
 SrtpMode = Annotated[Literal["off", "optional", "required"], no_as("off")]
+Switch = Annotated[Literal["off", "on"], BeforeValidator(_switch)]
+NoiseSuppressionWord = Annotated[NoiseSuppression, no_as("off")]
 Port = Annotated[int, Field(ge=0, le=65535)]
 PositiveMs = Annotated[int, Field(ge=1)]
 Ms = Annotated[int, Field(ge=0)]

@@ -10,6 +10,7 @@ import structlog
 from telephony.app.identity_screen import IdentityScreen
 from telephony.app.port_opener import PortOpener
 from telephony.app.settings import Settings
+from telephony.app.settings_mapping import to_media_policy
 from telephony.app.stack_choice import make_side
 from telephony.app.stack_side import InboundLeg, SideParts
 from telephony.app.trunk_report import report
@@ -21,7 +22,6 @@ from telephony.observe.metrics import Metrics
 from telephony.observe.trunk_gauges import TrunkSample
 from telephony.sip.flow import Address, Transport
 from telephony.sip.registration import Registered, RegistrationEvent, RegistrationFailed
-from telephony.stacks.call_plan import MediaPolicy
 from telephony.stacks.peer_policy import PeerPolicy
 from telephony.stacks.rtp_media import MediaPlane
 from telephony.stacks.trunk import Trunk
@@ -78,7 +78,7 @@ class Signalling:
             self.directory,
             reach,
             monotonic,
-            strangers=MediaPolicy(srtp=settings.media.srtp),
+            strangers=to_media_policy(settings.media),
             on_dialled=lambda trunk, result: metrics.trunk_call(trunk, "outbound", result),
         )
 
@@ -150,7 +150,7 @@ class Signalling:
         return PeerPolicy(
             media=directory.media(),
             credentials=directory.credentials(),
-            strangers=MediaPolicy(srtp=self.settings.media.srtp),
+            strangers=to_media_policy(self.settings.media),
             read_facts=directory.read_facts,
             may_refer=directory.may_refer,
             refer_uri=directory.refer_uri,

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from telephony.app.agents import LoadedAgent
+from telephony.app.settings_mapping import to_processing_config
 from telephony.app.settings_sources import Key, LoadedSettings
 from telephony.app.trunks import LoadedTrunk
 from telephony.base.errors import Problem
@@ -110,6 +111,12 @@ def _check_settings(loaded: LoadedSettings, can: Capabilities) -> Iterator[Probl
             "packets of another length than 20 ms",
             "write 20",
         ),
+        (
+            not can.ours and to_processing_config(settings.media.processing).active,
+            ("media", "processing"),
+            "processing of the caller's audio",
+            "remove it",
+        ),
     ]
     for codec in settings.media.codecs:
         if codec not in can.codecs:
@@ -160,6 +167,11 @@ def _check_trunk(item: LoadedTrunk, stack: StackName, can: Capabilities) -> Iter
             not can.attestation and trunk.attestation.mode != "off",
             ("attestation",),
             "the Identity header",
+        ),
+        (
+            not can.ours and trunk.media.processing.active,
+            ("processing",),
+            "processing of the caller's audio",
         ),
         (not can.referral and trunk.refer.accept, ("refer", "accept"), "REFER from peers"),
         (

@@ -8,7 +8,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
-from telephony.app.settings_types import Line, PositiveSeconds, Section, SrtpMode, no_as
+from telephony.app.settings_types import (
+    Line,
+    NoiseSuppressionWord,
+    PositiveSeconds,
+    Section,
+    SrtpMode,
+    Switch,
+    no_as,
+)
 from telephony.audio.format import Codec
 from telephony.base.interfaces import DigitMode
 from telephony.sip.values import bracketed_host, is_numeric, read_uri
@@ -246,6 +254,12 @@ class ReferKeys(Section):
         return value
 
 
+class ProcessingKeys(Section):
+    echo_cancellation: Switch | None = None
+    noise_suppression: NoiseSuppressionWord | None = None
+    gain_control: Switch | None = None
+
+
 class TrunkFile(Section):
     """The keys of a trunk's file; ``config/trunks`` explains them."""
 
@@ -269,6 +283,7 @@ class TrunkFile(Section):
     codecs: Annotated[list[Codec], Field(min_length=1)] | None = None
     srtp: SrtpMode | None = None
     dtmf: DigitMode | None = None
+    processing: ProcessingKeys = Field(default_factory=ProcessingKeys)
     caller_id: CallerIdKeys = Field(default_factory=CallerIdKeys)
     limits: LimitKeys = Field(default_factory=LimitKeys)
     keepalive: Annotated[KeepaliveKeys | None, BeforeValidator(_switch)] = Field(

@@ -12,6 +12,7 @@ from telephony.app.codec_checks import codec_problems
 from telephony.app.files import display_name, load_each, read_file
 from telephony.app.secret_references import look_up, referred_variable
 from telephony.app.settings import Settings
+from telephony.app.settings_mapping import to_processing_config
 from telephony.app.trunk_schema import (
     SERVERS,
     InboundKeys,
@@ -132,7 +133,7 @@ class _TrunkReader:
         for message, fix in codec_problems(part.codecs or (), self._settings.media.ptime_ms):
             self._problems.append(self._document.problem(("codecs",), message, fix))
         register = part.registration
-        default_srtp = self._settings.media.srtp
+        media = self._settings.media
         return Trunk(
             name=name,
             servers=tuple(_with_transport(uri, part.transport) for uri in part.servers),
@@ -145,8 +146,9 @@ class _TrunkReader:
             inbound=self._inbound(part),
             media=MediaPolicy(
                 codecs=tuple(part.codecs) if part.codecs else None,
-                srtp=part.srtp or default_srtp,
+                srtp=part.srtp or media.srtp,
                 dtmf=part.dtmf,
+                processing=to_processing_config(media.processing, part.processing.model_dump()),
             ),
             caller_id=_caller_id(part),
             limits=TrunkLimits(**part.limits.model_dump()),

@@ -22,7 +22,6 @@ may, for 2 s. Echo at -30 dB of speech at -26 dBFS does not; of louder speech it
 from __future__ import annotations
 
 import audioop
-from collections import deque
 from dataclasses import dataclass
 
 import webrtcvad
@@ -40,6 +39,8 @@ _FRAMES_MS = (10, 20, 30)
 _LINE_DEAD_DBFS = -78.0
 """Quieter than any analogue line: frames filled in by us or by silence suppression. They say
 nothing of the noise that comes with speech."""
+
+_DIED_AWAY_DB = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ class VadConfig:
     hold_db: float = 4.0
     """How far both levels are lowered while speech goes on."""
     echo_tail_ms: int = 200
-    """How long after we played something its echo may still come back."""
+    """How long an echo goes on, until it is 60 dB quieter: a room's reverberation."""
     noise_window_ms: int = 1800
     """The noise floor is the quietest frame of this time: longer than speech goes without a
     pause, shorter than a caller would put up with after walking into a street."""
@@ -120,10 +121,7 @@ class VoiceActivityDetector:
     __slots__ = (
         "_above_noise_db",
         "_echo_dbfs",
-        "_echo_frames",
-        "_echo_now_dbfs",
-        "_echo_tail_frames",
-        "_echoes_dbfs",
+        "_echo_decay_db",
         "_floor",
         "_frame_bytes",
         "_frame_ms",
@@ -168,11 +166,8 @@ class VoiceActivityDetector:
         self._start_mask = (1 << (config.start_window_ms // config.frame_ms)) - 1
         self._stop_ms = config.stop_ms
         self._voiced = 0
-        self._echo_tail_frames = config.echo_tail_ms // config.frame_ms + 1
-        self._echoes_dbfs: deque[float] = deque(maxlen=self._echo_tail_frames)
-        self._echo_now_dbfs = MIN_DBFS
+        self._echo_decay_db = _DIED_AWAY_DB * config.frame_ms / max(1, config.echo_tail_ms)
         self._echo_dbfs = MIN_DBFS
-        self._echo_frames = 0
         self.level_dbfs = MIN_DBFS
         """Of the last frame."""
         self.speaking = False
@@ -189,13 +184,13 @@ class VoiceActivityDetector:
         return self._floor.level_dbfs
 
     def expect_echo(self, level_dbfs: float) -> None:
-        """For lines with echo, before each frame: how loud it may come back at most.
+        """For lines with echo, before each frame: how loud the echo in it may be at most.
 
-        That is the level of the frame we play minus the loss of the echo path. Until
-        ``echo_tail_ms`` later nothing quieter is taken for speech.
+        Nothing quieter is taken for speech, nor what is quieter than the echo of the frames before
+        that dies away by 60 dB in ``echo_tail_ms``.
         """
-        self._echo_now_dbfs = level_dbfs
-        self._echo_frames = self._echo_tail_frames + 1
+        if level_dbfs > self._echo_dbfs:
+            self._echo_dbfs = level_dbfs
 
     def process(self, pcm16_frame: bytes) -> bool | None:
         """Return True when speech just started, False when it just stopped, else None."""
@@ -205,14 +200,14 @@ class VoiceActivityDetector:
             )
         if self._thinner is not None:
             pcm16_frame = self._thinner.convert(pcm16_frame)
-        if self._echo_frames:
-            self._follow_echo()
         level = self.level_dbfs = DBFS_BY_RMS[audioop.rms(pcm16_frame, 2)]
         if level > _LINE_DEAD_DBFS:
             self._floor.observe(level)
         # The classifier sees every frame: it keeps a model of the noise of its own.
         voiced = self._is_speech(pcm16_frame, self._sample_rate_hz) and self._is_loud(level)
         history = self._voiced = (self._voiced << 1 | voiced) & self._start_mask
+        if self._echo_dbfs > MIN_DBFS:
+            self._echo_dbfs -= self._echo_decay_db
         if self.speaking:
             return self._while_speaking(voiced, history)
         self.trailing_silence_ms += self._frame_ms
@@ -224,17 +219,17 @@ class VoiceActivityDetector:
         self.trailing_silence_ms = 0
         return True
 
+    def dismiss(self) -> None:
+        """Take back the speech that was heard: it was something else. Nothing stops thereby."""
+        self.speaking = False
+        self._voiced = 0
+        self.speech_ms = self.voiced_ms = 0
+
     def _is_loud(self, level_dbfs: float) -> bool:
         threshold = max(self._min_level_dbfs, self._floor.level_dbfs + self._above_noise_db)
         if self.speaking:
             threshold -= self._hold_db
         return level_dbfs >= threshold and level_dbfs >= self._echo_dbfs
-
-    def _follow_echo(self) -> None:
-        self._echoes_dbfs.append(self._echo_now_dbfs)
-        self._echo_now_dbfs = MIN_DBFS
-        self._echo_frames -= 1
-        self._echo_dbfs = max(self._echoes_dbfs)
 
     def _while_speaking(self, voiced: bool, history: int) -> bool | None:
         if voiced:

@@ -322,6 +322,9 @@ class CallMetrics(Protocol):
 
     def barge_in(self, seconds: float, source: str) -> None: ...
 
+    def echo_measured(self, return_loss_db: float, delay_s: float) -> None:
+        """What we said came back, so much quieter and later; once per conversation."""
+
     def model_reconnected(self, outcome: str) -> None: ...
 
     def register_leg(self, stats: Callable[[], MediaStats]) -> None: ...

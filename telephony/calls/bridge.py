@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from telephony.audio.echo_gate import EchoGate
 from telephony.audio.format import AudioFormat
 from telephony.audio.g711 import decode
 from telephony.audio.vad import VoiceActivityDetector
@@ -97,6 +98,7 @@ class Bridge:
         self._clock = clock
         self._connection: ModelConnection | None = None
         self._vad = VoiceActivityDetector(agent.vad, line.sample_rate_hz)
+        self.echo = EchoGate(self._vad, line, ptime_ms)
         self._turns = TurnTaking(agent, clock())
         self.uplink = Uplink(
             line, dialect.input_format, ptime_ms=ptime_ms, append_ms=agent.append_ms
@@ -161,7 +163,7 @@ class Bridge:
     def hear(self, frame: bytes, now: float) -> None:
         """Take one ptime of the caller."""
         vad = self._vad
-        changed = vad.process(decode(self._line, frame))
+        changed = self.echo.process(decode(self._line, frame))
         if vad.speaking or changed is not None:
             self._turns.local_speech(changed, vad, now)
             self._keypad.answered()
@@ -193,6 +195,7 @@ class Bridge:
         frame = self._downlink.next_frame()
         if frame is not None:
             self._last_sent_at = now
+            self.echo.sent(frame)
             if not self._talking:
                 self._talkspurt_started(now)
         elif self._talking and self._downlink.idle:

@@ -29,6 +29,7 @@ class Cdr:
     ``caller`` and ``called`` are in full here and in the file; logs mask them. They and the other
     facts of signalling are those of the leg that the call began with; it had ``legs`` of them, one
     after the other. ``received_at`` is when a call that we placed was asked for.
+    ``echo_*`` is what came back of what the bot said: how much quieter, and how late.
     ``turn_latency_*`` run from the caller's last voice to the first RTP packet of the answer.
     """
 
@@ -64,6 +65,8 @@ class Cdr:
     turn_latency_max_ms: int | None = None
     barge_ins: int = 0
     barge_in_max_ms: int | None = None
+    echo_return_loss_db: float | None = None
+    echo_delay_ms: float | None = None
     model_reconnects: int = 0
     model_input_tokens: int = 0
     model_output_tokens: int = 0
@@ -147,6 +150,7 @@ def _conversation_of(call: Call) -> dict[str, Any]:
     if conversation is None:
         return {}
     stats = conversation.bridge.stats
+    echo = conversation.bridge.echo.estimate
     latencies_ms = sorted(round(turn.total_s * 1000) for turn in stats.latencies)
     return {
         "responses": stats.responses,
@@ -155,6 +159,8 @@ def _conversation_of(call: Call) -> dict[str, Any]:
         "turn_latency_max_ms": latencies_ms[-1] if latencies_ms else None,
         "barge_ins": stats.barge_ins,
         "barge_in_max_ms": round(max(stats.barge_in_s) * 1000) if stats.barge_in_s else None,
+        "echo_return_loss_db": None if echo is None else echo.return_loss_db,
+        "echo_delay_ms": None if echo is None else echo.delay_ms,
         "model_reconnects": conversation.link.reconnects,
         "model_input_tokens": stats.input_tokens,
         "model_output_tokens": stats.output_tokens,

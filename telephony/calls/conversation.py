@@ -141,6 +141,9 @@ class Conversation:
                     await self._drained.wait()
 
     async def close(self) -> None:
+        echo = self.bridge.echo.estimate
+        if echo is not None and not self._closed:
+            self._services.metrics.echo_measured(echo.return_loss_db, echo.delay_ms / 1000)
         self._closed = True
         self._farewell.close()
         await self.link.close()

@@ -11,6 +11,8 @@ _LOSS_BUCKETS = (0.0, 0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.
 _JITTER_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2)
 _MOS_BUCKETS = (1.5, 2.0, 2.6, 3.1, 3.6, 3.8, 4.0, 4.2, 4.3, 4.4)
 """2.6, 3.1, 3.6, 4.0 and 4.3 part the grades of satisfaction of G.107 annex B."""
+_ECHO_LOSS_BUCKETS = (0.0, 6.0, 10.0, 15.0, 20.0, 25.0, 30.0, 40.0, 50.0)
+_ECHO_DELAY_BUCKETS = (0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6)
 
 RECEIVED, SENT = "received", "sent"
 
@@ -37,6 +39,23 @@ class CallQuality:
         self._mos = self._by_direction(
             registry, "mos", "Opinion score of a call, estimated by ITU-T G.107.", _MOS_BUCKETS
         )
+
+        self._echo_loss = Histogram(
+            "telephony_call_echo_return_loss_decibels",
+            "How much quieter what we said came back, in calls where it did.",
+            buckets=_ECHO_LOSS_BUCKETS,
+            registry=registry,
+        )
+        self._echo_delay = Histogram(
+            "telephony_call_echo_delay_seconds",
+            "How late what we said came back.",
+            buckets=_ECHO_DELAY_BUCKETS,
+            registry=registry,
+        )
+
+    def echo_measured(self, return_loss_db: float, delay_s: float) -> None:
+        self._echo_loss.observe(return_loss_db)
+        self._echo_delay.observe(delay_s)
 
     @staticmethod
     def _by_direction(

@@ -125,6 +125,9 @@ class Metrics:
         self._barge_ins.labels(source).inc()
         self._barge_in.observe(seconds)
 
+    def echo_measured(self, return_loss_db: float, delay_s: float) -> None:
+        self._quality.echo_measured(return_loss_db, delay_s)
+
     def model_reconnected(self, outcome: str) -> None:
         self._reconnects.labels(outcome).inc()
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from telephony.audio.format import Codec
+from telephony.audio.processing import ProcessingConfig
 from telephony.base.interfaces import DigitMode
 from telephony.sip.credentials import Credentials
 from telephony.sip.flow import Flow
@@ -20,12 +21,13 @@ class MediaPolicy:
 
     ``srtp``: ``off`` answers RTP/SAVP with 488 and offers RTP/AVP; ``optional`` takes both and
     offers RTP/AVP; ``required`` takes and offers RTP/SAVP alone. ``dtmf`` None means that of the
-    media plane.
+    media plane. ``processing`` is done to the peer's audio.
     """
 
     codecs: tuple[Codec, ...] | None = None
     srtp: SrtpMode = "off"
     dtmf: DigitMode | None = None
+    processing: ProcessingConfig = field(default_factory=ProcessingConfig)
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,6 +118,7 @@ class NativeLeg:
                 signalling_host=signalling_host,
                 digits=DigitRoute(dtmf, self.digits, self.digits.rtp_digit_finished),
                 codec=codecs[0],
+                processing=self._policy.processing,
             )
             # The peer's own idea of its address may be that behind its NAT.
             same_version = ip_version(media_host) == ip_version(signalling_host)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from telephony.audio.codecs import FACES
 from telephony.audio.format import AudioFormat, Codec
 from telephony.audio.frame_converter import Face
+from telephony.audio.processing import ProcessingConfig
 from telephony.base.errors import LocalProtocolError
 from telephony.base.ids import Ids
 from telephony.base.interfaces import Address, Clock, Encoding, MediaSink, MediaStats
@@ -25,6 +26,7 @@ from telephony.stacks.digit_sender import OnSent
 from telephony.stacks.media_config import MediaConfig, MediaHost, advertised_address
 from telephony.stacks.media_digits import DigitRoute, MediaDigits
 from telephony.stacks.media_quality import add_quality
+from telephony.stacks.processed_sink import processed
 from telephony.stacks.rtp_control import RtpControl
 from telephony.stacks.session_setup import session_config
 from telephony.stacks.wire_codec import WireCodec
@@ -72,8 +74,10 @@ class RtpMedia:
         signalling_host: str = "",
         digits: DigitRoute | None = None,
         codec: Codec | None = None,
+        processing: ProcessingConfig = ProcessingConfig(),  # noqa: B008 - frozen
     ) -> None:
         self._plane = plane
+        self._processing = processing
         self._on_error = on_error
         self._signalling_host = signalling_host
         self._place = plane.config.host_towards(media_host or signalling_host)
@@ -224,7 +228,7 @@ class RtpMedia:
         """Begin to exchange frames with ``sink``, once a ptime."""
         if self._session is None:
             raise LocalProtocolError("media was not negotiated")
-        self._sink = sink
+        self._sink = processed(sink, self._processing, self._face.format, self.ptime_ms)
         if self._slot is None and not self._endpoint.closed:
             self._slot = self._plane.pacer.add(self._tick, self._plane.config.ptime_ms)
 

@@ -66,6 +66,8 @@ def test_the_shipped_file_shows_every_key_with_its_default_and_a_comment() -> No
         ({"digits": {"terminator": "x"}}, "'x' are no keys of a telephone"),
         ({"digits": {"terminator": None}}, 'write "#" in quotes'),
         ({"digits": {"inter_digit_ms": -1}}, "greater than or equal to 0"),
+        ({"media": {"processing": {"noise_suppression": "much"}}}, "'moderate'"),
+        ({"media": {"processing": {"echo_cancellation": "yes"}}}, "'off' or 'on'"),
         ({"vad": {"start_ms": 200}}, "start_window_ms must not be below start_ms"),
         ({"limits": {"max_call_s": float("inf")}}, "finite number"),
         ({"limits": {"max_calls": 0}}, "greater than or equal to 1"),
@@ -82,6 +84,10 @@ def test_values_that_make_no_sense_are_refused(values: dict[str, Any], message: 
 def test_off_may_be_written_without_quotes() -> None:
     settings = Settings.model_validate({"media": {"rtcp": {"mux": False}, "srtp": False}})
     assert (settings.media.rtcp.mux, settings.media.srtp) == ("off", "off")
+    values = {"echo_cancellation": True, "noise_suppression": False, "gain_control": False}
+    processing = Settings.model_validate({"media": {"processing": values}}).media.processing
+    assert (processing.echo_cancellation, processing.noise_suppression) == ("on", "off")
+    assert processing.gain_control == "off"
 
 
 def test_addresses_come_out_in_their_plain_form() -> None:

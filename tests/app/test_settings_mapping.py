@@ -8,6 +8,7 @@ from telephony.app import settings_mapping as mapping
 from telephony.app.settings import Media, Settings, Silence
 from telephony.audio.codecs import FACES
 from telephony.audio.format import Codec
+from telephony.audio.processing import ProcessingConfig
 from telephony.audio.vad import VadConfig
 from telephony.calls.keypad import KeypadConfig
 from telephony.calls.services import CallLimits, OutboundLine
@@ -21,6 +22,14 @@ from telephony.turns.policy import BargeInPolicy
 from telephony.turns.silence import SilencePolicy
 
 DEFAULTS = Settings()
+
+
+def test_peers_that_are_no_trunk_are_processed_as_the_settings_say() -> None:
+    values = {"srtp": "optional", "processing": {"noise_suppression": "high"}}
+    media = Settings.model_validate({"media": values}).media
+    assert mapping.to_media_policy(media) == MediaPolicy(
+        srtp="optional", processing=ProcessingConfig(noise_suppression="high")
+    )
 
 
 def test_the_defaults_of_the_settings_are_those_of_the_parts() -> None:

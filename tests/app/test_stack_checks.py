@@ -121,6 +121,7 @@ def test_what_a_trunk_asks_too_much_is_named_key_by_key(root: Path) -> None:
         ("sip: {stack: pjsip}\nmedia: {codecs: [pcmu, opus]}", "media.codecs"),
         ("sip: {stack: pjsip}\nmedia: {dtmf: inband}", "media.dtmf"),
         ("sip: {stack: pyvoip}\nmedia: {dtmf: info}", "media.dtmf"),
+        ("sip: {stack: pjsip}\nmedia: {processing: {gain_control: on}}", "media.processing"),
     ],
 )
 def test_settings_that_the_stack_can_not_follow(root: Path, text: str, key: str) -> None:

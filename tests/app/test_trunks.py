@@ -9,6 +9,7 @@ import pytest
 from telephony.app.settings import Settings
 from telephony.app.trunks import LoadedTrunk, load_trunk, load_trunks
 from telephony.audio import opus
+from telephony.audio.processing import ProcessingConfig
 from telephony.sip.credentials import Credentials
 from telephony.stacks.call_plan import MediaPolicy
 from telephony.stacks.trunk import InboundPolicy, RegisterPolicy, Trunk
@@ -130,6 +131,16 @@ def test_media_is_that_of_the_settings_unless_the_trunk_has_its_own(tmp_path: Pa
     own = trunk(tmp_path, "servers: a\nsrtp: off\ncodecs: [pcma]", settings).media
     assert own == MediaPolicy(("pcma",), "off")
     assert trunk(tmp_path, "servers: a\ndtmf: info", settings).media.dtmf == "info"
+
+
+def test_processing_is_that_of_the_settings_key_by_key(tmp_path: Path) -> None:
+    processing = {"echo_cancellation": "on", "noise_suppression": "low"}
+    settings = Settings.model_validate({"media": {"processing": processing}})
+    whole = trunk(tmp_path, "servers: a", settings).media.processing
+    assert whole == ProcessingConfig(echo_cancellation=True, noise_suppression="low")
+    text = "servers: a\nprocessing: {echo_cancellation: off, gain_control: on}"
+    own = trunk(tmp_path, text, settings).media.processing
+    assert own == ProcessingConfig(noise_suppression="low", gain_control=True)
 
 
 def test_a_trunk_without_a_server_takes_calls_only(tmp_path: Path) -> None:

@@ -123,8 +123,28 @@ def test_loud_echo_is_not_speech_when_it_is_expected(
 ) -> None:
     played = talk * 10 ** (8 / 20)
     echo = np.concatenate([np.zeros(delay_ms * 8), played])[: len(played)] * 10 ** (-loss_db / 20)
-    echoes_dbfs = [dbfs(frame) - loss_db + 6 for frame in frames_of(played)]
+    echoes_dbfs = [-96.0] * (delay_ms // 20)
+    echoes_dbfs += [dbfs(frame) - loss_db + 6 for frame in frames_of(played)]
     assert detect(echo + noise(len(echo), -65), echoes_dbfs=echoes_dbfs) == []
+
+
+def test_speech_that_is_dismissed_was_none_and_may_begin_again() -> None:
+    vad, changes = scripted("-xxx" + "xxx", CONFIG)
+    assert changes == list("..S...")
+    vad.dismiss()
+    assert not vad.speaking
+    assert (vad.speech_ms, vad.voiced_ms) == (0, 0)
+    vad._is_speech = lambda frame, rate_hz: True
+    loud = np.full(FRAME, 9000, "<i2").tobytes()
+    assert [vad.process(loud) for _ in range(3)] == [None, None, True]
+
+
+def test_an_echo_dies_away() -> None:
+    vad = VoiceActivityDetector(VadConfig(echo_tail_ms=200))
+    vad.expect_echo(-30.0)
+    for _ in range(20):
+        vad.process(QUIET)
+    assert not vad._echo_dbfs > -96.0
 
 
 def test_a_caller_is_heard_over_expected_echo(talk: Samples) -> None:

@@ -10,6 +10,7 @@ from typing import Any, cast
 import pytest
 import structlog
 
+from telephony.audio.echo import EchoEstimate
 from telephony.base.errors import LocalProtocolError
 from telephony.base.interfaces import LegFacts, MediaStats
 from telephony.calls import cause
@@ -56,8 +57,10 @@ def conversation(latencies_s: list[float]) -> Any:
         output_tokens=40,
     )
     uplink = SimpleNamespace(stats=UplinkStats(appends_dropped=3, held_ms_dropped=100))
+    echo = SimpleNamespace(estimate=EchoEstimate(21.4, 140.9))
     return SimpleNamespace(
-        bridge=SimpleNamespace(stats=stats, uplink=uplink), link=SimpleNamespace(reconnects=1)
+        bridge=SimpleNamespace(stats=stats, uplink=uplink, echo=echo),
+        link=SimpleNamespace(reconnects=1),
     )
 
 

@@ -39,6 +39,13 @@ def test_both_directions_of_a_call() -> None:
     assert read("mos_bucket", direction="sent", le="4.4") == 1
 
 
+def test_the_echo_of_a_call() -> None:
+    registry = CollectorRegistry()
+    CallQuality(registry).echo_measured(21.5, 0.14)
+    assert registry.get_sample_value("telephony_call_echo_return_loss_decibels_sum") == 21.5
+    assert registry.get_sample_value("telephony_call_echo_delay_seconds_sum") == 0.14
+
+
 def test_what_is_not_known_is_not_observed() -> None:
     read = observed()
     assert read("round_trip_seconds_count") == 0

@@ -50,6 +50,7 @@ class Watcher:
     latencies: list[TurnLatency] = field(default_factory=list)
     barge_ins: list[tuple[str, float]] = field(default_factory=list)
     finished: list[tuple[str, str]] = field(default_factory=list)
+    echoes: list[tuple[float, float]] = field(default_factory=list)
     reconnects: list[str] = field(default_factory=list)
     legs: list[Any] = field(default_factory=list)
     audio_dropped_s: float = 0.0
@@ -67,6 +68,9 @@ class Watcher:
     ) -> None: ...
 
     def barge_in(self, seconds: float, source: str) -> None: ...
+
+    def echo_measured(self, return_loss_db: float, delay_s: float) -> None:
+        self.echoes.append((return_loss_db, delay_s))
 
     def model_reconnected(self, outcome: str) -> None:
         self.reconnects.append(outcome)
