@@ -137,6 +137,9 @@ class Caller:
             data, ancillary, _, _ = self.socket.recvmsg(512, 64)
         except OSError:
             return
+        if 192 <= data[1] <= 223:
+            # RTCP: that of the caller whose port is the one below.
+            return
         tallies = self.load.tallies
         seconds, nanoseconds = _TIMESPEC.unpack(ancillary[0][2])
         at = seconds + nanoseconds * 1e-9

@@ -50,6 +50,9 @@ class RtpPeer(asyncio.DatagramProtocol):
         self._transport = cast(asyncio.DatagramTransport, transport)
 
     def datagram_received(self, data: bytes, addr: Address) -> None:
+        if 192 <= data[1] <= 223:
+            # RTCP: the port below may be that of another call.
+            return
         flags, kind, sequence_number, timestamp, ssrc = _HEADER.unpack_from(data)
         assert flags == 0x80, data[:12]
         self.source = addr
