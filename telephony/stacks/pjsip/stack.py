@@ -27,7 +27,8 @@ from telephony.stacks.pjsip.config import PjsipConfig
 from telephony.stacks.pjsip.director import CallDirector, Directors
 from telephony.stacks.pjsip.endpoint import Library, RejectedCall
 from telephony.stacks.pjsip.inbound import FrontDoor, Refused
-from telephony.stacks.pjsip.leg import LegParts, PjsipLeg
+from telephony.stacks.pjsip.leg import PjsipLeg
+from telephony.stacks.pjsip.leg_parts import LegParts
 from telephony.stacks.pjsip.line import PjsipLine
 from telephony.stacks.pjsip.media_budget import MediaBudget
 from telephony.stacks.pjsip.outbound import Outbound
