@@ -22,6 +22,7 @@ from telephony.base.schema_problems import did_you_mean
 from telephony.calls.agent import Agent
 from telephony.dialplan import Dialplan, parse_dialplan
 from telephony.rehearsal.scenario import SCENARIO_FOLDER, load_scenario
+from telephony.stacks.capabilities import CAPABILITIES
 from telephony.stacks.trunk import Trunk
 
 
@@ -221,6 +222,9 @@ def _unused_without_secrets(agents: list[LoadedAgent], used: set[str]) -> Iterat
 
 def _few_ports(loaded: LoadedSettings) -> Iterator[Problem]:
     media, limits = loaded.settings.media, loaded.settings.limits
+    if not CAPABILITIES[loaded.settings.sip.stack].ours:
+        # How many calls there are room for is known when the library is up, and never so many.
+        return
     pairs = (media.port_max + 1 - media.port_min - media.port_min % 2) // 2
     if pairs < limits.max_calls:
         message = f"{pairs} pairs of RTP ports are fewer than limits.max_calls, {limits.max_calls}"

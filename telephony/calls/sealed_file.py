@@ -49,6 +49,10 @@ class CannotUnseal(TelephonyError):  # noqa: N818 - what a file is, not a fault
     """The file is none of ours, or needs another key."""
 
 
+class WrongKey(CannotUnseal):
+    """The file was written with a key that is not the one at hand."""
+
+
 def key_id(master_key: bytes) -> bytes:
     """Return the 8 bytes by which files name their key."""
     return hashlib.sha256(_INFO + b" key" + master_key).digest()[:8]
@@ -104,7 +108,7 @@ def unseal(file: BinaryIO, master_key: bytes) -> Iterator[Chunk]:
     if version != VERSION:
         raise CannotUnseal(f"version {version} of the format is not known here")
     if needed != key_id(master_key):
-        raise CannotUnseal(f"it needs the key {needed.hex()}, not {key_id(master_key).hex()}")
+        raise WrongKey(f"it needs the key {needed.hex()}, not {key_id(master_key).hex()}")
     cipher = _file_cipher(master_key, salt)
     number = 0
     while (sealed := _next_chunk(file)) is not None:

@@ -91,6 +91,9 @@ class SipCaller:
         assert leg is not None
         media = leg.media
         self.record.answered_at = self._clock()
+        if media.sample_rate_hz != L16_8K.sample_rate_hz:
+            # Ears and voice of ours are those of a telephone; the codec is the wire's affair.
+            leg.adopt_encoding("pcmu", L16_8K.sample_rate_hz)
         self._line = line = AudioFormat(media.encoding, media.sample_rate_hz)
         self._ptime_ms = media.ptime_ms
         self._playout = Playout(

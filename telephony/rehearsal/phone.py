@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 
+from telephony.audio.format import Codec
 from telephony.base.ids import Ids
 from telephony.base.interfaces import DigitMode
 from telephony.net.clock import monotonic
@@ -35,19 +36,20 @@ async def telephone(
     network: Network | None = None,
     jitter: JitterConfig | None = None,
     dtmf: DigitMode = "auto",
+    codecs: tuple[Codec, ...] = ("pcmu", "pcma"),
 ) -> AsyncIterator[SipCaller]:
     """Give a caller with sockets of its own on ``host``, an address of this machine.
 
     ``trace`` sees every SIP message in both directions; RTP takes ``network`` and is held by a
-    jitter buffer that behaves as ``jitter`` says; ``dtmf`` says how keys travel. Raises OSError
-    for a foreign address.
+    jitter buffer that behaves as ``jitter`` says; ``dtmf`` says how keys travel, and ``codecs``
+    what is offered. Raises OSError for a foreign address.
     """
     loop = asyncio.get_running_loop()
     ids = Ids(os.urandom)
     pacer = Pacer(loop)
     ports = PortPool(*RTP_PORTS, ids, 0.0)
     opened: OpenEndpoint = open_endpoint if network is None else partial(ImpairedEndpoint, network)
-    config = MediaConfig(host, jitter=jitter or JitterConfig(), dtmf=dtmf)
+    config = MediaConfig(host, codecs=codecs, jitter=jitter or JitterConfig(), dtmf=dtmf)
     plane = MediaPlane(config, loop, ports, pacer, monotonic, ids, opened)
     user_agent = UserAgent(UserAgentConfig(contact_user="caller", product="telephony-call"), ids)
     stack = NativeStack(user_agent, plane, trace=trace)

@@ -112,3 +112,5 @@ def test_what_pjsip_does_its_own_way_is_named() -> None:
     assert ignored_settings(settings(sip=PJSIP)) == []
     wanted = settings(sip={**PJSIP, "t1_ms": 100}, media={"send_silence": False})
     assert ignored_settings(wanted) == ["sip.t1_ms", "media.send_silence"]
+    quiet = settings(sip=PJSIP, media={"rtcp": {"enabled": False}})
+    assert ignored_settings(quiet) == ["media.rtcp"]

@@ -226,6 +226,14 @@ def test_fewer_ports_than_calls_is_a_warning(root: Path) -> None:
     )
 
 
+def test_a_library_with_media_of_its_own_has_its_own_number_of_calls(root: Path) -> None:
+    pytest.importorskip("pjsua2")
+    few = {"TELEPHONY_MEDIA_PORT_MIN": "20000", "TELEPHONY_MEDIA_PORT_MAX": "20021"}
+    assert not [
+        w for w in load(**few, TELEPHONY_SIP_STACK="pjsip").warnings if "RTP ports" in str(w)
+    ]
+
+
 def test_routing_needs_neither_secrets_nor_tools(root: Path) -> None:
     write(root, "agents/sales.yaml", "tools: [nothing]\n")
     settings, dialplan = load_routing(None, {})

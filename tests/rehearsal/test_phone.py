@@ -4,6 +4,8 @@ import socket
 
 import pytest
 
+from telephony.audio.codecs import is_available
+from telephony.audio.format import L16_8K, Codec
 from telephony.rehearsal.caller import CallFailed
 from telephony.rehearsal.network import Network, shipped_profile
 from telephony.rehearsal.phone import telephone
@@ -32,6 +34,25 @@ async def test_the_trace_sees_both_directions() -> None:
         assert server.sip_udp is not None
         await caller.dial(f"sip:x@127.0.0.1:{server.sip_udp[1]}", "sip:a@127.0.0.1")
     assert {"sent", "received"} == set(seen)
+
+
+@pytest.mark.parametrize("codec", ["pcma", "g722", "opus"])
+async def test_a_call_in_another_codec_is_heard(codec: Codec) -> None:
+    if not is_available(codec):
+        pytest.skip(f"the library of {codec} is not installed")
+    wide = settings(media={"codecs": [codec]})
+    async with running_server(wide) as server, telephone("127.0.0.1", codecs=(codec,)) as caller:
+        assert server.sip_udp is not None
+        await caller.dial(f"sip:x@127.0.0.1:{server.sip_udp[1]}", "sip:a@127.0.0.1")
+        assert await caller.wait_until_bot_speaks(5.0)
+        await caller.wait_until_bot_silent(0.5, 10.0)
+        await caller.say(b"\0" * L16_8K.frame_bytes(20))
+    # The greeting, at the 8 kHz that the caller hears at.
+    spurts = sum(spurt.ended_at - spurt.started_at for spurt in caller.record.talkspurts)
+    assert spurts > 1.0
+    heard_s = len(caller.record.heard) / L16_8K.bytes_per_second
+    assert abs(heard_s - len(caller.record.said) / L16_8K.bytes_per_second) < 0.1
+    assert heard_s > spurts
 
 
 async def test_a_call_through_a_network() -> None:

@@ -10,12 +10,14 @@ import re
 import sys
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Final, get_args
 
 import sipmessage
 
 from telephony.app.call_network import add_network_arguments, network_lines, network_of
+from telephony.app.codec_checks import codec_problems
 from telephony.audio.convert import Converter
-from telephony.audio.format import L16_8K, AudioFormat
+from telephony.audio.format import L16_8K, AudioFormat, Codec
 from telephony.audio.wav import interleave, read_wav, write_wav
 from telephony.base.errors import LocalProtocolError
 from telephony.base.interfaces import MediaStats
@@ -30,6 +32,8 @@ from telephony.stacks.digit_sender import LONGEST_ENTRY
 HELP = "dial a SIP address, play a WAV file into the call, record it"
 
 LONGEST_RINGING_S = 30.0
+
+CODECS: Final = get_args(Codec)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -57,6 +61,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("auto", "rfc4733", "info", "inband"),
         default="auto",
         help="how keys travel (%(default)s: what the callee takes)",
+    )
+    parser.add_argument(
+        "--codec",
+        choices=CODECS,
+        help="offer this codec alone (default: pcmu and pcma); it is heard at 8 kHz",
     )
     parser.add_argument(
         "--interrupt-at",
@@ -114,7 +123,8 @@ async def _call(args: argparse.Namespace, network: Network | None) -> tuple[Call
     speech = read_speech(args.play) if args.play else b""
     interruption = read_speech(args.interrupt_with) if args.interrupt_with else speech
     host = local_address_towards(_address_of(args.uri))
-    async with telephone(host, network=network, dtmf=args.dtmf) as caller:
+    codecs = _codecs(args.codec)
+    async with telephone(host, network=network, dtmf=args.dtmf, codecs=codecs) as caller:
         timeout_s = min(LONGEST_RINGING_S, args.timeout)
         await caller.dial(args.uri, args.from_uri, timeout_s=timeout_s)
         try:
@@ -125,6 +135,15 @@ async def _call(args: argparse.Namespace, network: Network | None) -> tuple[Call
         heard = caller.media_stats()
         await caller.hang_up()
         return caller.record, heard
+
+
+def _codecs(wanted: Codec | None) -> tuple[Codec, ...]:
+    """Return what is offered; raises ValueError when its library is missing."""
+    if wanted is None:
+        return "pcmu", "pcma"
+    for problem, fix in codec_problems((wanted,), 20):
+        raise ValueError(f"{problem}: {fix}")
+    return (wanted,)
 
 
 def _address_of(uri: str) -> tuple[str, int]:

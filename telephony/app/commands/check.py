@@ -14,6 +14,7 @@ from telephony.app.settings_sources import BUILT_IN, find_config
 from telephony.base.errors import ConfigError
 from telephony.calls.agent import Agent
 from telephony.sip.values import bracketed_host
+from telephony.stacks.capabilities import CAPABILITIES
 from telephony.stacks.trunks.directory import TrunkDirectory
 
 HELP = "find every mistake in settings, agents, trunks and dialplan"
@@ -53,17 +54,19 @@ def _nothing_here(configuration: Configuration) -> str:
 def summary(configuration: Configuration) -> str:
     settings = configuration.settings
     sip = settings.sip
+    can = CAPABILITIES[sip.stack]
     ports = {"udp": sip.udp_port, "tcp": sip.tcp_port, "tls": sip.tls_port}
     listening = [
         f"{name} {bracketed_host(host)}:{port}"
         for host in sip.host
         for name, port in ports.items()
-        if port is not None
+        if port is not None and name in can.transports
     ]
     http = settings.http
     media = settings.media
+    spoken_by = "" if sip.stack == "native" else f" (stack {sip.stack})"
     lines = {
-        "sip": ", ".join(listening),
+        "sip": ", ".join(listening) + spoken_by,
         "rtp": f"ports {media.port_min} to {media.port_max}, {', '.join(media.codecs)}",
         "http": "off" if http.port is None else f"{http.host}:{http.port}",
         "agents": ", ".join(map(_agent, configuration.agents.values())) or "none ready",

@@ -12,7 +12,7 @@ from typing import BinaryIO
 from telephony.app.recording_checks import key_of, recording_key
 from telephony.app.settings_sources import find_config, load_settings
 from telephony.calls.recorder import SEALED_SUFFIX
-from telephony.calls.sealed_file import CannotUnseal, unseal
+from telephony.calls.sealed_file import CannotUnseal, WrongKey, unseal
 
 HELP = "decrypt a recording"
 
@@ -45,6 +45,11 @@ def run(args: argparse.Namespace) -> int:
     """Return 0 for a whole recording, 3 for what there is of one cut short, 1 for none at all."""
     source: Path = args.file
     target: Path = args.output or source.with_name(source.name.removesuffix(SEALED_SUFFIX))
+    if not args.output and target == source:
+        return _fail(
+            f"{source} does not end in {SEALED_SUFFIX}",
+            "only files that do are encrypted; one that was renamed needs --output",
+        )
     if target.exists():
         return _fail(f"{target} exists already", "name another file with --output")
     try:
@@ -53,8 +58,10 @@ def run(args: argparse.Namespace) -> int:
     except ValueError as error:
         message, _, fix = str(error).partition("\nfix: ")
         return _fail(message, fix)
-    except CannotUnseal as error:
+    except WrongKey as error:
         return _fail(f"{source}: {error}", "--key-variable names another key")
+    except CannotUnseal as error:
+        return _fail(f"{source}: {error}", "")
     print(f"decrypted to {target}")
     if not whole:
         print(f"{source} is cut short or damaged: this is what came before", file=sys.stderr)

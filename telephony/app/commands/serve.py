@@ -86,7 +86,8 @@ def _tell_doubts(warnings: Sequence[Problem]) -> None:
         log.warning(
             "configuration.doubted",
             file=warning.file,
-            line=warning.line,
+            # A variable, or a whole file, has no line.
+            **({"line": warning.line} if warning.line else {}),
             key=warning.key,
             problem=warning.message,
             fix=warning.fix,

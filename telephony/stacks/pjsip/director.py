@@ -203,11 +203,16 @@ def _let_pass(source: Any, sink: Any, wanted: bool) -> None:
 
 
 class Directors:
-    """Every director there is, by key."""
+    """Every director there is, by key, and those of calls that are over.
+
+    One that dies hangs up whatever call has its number at PJSIP, and takes the callbacks from it:
+    when PJSIP has given the number to another call, it stays until that one is over as well.
+    """
 
     def __init__(self) -> None:
         self._keys = itertools.count(1)
         self._by_key: dict[int, CallDirector] = {}
+        self._over: list[CallDirector] = []
 
     def __len__(self) -> int:
         return len(self._by_key)
@@ -221,12 +226,29 @@ class Directors:
     def get(self, key: int) -> CallDirector | None:
         return self._by_key.get(key)
 
-    def discard(self, key: int) -> None:
-        """Let a director die; in a thread that PJSIP knows."""
-        self._by_key.pop(key, None)
+    @property
+    def waiting(self) -> int:
+        """How many stay for the sake of another call."""
+        return len(self._over)
+
+    def discard(self, key: int) -> FramePort | None:
+        """Let a director die, and return its port; in a thread that PJSIP knows."""
+        director = self._by_key.pop(key, None)
+        if director is None:
+            return None
+        self._over.append(director)
+        port = director.port
+        del director
+        self.bury()
+        return port
+
+    def bury(self) -> None:
+        """Let those die whose numbers no call has now; in a thread that PJSIP knows."""
+        self._over = [director for director in self._over if director.isActive()]
 
     def all(self) -> list[CallDirector]:
         return list(self._by_key.values())
 
     def clear(self) -> None:
         self._by_key.clear()
+        self._over.clear()

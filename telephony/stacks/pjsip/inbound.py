@@ -19,6 +19,7 @@ from telephony.sip.framing import RawRequest, SipParseError, parse_message
 from telephony.sip.message import HeaderView, IncomingRequest, read_request
 from telephony.sip.screening import Refusal, screen
 from telephony.sip.values import printable, read_address
+from telephony.stacks.pjsip.repeats import Repeats
 
 log = structlog.get_logger()
 
@@ -30,7 +31,7 @@ class InboundStats:
     """``malformed``: calls that PJSIP takes and we do not; ``refused``: strangers, challenges.
 
     ``slowed_down``: calls that came too fast for PJSIP's sockets; ``rejected_by_pjsip``: those
-    that it refused by itself, for want of room (486) most often.
+    that it refused by itself, for want of room (486) most often; ``repeated``: copies of a call.
     """
 
     received: int = 0
@@ -38,6 +39,7 @@ class InboundStats:
     refused: int = 0
     slowed_down: int = 0
     rejected_by_pjsip: int = 0
+    repeated: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,7 @@ class FrontDoor:
         self._bound = bound
         self._sources = sources
         self._lock = threading.Lock()
+        self._repeats = Repeats()
 
     def reload(self, config: AdmissionConfig) -> None:
         """Know other peers from now on; raises LocalProtocolError."""
@@ -87,8 +90,13 @@ class FrontDoor:
             self.stats.malformed += 1
             log.debug("pjsip.invite_malformed", reason=error.reason)
             return Refused(error.status)
+        now = self._clock()
+        if self._repeats.is_repeat(request, now):
+            self.stats.repeated += 1
+            # Whoever sent it has had the answer to the first: this one ends nothing there.
+            return Refused(482)
         refusal = screen(request)
-        ruling: Ruling = refusal or self._admission.screen(request, self._clock())
+        ruling: Ruling = refusal or self._admission.screen(request, now)
         if isinstance(ruling, Admitted):
             request.peer = ruling.peer_name
             return invite_of(request, str(key))

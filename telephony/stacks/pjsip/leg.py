@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Final
 
 from telephony.base.errors import LocalProtocolError
-from telephony.base.ids import Ids
 from telephony.base.interfaces import (
     CannotAnswer,
-    Clock,
     Encoding,
     Leg,
     LegFacts,
@@ -21,32 +18,18 @@ from telephony.sdp.refusal import NotAcceptable
 from telephony.sip.events import CallFailed
 from telephony.sip.reason import reason_for
 from telephony.stacks.call_plan import MediaPolicy
-from telephony.stacks.media_config import MediaConfig
 from telephony.stacks.peer_policy import ReferUri
 from telephony.stacks.pjsip import call_events as tell
 from telephony.stacks.pjsip.hold_request import HoldRequest
+from telephony.stacks.pjsip.leg_parts import LegParts
 from telephony.stacks.pjsip.line import Line
 from telephony.stacks.pjsip.media import PjsipMedia
 from telephony.stacks.pjsip.messages import header_of, headers_of, replacing_uri
 from telephony.stacks.pjsip.offer_check import check_offer
 from telephony.stacks.pjsip.referral import Referral
-from telephony.stacks.pjsip.ticker import Ticker
 
 LINE_BUSY_S: Final = 0.2
 """How long a re-INVITE waits for the one that is under way."""
-
-
-@dataclass(frozen=True, slots=True)
-class LegParts:
-    """What the legs of one process share."""
-
-    loop: asyncio.AbstractEventLoop
-    config: MediaConfig
-    ticker: Ticker
-    clock: Clock
-    ids: Ids
-    srtp_suites: tuple[str, ...]
-    bridge_rate_hz: int = 8000
 
 
 class PjsipLeg:
@@ -154,6 +137,14 @@ class PjsipLeg:
         if not self.ended and not self._final_sent:
             self._answered = True
             self.line.respond(200)
+            # PJSIP sends a BYE then, and waits as long again for an answer to that.
+            wait_s = self._parts.ack_timeout_s
+            self._timer = self._parts.loop.call_later(wait_s, self._ack_missed)
+
+    def _ack_missed(self) -> None:
+        """End a call that never stood up: nothing else watches over one that is not confirmed."""
+        self.hangup()
+        self._end("error", "no_ack", 408)
 
     def reject(self, status: int, reason: str = "", retry_after_s: int | None = None) -> None:
         wait = () if retry_after_s is None else (("Retry-After", str(retry_after_s)),)

@@ -27,7 +27,8 @@ from telephony.stacks.pjsip.config import PjsipConfig
 from telephony.stacks.pjsip.director import CallDirector, Directors
 from telephony.stacks.pjsip.endpoint import Library, RejectedCall
 from telephony.stacks.pjsip.inbound import FrontDoor, Refused
-from telephony.stacks.pjsip.leg import LegParts, PjsipLeg
+from telephony.stacks.pjsip.leg import PjsipLeg
+from telephony.stacks.pjsip.leg_parts import LegParts
 from telephony.stacks.pjsip.line import PjsipLine
 from telephony.stacks.pjsip.media_budget import MediaBudget
 from telephony.stacks.pjsip.outbound import Outbound
@@ -174,12 +175,13 @@ class PjsipStack:
 
     def _count(self) -> None:
         self._counting = self._loop.call_later(COUNT_INTERVAL_S, self._count)
-        if self._calls:
+        if self._calls or self.directors.waiting:
             self.worker.post(self._read_counts)
 
     def _read_counts(self) -> None:
         for director in self.directors.all():
             director.read_counts()
+        self.directors.bury()
 
     # Calls of ours
 
@@ -355,10 +357,9 @@ class PjsipStack:
 
     def _discard(self, key: int) -> None:
         """Let a director die, and another call have its port; in the worker's thread."""
-        director, ports = self.directors.get(key), self.library.ports
-        self.directors.discard(key)
-        if director is not None and director.port is not None and ports is not None:
-            ports.release(director.port)
+        port, ports = self.directors.discard(key), self.library.ports
+        if port is not None and ports is not None:
+            ports.release(port)
 
 
 def srtp_of(policy: PeerPolicy) -> SrtpMode:

@@ -139,7 +139,9 @@ def test_a_network_tells_what_it_did(
 def test_the_call_takes_the_network(name: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
     taken: list[Network | None] = []
 
-    def telephone(host: str, *, network: Network | None, dtmf: str) -> NoReturn:
+    def telephone(
+        host: str, *, network: Network | None, dtmf: str, codecs: tuple[str, ...]
+    ) -> NoReturn:
         taken.append(network)
         raise CallFailed(503, "enough seen")
 
@@ -147,3 +149,31 @@ def test_the_call_takes_the_network(name: str | None, monkeypatch: pytest.Monkey
     arguments = [] if name is None else ["--network", name]
     assert cli.main(["call", "sip:bob@127.0.0.1", *arguments]) == 1
     assert (taken[0] is None) == (name is None)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "offered"), [([], ("pcmu", "pcma")), (["--codec", "g722"], ("g722",))]
+)
+def test_the_call_offers_the_codec(
+    arguments: list[str], offered: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[str, ...]] = []
+
+    def telephone(
+        host: str, *, network: Network | None, dtmf: str, codecs: tuple[str, ...]
+    ) -> NoReturn:
+        seen.append(codecs)
+        raise CallFailed(503, "enough seen")
+
+    monkeypatch.setattr(call, "telephone", telephone)
+    assert cli.main(["call", "sip:bob@127.0.0.1", *arguments]) == 1
+    assert seen == [offered]
+
+
+def test_a_codec_without_its_library(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("telephony.app.codec_checks.is_available", lambda codec: codec != "opus")
+    assert cli.main(["call", "sip:bob@127.0.0.1", "--codec", "opus"]) == 2
+    said = capsys.readouterr().err
+    assert "the library of opus is not installed: pip install" in said

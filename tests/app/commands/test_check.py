@@ -55,6 +55,27 @@ def test_the_summary_knows_what_is_off(
     assert err == ""
 
 
+@pytest.mark.parametrize(
+    ("stack", "told"),
+    [
+        ("pyvoip", "sip       udp 0.0.0.0:5060 (stack pyvoip)\n"),
+        ("pjsip", "sip       udp 0.0.0.0:5060, tcp 0.0.0.0:5060 (stack pjsip)\n"),
+    ],
+)
+def test_the_summary_names_the_stack_and_what_it_listens_on(
+    stack: str,
+    told: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    pytest.importorskip({"pyvoip": "pyVoIP", "pjsip": "pjsua2"}[stack])
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TELEPHONY_SIP_STACK", stack)
+    assert main(["check"]) == 0
+    assert told in capsys.readouterr().out
+
+
 def test_every_mistake_is_printed_and_the_status_is_1(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -80,6 +80,13 @@ def test_what_cannot_be_read(root: Path, capsys: pytest.CaptureFixture[str]) -> 
         return capsys.readouterr().err
 
     assert "exists already" in fails(str(path), "--output", str(path))
+    bare = root / "bare.wav"
+    bare.write_bytes(b"RIFF" * 20)
+    assert "does not end in .sealed" in fails(str(bare))
+    refused = fails(str(bare), "--output", str(root / "out.wav"))
+    assert "no encrypted recording" in refused
+    assert "key" not in refused
+    bare.unlink()
     os.environ["OTHER"] = bytes(32).hex()
     try:
         assert "it needs the key" in fails(str(path), "--key-variable", "OTHER")

@@ -4,9 +4,11 @@ import socket
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from telephony.app import cli
-from telephony.app.commands.serve import _text
+from telephony.app.commands.serve import _tell_doubts, _text
+from telephony.base.errors import Problem
 
 
 def write_config(folder: Path, text: str) -> str:
@@ -47,3 +49,12 @@ def test_a_taken_port_is_named_with_the_way_out(
 def test_every_address_is_named() -> None:
     assert _text([]) is None
     assert _text([("127.0.0.1", 5060), ("::1", 5060)]) == "127.0.0.1:5060, [::1]:5060"
+
+
+def test_a_doubt_about_a_variable_has_no_line() -> None:
+    variable = Problem("environment", 0, 0, "TELEPHONY_X", "odd", "change it")
+    in_a_file = Problem("telephony.yaml", 7, 3, "media.x", "odd", "change it")
+    with capture_logs() as logs:
+        _tell_doubts([variable, in_a_file])
+    assert "line" not in logs[0]
+    assert logs[1]["line"] == 7

@@ -62,6 +62,18 @@ def test_what_pjsip_takes_and_we_do_not_is_refused(message: bytes, status: int) 
     assert call.status == status
 
 
+def test_a_copy_that_pjsip_takes_for_another_call_is_refused() -> None:
+    shown = door()
+    assert isinstance(shown.receive(1, INVITE, SOURCE), InviteReceived)
+    copy = shown.receive(2, INVITE, SOURCE)
+    assert isinstance(copy, Refused)
+    assert (copy.status, copy.headers) == (482, ())
+    assert isinstance(shown.receive(3, INVITE, "198.51.100.1:5060"), InviteReceived)
+    again = INVITE.replace(b"branch=z9hG4bKx", b"branch=z9hG4bKy").replace(b"CSeq: 1", b"CSeq: 2")
+    assert isinstance(shown.receive(3, again, SOURCE), InviteReceived)
+    assert (shown.stats.received, shown.stats.repeated, shown.stats.refused) == (4, 1, 0)
+
+
 def test_strangers_are_challenged_or_turned_away() -> None:
     login = Peer("trunk", credentials=Credentials("alice", "secret"))
     challenged = door(AdmissionConfig(peers=(login,), unknown="drop"))

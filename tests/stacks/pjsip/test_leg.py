@@ -20,7 +20,8 @@ from telephony.stacks.media_config import MediaConfig
 from telephony.stacks.peer_policy import at_the_peers_host
 from telephony.stacks.pjsip import call_events as tell
 from telephony.stacks.pjsip.frame_queues import FrameQueues, FrameQueueStats
-from telephony.stacks.pjsip.leg import LegParts, PjsipLeg
+from telephony.stacks.pjsip.leg import PjsipLeg
+from telephony.stacks.pjsip.leg_parts import LegParts
 from telephony.stacks.pjsip.ticker import Ticker
 from tests.support.fake_call import FACTS, FakeClock
 from tests.support.stacks import Party
@@ -66,12 +67,27 @@ class Line:
 
 
 class Scene:
-    def __init__(self, *, outbound: bool = False, srtp: str = "off", offer: str = "pcmu") -> None:
+    def __init__(
+        self,
+        *,
+        outbound: bool = False,
+        srtp: str = "off",
+        offer: str = "pcmu",
+        ack_timeout_s: float = 32.0,
+    ) -> None:
         loop = asyncio.get_running_loop()
         clock = FakeClock()
         self.line, self.party = Line(), Party(says=LOUD)
         config = MediaConfig("127.0.0.1", "127.0.0.1", codecs=("pcmu",))
-        parts = LegParts(loop, config, Ticker(loop, clock), clock, Ids.seeded(1), SUITES)
+        parts = LegParts(
+            loop,
+            config,
+            Ticker(loop, clock),
+            clock,
+            Ids.seeded(1),
+            SUITES,
+            ack_timeout_s=ack_timeout_s,
+        )
         local = LocalMedia("192.0.2.1", 4000, (offer,))  # type: ignore[arg-type]
         sdp = None if outbound else OfferAnswer(local, Ids.seeded(2)).create_offer()
         policy = MediaPolicy(srtp=srtp)  # type: ignore[arg-type]
@@ -283,3 +299,27 @@ async def test_nobody_rings_for_ever() -> None:
     s.leg.give_up_after(0.0)
     await asyncio.sleep(0.001)
     assert s.line.did[0][0] == "hang_up"
+
+
+async def test_a_call_that_nobody_acknowledges_ends_by_itself() -> None:
+    s = Scene(ack_timeout_s=0.0)
+    s.leg.prepare()
+    s.leg.answer()
+    s.media()
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert s.line.did == [200, "hang_up"]
+    assert s.leg.ended
+    assert s.party.ended == ("error", "no_ack", 408)
+
+
+async def test_a_call_that_stands_is_left_alone() -> None:
+    s = Scene(ack_timeout_s=0.0)
+    s.leg.prepare()
+    s.leg.answer()
+    s.media()
+    s.state("confirmed", 200)
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert s.line.did == [200]
+    assert not s.leg.ended

@@ -102,6 +102,28 @@ async def test_the_counters_of_a_call_stay_when_it_is_over(transport: str) -> No
         theirs.close()
 
 
+@pytest.mark.skipif(max_calls_built_in() > 8, reason="PJSIP's numbers do not come round here")
+async def test_a_call_with_the_number_of_one_just_over_is_left_alone() -> None:
+    async with pjsip() as bot, stack(24) as (phone, _, _):
+        for _ in range(max_calls_built_in()):
+            alice, bob = Party(), Party()
+            theirs = call(phone, bot, alice)
+            await bot.answer(bob)
+            theirs.hangup()
+            await until(bob.over.is_set)
+        alice, bob = Party(says=LOUD), Party(says=LOUD)
+        theirs = call(phone, bot, alice)
+        await bot.answer(bob)
+        theirs.media.start(alice)
+        # Those of the calls before are gone, but for the one that would take this call along.
+        await until(lambda: len(bot.stack.directors) == 1)
+        await hear_each_other(alice, bob)
+        assert bob.ended is None
+        theirs.hangup("caller_hung_up")
+        await until(bob.over.is_set)
+        await until(lambda: bot.stack.directors.waiting == 0)
+
+
 async def test_calls_over_tls(tmp_path: Path) -> None:
     authority = Authority(tmp_path)
     issued = authority.issue("bot", addresses=["127.0.0.1"])
