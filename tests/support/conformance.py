@@ -45,7 +45,7 @@ def require(name: StackName) -> None:
     if is_installed(name):
         return
     message = f"{MODULES[name]} is not installed"
-    if name in os.environ.get("TELEPHONY_TEST_STACKS", "").split():
+    if name in os.environ.get("REQUIRED_STACKS", "").split():
         pytest.fail(message)
     pytest.skip(message)
 

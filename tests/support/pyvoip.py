@@ -30,7 +30,7 @@ def require_pyvoip() -> None:
     """Skip the module that calls it when pyVoIP is missing; where CI runs it may not be."""
     if importlib.util.find_spec("pyVoIP") is not None:
         return
-    wanted = os.environ.get("TELEPHONY_TEST_STACKS", "").split()
+    wanted = os.environ.get("REQUIRED_STACKS", "").split()
     if os.environ.get("CI") == "true" or "pyvoip" in wanted:
         raise RuntimeError("pyVoIP is not installed, and every test is to run")
     pytest.skip("pyVoIP is not installed: pip install pyVoIP", allow_module_level=True)
