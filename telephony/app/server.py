@@ -252,7 +252,11 @@ class Server:
         if http.port is None:
             return
         server = HttpServer(
-            self.registry, self._reasons_not_ready, lag.current_s, self.signalling.trunk_report
+            self.registry,
+            self._reasons_not_ready,
+            lag.current_s,
+            self.signalling.trunk_report,
+            self._load,
         )
         self._resources.push_async_callback(server.close)
 
@@ -275,6 +279,14 @@ class Server:
     def _incoming(self, leg: Leg, full_status: int | None) -> None:
         refusal = None if full_status is None else cause.trunk_full(full_status)
         self.reception.incoming(leg, refusal)
+
+    def _load(self) -> dict[str, Any]:
+        """Return how many calls there are, and how many there may be on this stack."""
+        return {
+            "stack": self.settings.sip.stack,
+            "calls": self.reception.active_calls,
+            "max_calls": self.max_calls,
+        }
 
     def _reasons_not_ready(self) -> list[str]:
         if not self._started:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from aiohttp import web
@@ -16,8 +16,9 @@ class HttpServer:
     """Serves what an operator's machines ask.
 
     ``/healthz`` is 200 while the event loop keeps up (restart the process otherwise), ``/readyz``
-    while ``reasons_not_ready()`` is empty (send no calls otherwise). ``loop_lag_s()`` is how late
-    the event loop runs now. ``/trunks`` is what ``trunks()`` returns, as JSON.
+    while ``reasons_not_ready()`` is empty (send no calls otherwise), and tells ``load()`` besides.
+    ``loop_lag_s()`` is how late the event loop runs now. ``/trunks`` is what ``trunks()`` returns,
+    as JSON.
     """
 
     def __init__(
@@ -26,12 +27,14 @@ class HttpServer:
         reasons_not_ready: Callable[[], Sequence[str]],
         loop_lag_s: Callable[[], float],
         trunks: Callable[[], Any] = list,
+        load: Callable[[], Mapping[str, Any]] = dict,
         max_loop_lag_s: float = 5.0,
     ) -> None:
         self._registry = registry
         self._reasons_not_ready = reasons_not_ready
         self._loop_lag_s = loop_lag_s
         self._trunks = trunks
+        self._load = load
         self._max_loop_lag_s = max_loop_lag_s
         self._runner: web.AppRunner | None = None
 
@@ -78,5 +81,6 @@ class HttpServer:
     async def _readyz(self, request: web.Request) -> web.Response:
         reasons = list(self._reasons_not_ready())
         return web.json_response(
-            {"ready": not reasons, "reasons": reasons}, status=503 if reasons else 200
+            {"ready": not reasons, "reasons": reasons, **self._load()},
+            status=503 if reasons else 200,
         )

@@ -104,7 +104,15 @@ async def test_without_the_key_of_its_recordings_the_bot_does_not_start(
 
 async def test_a_draining_server_is_not_ready_and_takes_no_calls() -> None:
     async with running_server() as server:
-        assert (await get(server, "/readyz"))[0] == 200
+        status, body = await get(server, "/readyz")
+        assert status == 200
+        assert json.loads(body) == {
+            "ready": True,
+            "reasons": [],
+            "stack": "native",
+            "calls": 0,
+            "max_calls": 300,
+        }
         assert await server.drain()
         status, body = await get(server, "/readyz")
         assert status == 503
