@@ -175,6 +175,7 @@ class Load:
         answered_at: dict[int, float],
         *,
         echoes: bool = False,
+        user: str = "+15550100",
     ) -> None:
         self.loop = asyncio.get_running_loop()
         self.speech = speech
@@ -183,6 +184,7 @@ class Load:
         self.pacer = Pacer(self.loop, sub_tick_ms=1)
         self.callers: dict[str, Caller] = {}
         self.echoes = echoes
+        self._user = user
         self._bot_ports = cycle([bot_port] if isinstance(bot_port, int) else bot_port)
         self._numbers = 0
         ids = Ids.seeded(1)
@@ -224,7 +226,7 @@ class Load:
         self._by_number[caller.number] = [caller]
         now = caller.dialled_at = monotonic()
         caller.leg_id = self._user_agent.invite(
-            f"sip:+15550100@127.0.0.1:{port}",
+            f"sip:{self._user}@127.0.0.1:{port}",
             f"sip:+1555{caller.number:07d}@127.0.0.1",
             caller.offer(),
             flow,

@@ -42,6 +42,7 @@ class Subject:
     calls_a_process: int | None = None
     echoes: bool = False
     has_http: bool = False
+    user: str = "+15550100"
 
 
 @dataclass(slots=True)
@@ -128,7 +129,7 @@ async def measure(
     each = subject.calls_a_process or calls
     processes = -(-calls // each)
     ports = [first_port + index * PORT_STEP for index in range(processes)]
-    load = Load(ports, speech, model.answered, echoes=subject.echoes)
+    load = Load(ports, speech, model.answered, echoes=subject.echoes, user=subject.user)
     model.heard = load.heard
     await load.start()
     with tempfile.TemporaryDirectory() as name:
@@ -194,7 +195,7 @@ def subjects(names: Sequence[str], model_port: int) -> list[Subject]:
         Subject("native", bot_on("native", model_port), has_http=True),
         Subject("pjsip", bot_on("pjsip", model_port), 4, has_http=True),
         Subject("pyvoip", bot_on("pyvoip", model_port), has_http=True),
-        Subject("echo of baresip", echo_of("tests.bench.media_baresip"), 4, echoes=True),
+        Subject("echo of baresip", echo_of("tests.bench.media_baresip"), 4, True, user="echo"),
         Subject("echo of pjsua2", echo_of("tests.bench.echo_pjsua2"), 4, echoes=True),
         Subject("echo of pyVoIP", echo_of("tests.bench.echo_pyvoip"), echoes=True),
     ]
