@@ -36,6 +36,7 @@ TITLES: Final[dict[str, str]] = {
     "redirects": "follows redirects (`follow_redirects`)",
     "refuses_options": "503 to OPTIONS while it drains",
     "certificate_reload": "renewed certificates without a restart (SIGHUP)",
+    "ice": "ICE",
     "stun": "STUN (`sip.stun_server`)",
 }
 """Every field of Capabilities, in the order of the table."""

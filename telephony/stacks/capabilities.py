@@ -62,6 +62,8 @@ class Capabilities:
     """Asks the servers of trunks whether they are there (OPTIONS)."""
     redirects: bool = False
     """Follows a 3xx inside of the trunk."""
+    ice: bool = False
+    """Tries the ways through NATs (RFC 8445)."""
     stun: bool = False
     """Finds out its public address from a STUN server."""
     refuses_options: bool = False
