@@ -86,7 +86,7 @@ class StackSide(Protocol):
 
     @property
     def dialogs(self) -> int:
-        """How many dialogs and calls are not over: those that wait for the end of a BYE, a CANCEL."""
+        """How many dialogs and calls are not over: some wait for the end of a BYE, a CANCEL."""
 
     @property
     def certificate_valid_until(self) -> datetime | None:
