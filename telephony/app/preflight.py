@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from telephony.app.agent_transfers import why_not_playable
-from telephony.app.agents import REHEARSAL, LoadedAgent, load_agents
+from telephony.app.agents import LoadedAgent, load_agents
 from telephony.app.codec_checks import codec_problems
 from telephony.app.files import display_name, list_yaml, read_file, why_not_writable
+from telephony.app.model_reader import REHEARSAL
 from telephony.app.processing_checks import check_processing
 from telephony.app.recording_checks import check_recording
 from telephony.app.settings import Settings
@@ -178,7 +179,8 @@ def _check_sounds(dialplan: Dialplan) -> Iterator[Problem]:
 
 def _check_scenario(loaded: LoadedSettings, agents: list[LoadedAgent]) -> Iterator[Problem]:
     name = loaded.settings.rehearsal.scenario
-    if not any(agent.agent and agent.agent.base_url == REHEARSAL for agent in agents):
+    sources = [source for loaded in agents if loaded.agent for source in loaded.agent.sources]
+    if not any(source.base_url == REHEARSAL for source in sources):
         return
     shipped = [path.stem for path in SCENARIO_FOLDER.glob("*.yaml")]
     if not name.endswith(".yaml"):

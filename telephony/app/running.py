@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import structlog
 
-from telephony.app.agents import REHEARSAL
+from telephony.app.model_reader import REHEARSAL
 from telephony.app.server import Server, with_base_url
 from telephony.base.errors import ConfigError
 from telephony.calls.agent import Agent
@@ -55,7 +55,8 @@ async def with_rehearsal_model(
     agents: Mapping[str, Agent], scenario: str, port: int, resources: AsyncExitStack
 ) -> tuple[dict[str, Agent], ModelServer | None]:
     """Start the built-in model if an agent needs it, and give that agent its address."""
-    if not any(agent.base_url == REHEARSAL for agent in agents.values()):
+    sources = [source for agent in agents.values() for source in agent.sources]
+    if not any(source.base_url == REHEARSAL for source in sources):
         return dict(agents), None
     model = await resources.enter_async_context(serve("127.0.0.1", port, scenario_named(scenario)))
     return {

@@ -319,5 +319,11 @@ class Server:
 
 
 def with_base_url(agent: Agent, placeholder: str, base_url: str) -> Agent:
-    """Return the agent with its ``base_url`` filled in if it is ``placeholder``."""
-    return replace(agent, base_url=base_url) if agent.base_url == placeholder else agent
+    """Return the agent with every ``base_url`` filled in that is ``placeholder``."""
+    sources = [
+        replace(source, base_url=base_url) if source.base_url == placeholder else source
+        for source in agent.sources
+    ]
+    if tuple(sources) == agent.sources:
+        return agent
+    return replace(agent, source=sources[0], fallbacks=tuple(sources[1:]))

@@ -27,7 +27,6 @@ from telephony.audio.vad import VadConfig
 from telephony.calls.keypad import KeypadConfig
 from telephony.calls.services import CallLimits, OutboundLine
 from telephony.net.tls import TlsConfig
-from telephony.realtime.session_config import SessionConfig
 from telephony.rtp.frames import JitterConfig
 from telephony.sip.admission import AdmissionConfig, Peer
 from telephony.sip.config import MessageLimits, TimerConfig, UserAgentConfig
@@ -212,9 +211,8 @@ def to_vad_config(vad: Vad, ptime_ms: int) -> VadConfig:
     return VadConfig(frame_ms=ptime_ms, **vad.model_dump())
 
 
-def to_barge_in_policy(barge_in: BargeIn, session: SessionConfig) -> BargeInPolicy:
-    values = barge_in.model_dump(exclude={"latency_ms"})
-    return BargeInPolicy(**values, server_interrupts=session.interrupts_by_itself)
+def to_barge_in_policy(barge_in: BargeIn) -> BargeInPolicy:
+    return BargeInPolicy(**barge_in.model_dump(exclude={"latency_ms"}))
 
 
 def to_keypad_config(digits: Digits) -> KeypadConfig:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from telephony.base.errors import TelephonyError
 
@@ -274,12 +274,15 @@ class Signaling(Protocol):
 
 
 class ModelConnection(Protocol):
-    """An open WebSocket to a realtime model."""
+    """An open way to a realtime model.
 
-    def send(self, message: bytes) -> None:
+    Over a WebSocket messages are bytes; within the process they are what both ends agreed on.
+    """
+
+    def send(self, message: Any) -> None:
         """Send a control message; it is never dropped and never overtaken by later audio."""
 
-    def send_audio(self, message: bytes) -> bool:
+    def send_audio(self, message: Any) -> bool:
         """Send an audio message; returns False when the queue was full and audio was dropped."""
 
     @property
@@ -289,7 +292,7 @@ class ModelConnection(Protocol):
 
 
 class ModelConnector(Protocol):
-    """Opens model connections; raises ModelUnavailable when one cannot be had."""
+    """Opens WebSockets to models; raises ModelUnavailable when one cannot be had."""
 
     async def __call__(
         self,

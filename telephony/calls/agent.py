@@ -4,24 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
 
-from telephony.audio.format import L16_24K, PCMA, PCMU, AudioFormat
 from telephony.audio.vad import VadConfig
 from telephony.calls.destination import Destination
 from telephony.calls.keypad import KeypadConfig
-from telephony.realtime.session_config import SessionConfig
+from telephony.calls.model_source import ModelSource
 from telephony.realtime.tools import ToolRegistry
 from telephony.turns.policy import BargeInPolicy
 from telephony.turns.silence import SilencePolicy
-
-ModelFormat = Literal["auto", "pcm16", "g711"]
 
 
 @dataclass(frozen=True, slots=True)
 class Agent:
     """One agent, as its file describes it.
 
+    ``source`` is the model that takes the calls, ``fallbacks`` are those that take over, in
+    order, when it can't be had.
     ``greeting`` is the instruction for the first response; without one the caller speaks first.
     ``reconnect_attempts`` counts tries after a lost connection; the first connection has one.
     ``recording_tools`` are those of ``pause_recording`` and ``resume_recording`` that it has.
@@ -31,9 +29,9 @@ class Agent:
     """
 
     name: str
-    base_url: str
-    session: SessionConfig
-    api_key: str | None = field(default=None, repr=False)
+    source: ModelSource
+    fallbacks: tuple[ModelSource, ...] = ()
+    instructions: str = ""
     greeting: str | None = None
     can_hang_up: bool = True
     can_send_digits: bool = False
@@ -44,20 +42,14 @@ class Agent:
     silence: SilencePolicy | None = None
     vad: VadConfig = field(default_factory=VadConfig)
     keypad: KeypadConfig = field(default_factory=KeypadConfig)
-    model_format: ModelFormat = "auto"
     append_ms: int = 60
     prebuffer_ms: int = 40
     playout_latency_ms: int = 0
-    connect_timeout_s: float = 5.0
     reconnect_attempts: int = 3
     reconnect_initial_s: float = 0.2
     reconnect_maximum_s: float = 2.0
 
-    def model_audio_format(self, line: AudioFormat) -> AudioFormat:
-        """Return what to ask of the model for a leg that carries ``line``.
-
-        G.711 goes through untouched where both ends take it; anything else is PCM16 at 24 kHz.
-        """
-        if self.model_format != "pcm16" and line in (PCMU, PCMA):
-            return line
-        return PCMU if self.model_format == "g711" else L16_24K
+    @property
+    def sources(self) -> tuple[ModelSource, ...]:
+        """Every model of the agent, in the order in which they are tried."""
+        return (self.source, *self.fallbacks)

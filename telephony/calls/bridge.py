@@ -21,8 +21,7 @@ from telephony.calls.keypad import Keypad
 from telephony.calls.turn_taking import TurnTaking
 from telephony.calls.uplink import Uplink
 from telephony.realtime import events as model
-from telephony.realtime.openai_realtime import OpenAIRealtime
-from telephony.realtime.session_config import ServerVad
+from telephony.realtime.dialect import Dialect
 from telephony.turns.barge_in import DeleteItem, corrections
 from telephony.turns.controller import Interrupt
 from telephony.turns.latency import TurnLatency
@@ -83,7 +82,7 @@ class Bridge:
         agent: Agent,
         line: AudioFormat,
         ptime_ms: int,
-        dialect: OpenAIRealtime,
+        dialect: Dialect,
         listener: BridgeListener,
         metrics: CallMetrics,
         clock: Clock,
@@ -99,18 +98,14 @@ class Bridge:
         self._connection: ModelConnection | None = None
         self._vad = VoiceActivityDetector(agent.vad, line.sample_rate_hz)
         self.echo = EchoGate(self._vad, line, ptime_ms)
-        self._turns = TurnTaking(agent, clock())
+        self._turns = TurnTaking(agent, dialect.traits, clock())
         self.uplink = Uplink(
             line, dialect.input_format, ptime_ms=ptime_ms, append_ms=agent.append_ms
         )
         self._downlink = Downlink(
             line, dialect.output_format, ptime_ms=ptime_ms, prebuffer_ms=agent.prebuffer_ms
         )
-        detection = agent.session.turn_detection
-        self._endpointing_ms = (
-            detection.silence_duration_ms if isinstance(detection, ServerVad) else 0
-        )
-        self._ends_turns_itself = detection is None
+        self._traits = dialect.traits
         self._turn_owed = False
         self._held_voice_ms = 0
         self._keypad = Keypad(agent.keypad)
@@ -169,7 +164,7 @@ class Bridge:
             self._keypad.answered()
             if self._connection is None:
                 self._held_voice_ms += self._ptime_ms
-            if changed is False and self._ends_turns_itself:
+            if changed is False and not self._traits.detects_turns:
                 self._end_turn()
         self.uplink.hear(frame, now)
         if now >= self._turns.next_timer:
@@ -259,7 +254,7 @@ class Bridge:
         self._pull_events(now)
         self._turns.model_disconnected(now)
 
-    def message_received(self, message: bytes | str) -> None:
+    def message_received(self, message: Any) -> None:
         """Take one message of the model."""
         now = self._clock()
         self._dialect.receive_message(message, now)
@@ -335,11 +330,11 @@ class Bridge:
         """Return when the caller's voice was last heard: the model waits before it is sure."""
         if self._vad.speaking:
             return now - self._vad.trailing_silence_ms / 1000
-        return self.uplink.time_of(event.audio_end_ms - self._endpointing_ms) or now
+        return self.uplink.time_of(event.audio_end_ms - self._traits.endpointing_ms) or now
 
     def _input_committed(self, event: model.InputCommitted, now: float) -> None:
-        session = self._agent.session
-        if session.turn_detection is not None and not session.responds_by_itself:
+        traits = self._traits
+        if traits.detects_turns and not traits.responds_by_itself:
             self._dialect.create_response()
 
     def _transcript_finished(self, event: model.TranscriptFinished, now: float) -> None:

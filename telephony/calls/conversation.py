@@ -43,9 +43,9 @@ from telephony.calls.transfer_tool import (
     transfer_definition,
     unknown_destination,
 )
+from telephony.realtime.dialect import Brief
 from telephony.realtime.events import NO_RESPONSE, ModelError, ResponseFinished, ToolCallRequested
-from telephony.realtime.openai_realtime import OpenAIRealtime
-from telephony.realtime.session_config import SessionConfig
+from telephony.realtime.function_tool import FunctionTool
 from telephony.realtime.tool_schema import ToolContext
 from telephony.realtime.tools import error_output
 from telephony.turns.latency import TurnLatency
@@ -87,10 +87,8 @@ class Conversation:
         self._context = context
         self._call_id = context.call_id
         line = AudioFormat(shape.encoding, shape.sample_rate_hz)
-        model_format = agent.model_audio_format(line)
-        self.dialect = OpenAIRealtime(
-            _session_with_tools(agent), services.ids, model_format, model_format
-        )
+        brief = Brief(agent.instructions, tool_definitions(agent))
+        self.dialect = agent.source.new_dialect(brief, line, services.ids)
         self.bridge = Bridge(
             agent, line, shape.ptime_ms, self.dialect, self, services.metrics, services.clock
         )
@@ -260,7 +258,7 @@ class Conversation:
         """Ask for the answer that the lost connection owed, unless the caller goes on anyway."""
         owed = self._answer_owed or self.bridge.caller_waits
         self._answer_owed = self._renewal_due = False
-        if owed and not (self.bridge.turn_follows and self._agent.session.responds_by_itself):
+        if owed and not (self.bridge.turn_follows and self.dialect.traits.responds_by_itself):
             self._ask(None if self.bridge.was_heard else self._agent.greeting)
 
     async def _run_tool(self, call: ToolCallRequested) -> None:
@@ -352,8 +350,8 @@ def recording_tools(agent: Agent) -> frozenset[str]:
     return frozenset(name for name in agent.recording_tools if name not in agent.tools)
 
 
-def _session_with_tools(agent: Agent) -> SessionConfig:
-    """Return the agent's session with the tools that run here, the built-in ones included."""
+def tool_definitions(agent: Agent) -> tuple[FunctionTool, ...]:
+    """Return the tools that run here, the built-in ones included."""
     definitions = agent.tools.definitions()
     if hangs_up(agent):
         definitions += (HANGUP_DEFINITION,)
@@ -361,5 +359,4 @@ def _session_with_tools(agent: Agent) -> SessionConfig:
         definitions += (transfer_definition(agent.transfers),)
     if sends_digits(agent):
         definitions += (SEND_DIGITS_DEFINITION,)
-    definitions += recording_definitions(recording_tools(agent))
-    return agent.session.model_copy(update={"tools": agent.session.tools + definitions})
+    return definitions + recording_definitions(recording_tools(agent))

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from telephony.base.interfaces import DigitsSent, Media
 from telephony.dtmf.dial_string import read_dial_string
-from telephony.realtime.session_config import FunctionTool
+from telephony.realtime.function_tool import FunctionTool
 from telephony.realtime.tools import encode_output, error_output
 from telephony.realtime.wire import parse_object
 

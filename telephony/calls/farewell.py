@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from telephony.calls.bridge import Bridge
+from telephony.realtime.dialect import Dialect
 from telephony.realtime.events import ResponseFinished, ToolCallRequested
-from telephony.realtime.openai_realtime import OpenAIRealtime
 
 FAREWELL_LIMIT_S = 20.0
 """The longest a farewell may take, from the model's wish to its last frame."""
@@ -38,7 +38,7 @@ class Farewell:
     said is asked for. A caller who interrupts it keeps the call as it is.
     """
 
-    def __init__(self, bridge: Bridge, dialect: OpenAIRealtime) -> None:
+    def __init__(self, bridge: Bridge, dialect: Dialect) -> None:
         self._bridge = bridge
         self._dialect = dialect
         self._call: ToolCallRequested | None = None

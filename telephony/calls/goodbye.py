@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from telephony.calls.farewell import Wish
-from telephony.realtime.session_config import FunctionTool
+from telephony.realtime.function_tool import FunctionTool
 
 HANGUP = "hangup"
 

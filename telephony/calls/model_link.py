@@ -12,8 +12,8 @@ from telephony.calls.bridge import Bridge
 from telephony.calls.call_tasks import CallTasks
 from telephony.calls.services import ConversationServices
 from telephony.realtime.backoff import Backoff, may_reconnect
+from telephony.realtime.dialect import Dialect
 from telephony.realtime.events import NO_RESPONSE, ModelError
-from telephony.realtime.openai_realtime import OpenAIRealtime
 
 STABLE_S = 10.0
 """A connection that held for so long is a new beginning: the tries are counted anew after it."""
@@ -29,7 +29,7 @@ class ModelLink:
     def __init__(
         self,
         agent: Agent,
-        dialect: OpenAIRealtime,
+        dialect: Dialect,
         bridge: Bridge,
         services: ConversationServices,
         tasks: CallTasks,
@@ -69,21 +69,18 @@ class ModelLink:
 
         Raises ModelUnavailable: refused, lost meanwhile, or not ready in time.
         """
-        agent, dialect = self._agent, self._dialect
+        source, dialect = self._agent.source, self._dialect
         attempt = self._attempt = _Attempt(self._loop.create_future(), self)
         try:
-            async with asyncio.timeout(agent.connect_timeout_s):
-                connection = await self._services.connector(
-                    dialect.url(agent.base_url),
-                    dialect.request_headers(agent.api_key or ""),
-                    attempt.message_received,
-                    attempt.closed,
+            async with asyncio.timeout(source.connect_timeout_s):
+                connection = await source.connect(
+                    dialect, self._services.connector, attempt.message_received, attempt.closed
                 )
                 self._connection = connection
                 self._bridge.connected(connection)
                 await attempt.ready
         except TimeoutError:
-            reason = f"no session within {agent.connect_timeout_s:g} s"
+            reason = f"no session within {source.connect_timeout_s:g} s"
             await self._abandon(attempt)
             raise ModelUnavailable(reason) from None
         except BaseException:
@@ -175,7 +172,7 @@ class ModelLink:
 
     # Losing
 
-    def message_received(self, attempt: _Attempt, message: bytes | str) -> None:
+    def message_received(self, attempt: _Attempt, message: Any) -> None:
         if attempt is self._attempt:
             self._tasks.guard(self._bridge.message_received, message)
 
@@ -242,7 +239,7 @@ class _Attempt:
         self.failure: ModelUnavailable | None = None
         self._link = link
 
-    def message_received(self, message: bytes | str) -> None:
+    def message_received(self, message: Any) -> None:
         self._link.message_received(self, message)
 
     def closed(self, code: int, reason: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Protocol
 
-from telephony.realtime.session_config import FunctionTool
+from telephony.realtime.function_tool import FunctionTool
 from telephony.realtime.tools import encode_output, error_output
 
 PAUSE = "pause_recording"

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from telephony.calls.destination import Destination, TransferResult, in_words
 from telephony.calls.farewell import Wish
-from telephony.realtime.session_config import FunctionTool
+from telephony.realtime.function_tool import FunctionTool
 from telephony.realtime.tools import error_output
 from telephony.realtime.wire import parse_object
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from telephony.audio.vad import VoiceActivityDetector
 from telephony.calls.agent import Agent
+from telephony.realtime.traits import Traits
 from telephony.turns.controller import Command, CreateResponse, Interrupt, TurnController
 from telephony.turns.latency import LatencyTracker, TurnLatency
 from telephony.turns.silence import HangUpSilentCaller, SilenceWatch
@@ -39,9 +40,9 @@ class TurnTaking:
         "next_timer",
     )
 
-    def __init__(self, agent: Agent, now: float) -> None:
-        policy = replace(agent.barge_in, server_interrupts=agent.session.interrupts_by_itself)
-        if agent.session.turn_detection is None:
+    def __init__(self, agent: Agent, traits: Traits, now: float) -> None:
+        policy = replace(agent.barge_in, server_interrupts=traits.interrupts_by_itself)
+        if not traits.detects_turns:
             # Our detector ends the turns then, and each end asks for a response already.
             policy = replace(policy, false_interruption_ms=0)
         self._controller = TurnController(policy)

@@ -33,9 +33,13 @@ class SessionReady:
 
 @dataclass(frozen=True, slots=True)
 class SessionExpiring:
-    """The session nears the provider's length limit: reconnect in the next quiet moment."""
+    """The session nears the provider's length limit: take a new one in the next quiet moment.
+
+    ``left_s`` is the time until the provider ends it, where that is known.
+    """
 
     age_s: float
+    left_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +148,46 @@ class ToolCallRequested:
 
 
 @dataclass(frozen=True, slots=True)
+class ToolCallsCancelled:
+    """The model no longer wants the outputs of these calls; nothing may be sent for them."""
+
+    call_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalRequested:
+    """The model's provider wants to call a remote tool and asks first."""
+
+    approval_id: str
+    server_label: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInterrupted:
+    """The model cut itself off: of this response nothing more may be played.
+
+    May come twice, and when nothing is left to play.
+    """
+
+    response_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class AgentChanged:
+    """The model's own side handed the conversation to another agent of its own."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of one response. Input counts contain the cached ones."""
+    """What one response cost. Input counts contain the cached ones.
+
+    ``billed_s`` is time that is paid for by the second instead (a session, a transcription,
+    synthesised speech).
+    """
 
     input_tokens: int = 0
     output_tokens: int = 0
@@ -155,6 +197,9 @@ class Usage:
     cached_audio_tokens: int = 0
     output_text_tokens: int = 0
     output_audio_tokens: int = 0
+    billed_s: float = 0.0
+    characters: int = 0
+    """Text made into speech by a service that is paid by the character."""
 
     @property
     def total_tokens(self) -> int:
@@ -199,6 +244,13 @@ class ItemDeleted:
     item_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class UsageReported:
+    """Usage beside any response, not told of before."""
+
+    usage: Usage
+
+
 NO_RESPONSE = "no_response"
 """Code of a ModelError of our own: the connection stands, but the model no longer speaks on it."""
 
@@ -234,6 +286,11 @@ ModelEvent: TypeAlias = (
     | InputCommitted
     | CallerIdle
     | ToolCallRequested
+    | ToolCallsCancelled
+    | ApprovalRequested
+    | ModelInterrupted
+    | AgentChanged
+    | UsageReported
     | ResponseFinished
     | ItemTruncated
     | ItemDeleted

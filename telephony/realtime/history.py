@@ -6,8 +6,8 @@ of its transcript.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from telephony.realtime.wire import JsonObject
@@ -75,14 +75,31 @@ def text_heard(text: str, heard_ms: float, generated_ms: float) -> str:
     return text[:end].rstrip()
 
 
+def carried_over(items: Iterable[HistoryItem]) -> tuple[HistoryItem, ...]:
+    """Return a conversation as a session of its own right can be given it.
+
+    Of what the bot said the words that were heard, as text; function calls with their outputs,
+    and those whose output is still to come.
+    """
+    kept = []
+    for item in items:
+        text = item.heard_text if item.kind == "message" else item.text
+        if item.kind == "message" and not text.strip():
+            continue
+        kept.append(replace(item, text=text, heard_ms=None, generated_ms=0.0, replayed=True))
+    return tuple(kept)
+
+
 class History:
     """Items in conversation order; the oldest are forgotten beyond ``max_items``."""
 
-    def __init__(self, max_items: int = 400) -> None:
+    def __init__(self, items: Iterable[HistoryItem] = (), max_items: int = 400) -> None:
         self._items: dict[str, HistoryItem] = {}
         self._order: list[str] = []
         self._removed: dict[str, None] = {}
         self._max_items = max_items
+        for item in items:
+            self.place(item)
 
     def __len__(self) -> int:
         return len(self._items)
@@ -138,6 +155,11 @@ class History:
         del self._items[item.item_id]
         item.item_id = item_id
         self._items[item_id] = item
+
+    def unanswered_calls(self) -> list[str]:
+        """Return the ids of the function calls that have no output."""
+        answered = {i.call_id for i in self if i.kind == "function_call_output"}
+        return [i.call_id for i in self if i.kind == "function_call" and i.call_id not in answered]
 
     def replayable(self, open_calls: Collection[str]) -> list[HistoryItem]:
         """Return the items a new session should be given, in order.

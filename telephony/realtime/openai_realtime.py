@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from binascii import b2a_base64
+from collections.abc import Iterable
 from typing import Literal
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -12,9 +13,11 @@ from telephony.base.ids import Ids
 from telephony.realtime.events import NO_RESPONSE, ModelError, ModelEvent, SessionExpiring
 from telephony.realtime.history import HistoryItem
 from telephony.realtime.openai_inbound import OpenAIInbound
-from telephony.realtime.openai_session import OpenAISession, RealtimeStats
+from telephony.realtime.openai_session import OpenAISession
 from telephony.realtime.responses import ResponseRequest
 from telephony.realtime.session_config import SessionConfig
+from telephony.realtime.stats import RealtimeStats
+from telephony.realtime.traits import Traits
 from telephony.realtime.wire import JsonObject
 
 READY_TIMEOUT_S = 10.0
@@ -47,8 +50,9 @@ class OpenAIRealtime:
         *,
         stall_s: float = STALL_S,
         recycle_after_s: float = RECYCLE_AFTER_S,
+        history: Iterable[HistoryItem] = (),
     ) -> None:
-        self._session = OpenAISession(config, ids, input_format, output_format, stall_s)
+        self._session = OpenAISession(config, ids, input_format, output_format, stall_s, history)
         self._inbound = OpenAIInbound(self._session)
         self._recycle_after_s = recycle_after_s
         self._connected_at = 0.0
@@ -187,6 +191,10 @@ class OpenAIRealtime:
         self._session.events.append(ModelError(NO_RESPONSE, text, fatal=True))
 
     # State
+
+    @property
+    def traits(self) -> Traits:
+        return self._session.config.traits
 
     @property
     def stats(self) -> RealtimeStats:
@@ -331,6 +339,18 @@ class OpenAIRealtime:
         item.replace_text(output)
         session.add_item(item)
         session.continue_after_tools()
+
+    def answer_approval(self, approval_id: str, approve: bool, reason: str = "") -> None:
+        """Let the provider call the remote tool it asked about, or not."""
+        item: JsonObject = {
+            "type": "mcp_approval_response",
+            "approval_request_id": approval_id,
+            "approve": approve,
+        }
+        if reason:
+            item["reason"] = reason
+        if self._session.ready:
+            self._session.send("conversation.item.create", item=item)
 
     def add_user_text(self, text: str) -> None:
         """Add words of the caller that did not come as audio, such as digits pressed."""

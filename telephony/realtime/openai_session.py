@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from typing import Any
 
 from telephony.audio.format import AudioFormat
@@ -21,45 +21,11 @@ from telephony.realtime.history import History, HistoryItem
 from telephony.realtime.responses import ResponseGate, ResponseRequest
 from telephony.realtime.session_config import SessionConfig
 from telephony.realtime.spoken_audio import SpokenAudio
+from telephony.realtime.stats import RealtimeStats
 from telephony.realtime.tool_calls import ToolCalls
 from telephony.realtime.wire import JsonObject, encode_object
 
-_MAX_UNKNOWN_TYPES = 64
-_MAX_TYPE_LENGTH = 80
 _MAX_UNACKNOWLEDGED = 64
-
-
-@dataclass(slots=True)
-class RealtimeStats:
-    """Counters over all connections of one session."""
-
-    connections: int = 0
-    messages_received: int = 0
-    malformed: int = 0
-    audio_deltas: int = 0
-    audio_bytes: int = 0
-    bad_audio: int = 0
-    fenced_deltas: int = 0
-    late_parts: int = 0
-    responses: int = 0
-    requests_refused: int = 0
-    requests_unanswered: int = 0
-    stalled: int = 0
-    benign_errors: int = 0
-    errors: int = 0
-    tool_calls: int = 0
-    truncated: int = 0
-    deleted: int = 0
-    format_changes: int = 0
-    unknown: int = 0
-    unknown_types: dict[str, int] = field(default_factory=dict)
-
-    def count_unknown(self, kind: str) -> None:
-        """Count by type; from the 65th distinct one on, only the total grows."""
-        self.unknown += 1
-        kind = kind[:_MAX_TYPE_LENGTH]
-        if kind in self.unknown_types or len(self.unknown_types) < _MAX_UNKNOWN_TYPES:
-            self.unknown_types[kind] = self.unknown_types.get(kind, 0) + 1
 
 
 class OpenAISession:
@@ -72,6 +38,7 @@ class OpenAISession:
         input_format: AudioFormat,
         output_format: AudioFormat,
         stall_s: float,
+        history: Iterable[HistoryItem] = (),
     ) -> None:
         self.config = config
         self.ids = ids
@@ -83,8 +50,10 @@ class OpenAISession:
         self.events: list[ModelEvent] = []
         self.outbox: list[bytes] = []
         self.gate = ResponseGate(stall_s)
-        self.history = History()
+        self.history = History(history)
         self.calls = ToolCalls()
+        for call_id in self.history.unanswered_calls():
+            self.calls.adopt(call_id)
         self.audio = SpokenAudio(output_format)
         self.ready = False
         self.ready_timer = Countdown()

@@ -9,12 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, model_validator
 from pydantic.functional_validators import AfterValidator
 
 from telephony.audio.format import AudioFormat
 from telephony.base.errors import LocalProtocolError
 from telephony.realtime.config_problems import FieldProblem, InvalidSessionConfig, explain
+from telephony.realtime.function_tool import FunctionTool
+from telephony.realtime.strict_model import StrictModel
+from telephony.realtime.traits import Traits
 
 VOICES = ("alloy", "ash", "ballad", "coral", "echo", "sage", "shimmer", "verse", "marin", "cedar")
 _KEYWORD_MODELS = ("gpt-transcribe", "gpt-live-transcribe")
@@ -22,10 +25,8 @@ _DELAY_MODEL = "gpt-realtime-whisper"
 _METADATA_PAIRS = 16
 
 
-class _Frozen(BaseModel):
-    """Strict, so that a YAML ``"0.5"`` or ``yes`` in place of a number is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+class _Frozen(StrictModel):
+    """Whatever has keys that a misspelt one may have meant."""
 
 
 def _wire_name(value: str) -> str:
@@ -144,15 +145,6 @@ class ToolChoice(_Frozen):
         return self
 
 
-class FunctionTool(_Frozen):
-    """A function the model may ask us to run. ``parameters`` is a JSON Schema."""
-
-    type: Literal["function"] = "function"
-    name: Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]{1,64}$")]
-    description: str = ""
-    parameters: dict[str, Any] = Field(default_factory=lambda: {"type": "object", "properties": {}})
-
-
 class AllowedTools(_Frozen):
     tool_names: Names | None = None
     read_only: bool | None = None
@@ -237,6 +229,18 @@ class SessionConfig(_Frozen):
         return self.model_copy(update={"tools": together})
 
     @property
+    def traits(self) -> Traits:
+        detection = self.turn_detection
+        return Traits(
+            detects_turns=detection is not None,
+            responds_by_itself=self.responds_by_itself,
+            interrupts_by_itself=self.interrupts_by_itself,
+            endpointing_ms=(
+                detection.silence_duration_ms if isinstance(detection, ServerVad) else 0
+            ),
+        )
+
+    @property
     def responds_by_itself(self) -> bool:
         """Whether the server starts a response when the caller's turn ends."""
         return self.turn_detection is not None and self.turn_detection.create_response
@@ -307,7 +311,8 @@ def wire_format(audio_format: AudioFormat) -> dict[str, Any]:
 
 
 def _known_keys() -> Iterator[str]:
-    for model in _Frozen.__subclasses__():
+    models: list[type[BaseModel]] = [FunctionTool, *_Frozen.__subclasses__()]
+    for model in models:
         yield from model.model_fields
 
 

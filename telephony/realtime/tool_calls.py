@@ -24,6 +24,11 @@ class ToolCalls:
     def open_calls(self) -> frozenset[str]:
         return frozenset(self._open)
 
+    def adopt(self, call_id: str) -> None:
+        """Wait for the output of a call that the model made in an earlier session."""
+        self._seen[call_id] = None
+        self._open[call_id] = ""
+
     def requested(self, call: ToolCallRequested) -> bool:
         """Take note of a call; returns whether it is new."""
         if call.call_id in self._seen:

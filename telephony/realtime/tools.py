@@ -17,7 +17,7 @@ from typing import Any
 from pydantic_core import to_json
 
 from telephony.base.errors import LocalProtocolError
-from telephony.realtime.session_config import FunctionTool
+from telephony.realtime.function_tool import FunctionTool
 from telephony.realtime.tool_schema import Arguments, ToolContext, split_docstring
 from telephony.realtime.wire import parse_object
 

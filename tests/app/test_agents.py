@@ -4,11 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from telephony.app.agents import OPENAI_URL, LoadedAgent, load_agent, load_agents
+from telephony.app.agents import LoadedAgent, load_agent, load_agents
+from telephony.app.model_apis import MODEL_APIS, OPENAI_REALTIME
 from telephony.app.settings import Settings
 from telephony.calls.agent import Agent
 from telephony.calls.keypad import KeypadConfig
+from telephony.calls.model_source import ModelSource
+from tests.support.models import config_of
 
+OPENAI_URL = MODEL_APIS[OPENAI_REALTIME].base_url
 CONFIG = Path(__file__).parents[2] / "config" / "agents"
 KEY = {"OPENAI_API_KEY": "sk-secret", "EMPTY": " "}
 
@@ -38,8 +42,8 @@ def problems(text: str) -> list[str]:
 
 def test_the_smallest_agent() -> None:
     agent = good("base_url: rehearsal\n")
-    assert agent == Agent("bot", "rehearsal", agent.session, tools=agent.tools)
-    assert agent.session.instructions == ""
+    assert agent == Agent("bot", ModelSource(agent.source.model, "rehearsal"), tools=agent.tools)
+    assert agent.instructions == ""
     assert len(agent.tools) == 0
     assert agent.can_hang_up
 
@@ -67,17 +71,20 @@ digits: {max_length: 6, terminator: "*#"}
 """
     )
     assert agent.name == "sales"
-    assert agent.session.instructions == "Sell."
-    assert agent.session.model == "gpt-realtime-2.1-mini"
-    assert agent.session.speed == 1.1
+    assert agent.instructions == "Sell."
+    assert config_of(agent).model == "gpt-realtime-2.1-mini"
+    assert config_of(agent).speed == 1.1
     assert agent.greeting == "Hello"
     assert [tool.name for tool in agent.tools] == ["referred_variable"]
     assert not agent.can_hang_up
-    assert (agent.base_url, agent.api_key) == ("https://models.example.com/v1", "sk-secret")
+    assert (agent.source.base_url, agent.source.api_key) == (
+        "https://models.example.com/v1",
+        "sk-secret",
+    )
     assert "sk-secret" not in repr(agent)
-    assert agent.connect_timeout_s == 2.0
+    assert agent.source.connect_timeout_s == 2.0
     assert (agent.reconnect_attempts, agent.reconnect_maximum_s) == (0, 4.0)
-    assert agent.model_format == "pcm16"
+    assert agent.source.format == "pcm16"
     assert agent.vad.stop_ms == 700
     assert agent.barge_in.mode == "local"
     assert not agent.barge_in.server_interrupts
@@ -105,7 +112,7 @@ def test_overrides_stand_on_the_settings() -> None:
     )
     agent = good("{base_url: rehearsal, vad: {start_ms: 500}}", settings)
     assert (agent.vad.frame_ms, agent.vad.start_ms, agent.vad.start_window_ms) == (10, 500, 600)
-    assert (agent.model_format, agent.append_ms, agent.prebuffer_ms) == ("g711", 40, 0)
+    assert (agent.source.format, agent.append_ms, agent.prebuffer_ms) == ("g711", 40, 0)
     assert not agent.barge_in.digits
 
 
@@ -227,7 +234,7 @@ def test_secrets_of_remote_tools_come_from_the_environment() -> None:
         "{base_url: rehearsal, session: {tools: [{type: mcp, server_label: a, server_url: 'https://x',"
         " authorization: '${OPENAI_API_KEY}', headers: {X-Key: '${OPENAI_API_KEY}', X-Plain: b}}]}}"
     )
-    (tool,) = agent.session.tools
+    (tool,) = config_of(agent).tools
     assert tool.type == "mcp"
     assert tool.authorization == "sk-secret"
     assert tool.headers == {"X-Key": "sk-secret", "X-Plain": "b"}

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import socket
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,12 @@ import pytest
 
 from telephony.app.server import Server, with_base_url
 from telephony.base.errors import ConfigError
-from telephony.calls.agent import Agent
 from telephony.calls.sealed_file import Sealer, unseal
 from telephony.net.listen import PortInUse
-from telephony.realtime.session_config import SessionConfig
 from telephony.rehearsal.caller import CallFailed
 from telephony.rehearsal.phone import telephone
 from tests.support.eventually import eventually
+from tests.support.models import openai_agent
 from tests.support.server import running_server, settings
 
 
@@ -181,9 +181,12 @@ async def test_every_call_taken_means_not_ready() -> None:
 
 
 def test_only_the_placeholder_of_a_base_url_is_filled_in() -> None:
-    built_in = Agent("a", "rehearsal", SessionConfig())
-    remote = Agent("b", "wss://example.com/v1", SessionConfig())
-    assert with_base_url(built_in, "rehearsal", "ws://x/v1").base_url == "ws://x/v1"
+    built_in = openai_agent(base_url="rehearsal")
+    remote = openai_agent(base_url="wss://example.com/v1")
+    mixed = replace(remote, fallbacks=(built_in.source,))
+    assert with_base_url(built_in, "rehearsal", "ws://x/v1").source.base_url == "ws://x/v1"
+    filled = with_base_url(mixed, "rehearsal", "ws://x/v1")
+    assert [source.base_url for source in filled.sources] == ["wss://example.com/v1", "ws://x/v1"]
     assert with_base_url(remote, "rehearsal", "ws://x/v1") is remote
 
 

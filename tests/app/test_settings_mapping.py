@@ -12,7 +12,6 @@ from telephony.audio.processing import ProcessingConfig
 from telephony.audio.vad import VadConfig
 from telephony.calls.keypad import KeypadConfig
 from telephony.calls.services import CallLimits, OutboundLine
-from telephony.realtime.session_config import SessionConfig
 from telephony.rtp.frames import JitterConfig
 from telephony.sip.config import MessageLimits, TimerConfig, UserAgentConfig
 from telephony.stacks.call_plan import MediaPolicy
@@ -43,7 +42,7 @@ def test_the_defaults_of_the_settings_are_those_of_the_parts() -> None:
     )
     assert mapping.to_call_limits(DEFAULTS.limits, media) == CallLimits()
     assert mapping.to_vad_config(DEFAULTS.vad, media.ptime_ms) == VadConfig()
-    assert mapping.to_barge_in_policy(DEFAULTS.barge_in, SessionConfig()) == BargeInPolicy()
+    assert mapping.to_barge_in_policy(DEFAULTS.barge_in) == BargeInPolicy()
     assert mapping.to_keypad_config(DEFAULTS.digits) == KeypadConfig()
     assert mapping.to_silence_policy(Silence(enabled=True)) == SilencePolicy()
 
@@ -110,19 +109,13 @@ def test_every_setting_reaches_its_part() -> None:
     assert mapping.to_call_limits(settings.limits, settings.media) == CallLimits(7.0, 5.0, 8.0, 9)
     vad = mapping.to_vad_config(settings.vad, settings.media.ptime_ms)
     assert (vad.frame_ms, vad.start_ms, vad.stop_ms) == (30, 60, 500)
-    assert mapping.to_barge_in_policy(settings.barge_in, SessionConfig()).mode == "local"
+    assert mapping.to_barge_in_policy(settings.barge_in).mode == "local"
 
 
 def test_media_may_have_a_host_of_its_own() -> None:
     settings = Settings.model_validate({"media": {"host": "127.0.0.1"}})
     assert mapping.media_host(settings) == "127.0.0.1"
     assert mapping.media_host(DEFAULTS) == "0.0.0.0"
-
-
-def test_a_server_that_does_not_interrupt_is_known_to_the_policy() -> None:
-    session = SessionConfig.from_mapping({"turn_detection": None})
-    policy = mapping.to_barge_in_policy(DEFAULTS.barge_in, session)
-    assert not policy.server_interrupts
 
 
 def test_silence_is_watched_only_when_enabled() -> None:

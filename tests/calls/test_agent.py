@@ -1,26 +1,14 @@
 from __future__ import annotations
 
-import pytest
+from dataclasses import replace
 
-from telephony.audio.format import L16_16K, L16_24K, PCMA, PCMU, AudioFormat
 from tests.support.fake_call import agent
 
 
-@pytest.mark.parametrize(
-    ("model_format", "line", "expected"),
-    [
-        ("auto", PCMU, PCMU),
-        ("auto", PCMA, PCMA),
-        ("auto", L16_16K, L16_24K),
-        ("g711", PCMA, PCMA),
-        ("g711", L16_16K, PCMU),
-        ("pcm16", PCMU, L16_24K),
-    ],
-)
-def test_the_format_asked_of_the_model(
-    model_format: str, line: AudioFormat, expected: AudioFormat
-) -> None:
-    assert agent(model_format=model_format).model_audio_format(line) == expected
+def test_the_models_of_an_agent_come_in_the_order_they_are_tried() -> None:
+    first, second = agent(base_url="ws://a/v1"), agent(base_url="ws://b/v1")
+    bot = replace(first, fallbacks=(second.source,))
+    assert [source.base_url for source in bot.sources] == ["ws://a/v1", "ws://b/v1"]
 
 
 def test_the_key_is_not_shown() -> None:

@@ -20,7 +20,8 @@ class Vad:
 
 
 def turns(**changes: Any) -> TurnTaking:
-    return TurnTaking(agent(**changes), 0.0)
+    bot = agent(**changes)
+    return TurnTaking(bot, bot.source.model.traits, 0.0)
 
 
 def speaking_bot(**changes: Any) -> TurnTaking:

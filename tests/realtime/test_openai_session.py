@@ -7,8 +7,9 @@ import json
 from telephony.audio.format import PCMU
 from telephony.base.ids import Ids
 from telephony.realtime.history import HistoryItem
-from telephony.realtime.openai_session import OpenAISession, RealtimeStats
+from telephony.realtime.openai_session import OpenAISession
 from telephony.realtime.session_config import SessionConfig
+from telephony.realtime.stats import RealtimeStats
 
 
 def session() -> OpenAISession:

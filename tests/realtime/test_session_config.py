@@ -11,7 +11,8 @@ from pydantic import BaseModel, ValidationError
 from telephony.audio.format import L16_8K, L16_24K, PCMA, PCMU
 from telephony.base.errors import LocalProtocolError
 from telephony.realtime.config_problems import InvalidSessionConfig
-from telephony.realtime.session_config import VOICES, FunctionTool, SessionConfig, wire_format
+from telephony.realtime.function_tool import FunctionTool
+from telephony.realtime.session_config import VOICES, SessionConfig, wire_format
 
 EVERYTHING: dict[str, Any] = {
     "model": "gpt-realtime-2.1-mini",

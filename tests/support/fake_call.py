@@ -24,7 +24,7 @@ from telephony.base.interfaces import (
 from telephony.calls.agent import Agent
 from telephony.calls.prompt_audio import PromptAudio
 from telephony.calls.services import CallLimits, CallServices
-from telephony.realtime.session_config import SessionConfig
+from tests.support.models import openai_agent
 from tests.support.phones import Watcher
 
 FACTS = LegFacts("id@host", "+15550100", "+15550199", "", "192.0.2.7", "udp", "", {})
@@ -272,15 +272,8 @@ class FakeDialer:
 
 
 def agent(**changes: Any) -> Agent:
-    fields: dict[str, Any] = {
-        "name": "bot",
-        "base_url": "http://model.test/v1",
-        "session": SessionConfig(model="test"),
-        "reconnect_initial_s": 0.0,
-        "reconnect_maximum_s": 0.0,
-        "connect_timeout_s": 5.0,
-    }
-    return Agent(**(fields | changes))
+    """Return an agent that does not wait between its tries to reconnect."""
+    return openai_agent(**({"reconnect_initial_s": 0.0, "reconnect_maximum_s": 0.0} | changes))
 
 
 def services(**changes: Any) -> CallServices:

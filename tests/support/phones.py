@@ -6,7 +6,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from telephony.base.ids import Ids
@@ -32,6 +32,7 @@ from telephony.stacks.call_core import CallCore
 from telephony.stacks.native import NativeStack
 from telephony.stacks.rtp_media import MediaConfig, MediaPlane
 from telephony.turns.latency import TurnLatency
+from tests.support.models import openai_agent
 
 DIALPLAN = """\
 contexts:
@@ -159,9 +160,14 @@ async def phones(
         ids = Ids(os.urandom)
         watcher = Watcher()
         calls: list[Call] = []
-        base = Agent("bot", model.base_url, SessionConfig(model="rehearsal"), greeting="Greet.")
+        own = {
+            "base_url": model.base_url,
+            "session": SessionConfig(model="rehearsal"),
+            "greeting": "Greet.",
+        }
+        base = agent if agent is not None and not changes else openai_agent(**(own | changes))
         services = CallServices(
-            agents={"bot": replace(agent or base, **changes)},
+            agents={"bot": base},
             connector=ModelSocket.connect,
             metrics=watcher,
             prompts=PromptAudio(),

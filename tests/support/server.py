@@ -8,7 +8,6 @@ from typing import Any
 
 from telephony.app.server import Server
 from telephony.app.settings import Settings
-from telephony.calls.agent import Agent
 from telephony.dialplan import parse_dialplan
 from telephony.realtime.session_config import SessionConfig
 from telephony.rehearsal.model_server import serve
@@ -39,7 +38,9 @@ async def running_server(wanted: Settings | None = None, **options: Any) -> Asyn
     """Run a server whose one agent is the rehearsal model."""
     async with AsyncExitStack() as stack:
         model = await stack.enter_async_context(serve())
-        agent = Agent("bot", model.base_url, SessionConfig(model="rehearsal"), greeting="Greet.")
+        agent = openai_agent(
+            base_url=model.base_url, session=SessionConfig(model="rehearsal"), greeting="Greet."
+        )
         plan = parse_dialplan([("test.yaml", DIALPLAN)], agents=["bot"])
         yield await stack.enter_async_context(
             Server(wanted or settings(), plan, {"bot": agent}, **options)

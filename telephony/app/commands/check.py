@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from telephony.app.files import display_name
+from telephony.app.model_reader import REHEARSAL
 from telephony.app.preflight import Configuration, load_configuration
 from telephony.app.settings_mapping import unknown_sources
 from telephony.app.settings_sources import BUILT_IN, find_config
@@ -78,9 +79,12 @@ def summary(configuration: Configuration) -> str:
 
 
 def _agent(agent: Agent) -> str:
-    model = "built-in model" if agent.base_url == "rehearsal" else agent.session.model
+    models = [
+        "built-in model" if source.base_url == REHEARSAL else source.model.model
+        for source in agent.sources
+    ]
     tools = [tool.name for tool in agent.tools] + ["hangup"] * agent.can_hang_up
-    return f"{agent.name} ({'; '.join([model, *tools])})"
+    return f"{agent.name} ({'; '.join([', then '.join(models), *tools])})"
 
 
 def _trunks(configuration: Configuration) -> str:

@@ -1,0 +1,56 @@
+"""A model and the way to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from telephony.audio.format import AudioFormat
+from telephony.base.ids import Ids
+from telephony.base.interfaces import ModelConnection, ModelConnector
+from telephony.realtime.dialect import Brief, Dialect, ModelFormat, RealtimeModel
+
+
+class ModelOpener(Protocol):
+    """Opens what is no single WebSocket; raises ModelUnavailable when it cannot be had."""
+
+    async def __call__(
+        self,
+        dialect: Dialect,
+        on_message: Callable[[Any], None],
+        on_closed: Callable[[int, str], None],
+    ) -> ModelConnection: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSource:
+    """One model of an agent.
+
+    ``base_url`` and ``api_key`` are for its WebSocket; a model that is reached in another way has
+    an ``opener``, and what goes over that connection is what its dialect and the opener agree on.
+    """
+
+    model: RealtimeModel
+    base_url: str = ""
+    api_key: str | None = field(default=None, repr=False)
+    connect_timeout_s: float = 5.0
+    format: ModelFormat = "auto"
+    opener: ModelOpener | None = field(default=None, repr=False)
+
+    def new_dialect(self, brief: Brief, line: AudioFormat, ids: Ids) -> Dialect:
+        """Begin a session for a leg that carries ``line``."""
+        return self.model.new_dialect(brief, line, self.format, ids)
+
+    async def connect(
+        self,
+        dialect: Dialect,
+        connector: ModelConnector,
+        on_message: Callable[[Any], None],
+        on_closed: Callable[[int, str], None],
+    ) -> ModelConnection:
+        """Open a connection for ``dialect``; raises ModelUnavailable when it cannot be had."""
+        if self.opener is not None:
+            return await self.opener(dialect, on_message, on_closed)
+        headers = dialect.request_headers(self.api_key or "")
+        return await connector(dialect.url(self.base_url), headers, on_message, on_closed)
