@@ -17,6 +17,7 @@ from telephony.realtime.events import NO_RESPONSE, ModelError
 from telephony.realtime.openai_realtime import OpenAIRealtime
 from tests.support.eventually import eventually
 from tests.support.fake_call import FakeClock, FakeConnector, agent, services
+from tests.support.models import config_of
 
 
 class FakeBridge:
@@ -64,7 +65,7 @@ class Scene:
         bot = agent(**changes)
         self.services = services(connector=connector, clock=self.clock)
         self.metrics: Any = self.services.metrics
-        self.dialect = OpenAIRealtime(bot.session, Ids.seeded(1), PCMU, PCMU)
+        self.dialect = OpenAIRealtime(config_of(bot), Ids.seeded(1), PCMU, PCMU)
         self.bridge = FakeBridge(self.dialect)
         self.happened: list[str] = []
         self.errors = errors
