@@ -61,7 +61,8 @@ tool_timeout_s: 3
 base_url: https://models.example.com/v1
 api_key: ${OPENAI_API_KEY}
 connect_timeout_s: 2
-reconnect: {attempts: 0, initial_s: 1, max_s: 4}
+reconnect: {attempts: 0, initial_s: 1, max_s: 4, failover_after_s: 0.5}
+filler: tone:ringback
 model_format: pcm16
 session: {speed: 1.1, turn_detection: {type: semantic_vad, interrupt_response: false}}
 vad: {stop_ms: 700}

@@ -33,7 +33,7 @@ class Listener:
     def session_ready(self) -> None:
         self.told.append("ready")
 
-    def session_expiring(self) -> None:
+    def session_expiring(self, left_s: float | None) -> None:
         self.told.append("expiring")
 
     def response_finished(self, event: model.ResponseFinished) -> None:
