@@ -13,6 +13,8 @@ class Traits:
     answers unasked. ``interrupts_by_itself``: it stops generating when the caller speaks.
     ``endpointing_ms`` is the silence after which it takes a turn for ended (0: not known).
     ``prebuffer_ms`` replaces the configured one for a model that sends in real time.
+    ``marks_turns``: it wants to be told when the caller begins to speak
+    (:class:`telephony.realtime.dialect.TurnMarking`), not only when they end.
     """
 
     detects_turns: bool = True
@@ -20,3 +22,4 @@ class Traits:
     interrupts_by_itself: bool = True
     endpointing_ms: int = 0
     prebuffer_ms: int | None = None
+    marks_turns: bool = False
