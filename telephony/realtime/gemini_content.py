@@ -8,9 +8,9 @@ from telephony.audio.format import AudioFormat
 from telephony.realtime.events import AudioDelta, ModelInterrupted, TranscriptDelta
 from telephony.realtime.gemini_reading import read_end
 from telephony.realtime.gemini_session import GeminiSession
-from telephony.realtime.gemini_wire import rate_of
+from telephony.realtime.gemini_wire import decode_bytes, rate_of
 from telephony.realtime.responses import CREATED_TIMEOUT_S
-from telephony.realtime.wire import JsonObject, decode_audio, object_of, objects_of, text_of
+from telephony.realtime.wire import JsonObject, object_of, objects_of, text_of
 
 LATE_WORDS_S = 1.0
 """How long words of a turn may come after what they belong to."""
@@ -97,7 +97,7 @@ class ContentReader:
         session = self._session
         session.stats.audio_deltas += 1
         rate_hz = rate_of(text_of(blob, "mimeType"))
-        audio = decode_audio(blob, "data")
+        audio = decode_bytes(blob, "data")
         if rate_hz is None or not 8000 <= rate_hz <= 48000 or audio is None:
             session.stats.bad_audio += 1
             return

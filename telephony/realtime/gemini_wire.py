@@ -6,11 +6,12 @@ import re
 from collections.abc import Collection
 from typing import Any
 
-from telephony.realtime.wire import JsonObject, text_of
+from telephony.realtime.wire import JsonObject, decode_audio, text_of
 
 _SNAKE = re.compile(r"(?<=[a-z0-9])_([a-z0-9])")
 _RATE = re.compile(r";\s*rate=(\d{1,6})\b")
 _SECONDS = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)s")
+_URL_SAFE = str.maketrans("-_", "+/")
 _DEPTH = 32
 
 USERS_KEYS = frozenset({"args", "parameters", "parametersJsonSchema", "response", "labels"})
@@ -49,6 +50,15 @@ def rate_of(mime_type: str) -> int | None:
         return None
     match = _RATE.search(mime_type)
     return int(match[1]) if match else 24000
+
+
+def decode_bytes(source: JsonObject, key: str) -> bytes | None:
+    """Return the base64 bytes under ``key``, of either alphabet as JSON of protocol buffers."""
+    data = decode_audio(source, key)
+    value = source.get(key)
+    if data is None and isinstance(value, str):
+        data = decode_audio({key: value.translate(_URL_SAFE)}, key)
+    return data
 
 
 def resource_name(model: str) -> str:
