@@ -220,6 +220,7 @@ class GeminiConfig(_Frozen):
             responds_by_itself=detection is not None,
             interrupts_by_itself=self.activity_handling == "start_of_activity_interrupts",
             endpointing_ms=(detection.silence_duration_ms or 0) if detection is not None else 0,
+            resumes=self.session_resumption,
             marks_turns=detection is None,
         )
 

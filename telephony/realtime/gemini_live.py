@@ -9,15 +9,16 @@ from __future__ import annotations
 
 from binascii import b2a_base64
 from collections import deque
+from collections.abc import Iterable
 from typing import Literal
-from urllib.parse import urlsplit, urlunsplit
 
 from telephony.audio.format import L16_16K, AudioFormat
 from telephony.base.ids import Ids
 from telephony.realtime.dialect import Brief
 from telephony.realtime.events import ModelError, ModelEvent, SessionExpiring
 from telephony.realtime.function_tool import FunctionTool
-from telephony.realtime.gemini_config import GeminiConfig, VertexConfig
+from telephony.realtime.gemini_config import GeminiConfig
+from telephony.realtime.gemini_endpoint import headers_with, url_under
 from telephony.realtime.gemini_inbound import GeminiInbound
 from telephony.realtime.gemini_session import GeminiSession
 from telephony.realtime.gemini_setup import setup_of, tools_of
@@ -38,9 +39,6 @@ ONSET_MS = 300
 RECONNECT_MS = 6000
 """What may have been said while there was no session, and is sent at the beginning of one."""
 
-_SCHEMES = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
-_GEMINI_PATH = "/ws/google.ai.generativelanguage.{}.GenerativeService.BidiGenerateContent"
-_VERTEX_PATH = "/ws/google.cloud.aiplatform.v1beta1.LlmBidiService/BidiGenerateContent"
 _AUDIO_HEAD = b'{"realtimeInput":{"audio":{"mimeType":"audio/pcm;rate=16000","data":"'
 _AUDIO_TAIL = b'"}}}'
 
@@ -77,33 +75,11 @@ class GeminiLive:
         A base with a path of its own (a proxy's) keeps it in front. Raises ValueError for a base
         that is no http, https, ws or wss URL.
         """
-        parts = urlsplit(base_url)
-        if parts.scheme not in _SCHEMES or not parts.netloc:
-            raise ValueError(f"base_url {base_url!r} must be a wss, ws, https or http URL")
-        path = parts.path.rstrip("/")
-        if not path.startswith("/ws/google."):
-            path += self._path()
-        return urlunsplit((_SCHEMES[parts.scheme], parts.netloc, path, parts.query, ""))
-
-    def _path(self) -> str:
-        config = self._session.config
-        if isinstance(config, VertexConfig):
-            return _VERTEX_PATH
-        constrained = "Constrained" if config.auth == "ephemeral_token" else ""
-        return _GEMINI_PATH.format(config.api_version) + constrained
+        return url_under(base_url, self._session.config)
 
     def request_headers(self, api_key: str) -> dict[str, str]:
         """Return the handshake's headers; without a key (a local server) no authorization."""
-        config = self._session.config
-        if isinstance(config, VertexConfig):
-            payer = config.quota_project or config.project
-            headers = {"x-goog-user-project": payer}
-            return headers | ({"Authorization": f"Bearer {api_key}"} if api_key else {})
-        if not api_key:
-            return {}
-        if config.auth == "ephemeral_token":
-            return {"Authorization": f"Token {api_key}"}
-        return {"x-goog-api-key": api_key}
+        return headers_with(api_key, self._session.config)
 
     # The connection
 
@@ -327,11 +303,12 @@ class GeminiLive:
         item = session.history.get(item_id)
         if item is None or item.role != "assistant":
             return
-        received_ms = int(session.audio.received_ms(item_id))
+        received_ms = int(session.audio.received_ms(item_id) or item.generated_ms)
         end_ms = min(audio_end_ms, received_ms)
+        complete = item is not session.spoken
         if end_ms <= 0:
             session.delete(item_id)
-        elif not (item is not session.spoken and end_ms >= received_ms) and (
+        elif not (complete and end_ms >= received_ms) and (
             item.heard_ms is None or end_ms < item.heard_ms
         ):
             session.truncate(item, end_ms)
@@ -364,6 +341,16 @@ class GeminiLive:
 
     def answer_approval(self, approval_id: str, approve: bool, reason: str = "") -> None:
         """Gemini asks for no approvals."""
+
+    def add_items(self, items: Iterable[HistoryItem]) -> None:
+        """Take in a part of the conversation that came about in another session, in order."""
+        session = self._session
+        for item in items:
+            if item.kind == "function_call":
+                session.calls.adopt(item.call_id, item.name)
+            elif item.kind == "function_call_output":
+                session.calls.settled(item.call_id)
+            session.tell(item)
 
     def add_user_text(self, text: str) -> None:
         """Add words of the caller that did not come as audio, such as digits pressed."""

@@ -338,7 +338,7 @@ class GeminiSession:
 
     def truncate(self, item: HistoryItem, audio_end_ms: int) -> None:
         item.heard_ms = audio_end_ms
-        item.generated_ms = self.audio.received_ms(item.item_id)
+        item.generated_ms = self.audio.received_ms(item.item_id) or item.generated_ms
         self.stats.truncated += 1
         self.events.append(ItemTruncated(item.item_id, audio_end_ms, item.heard_text))
 

@@ -57,6 +57,10 @@ class GeminiCalls:
         self._remember(call_id)
         self._open[call_id] = (name, None)
 
+    def settled(self, call_id: str) -> None:
+        """A call of an earlier session got its output there."""
+        self._open.pop(call_id, None)
+
     def requested(self, calls: Iterable[tuple[str, str]]) -> set[str]:
         """Take the ids and names of one message's calls; returns the ids that are new."""
         batch = _Batch()

@@ -8,6 +8,7 @@ from base64 import b64decode
 import pytest
 
 from telephony.audio.format import L16_16K, L16_24K
+from telephony.base.errors import LocalProtocolError
 from telephony.realtime.dialect import Brief
 from telephony.realtime.events import (
     NO_RESPONSE,
@@ -20,61 +21,12 @@ from telephony.realtime.events import (
     SessionExpiring,
     SessionReady,
 )
-from telephony.realtime.gemini_config import GeminiConfig, VertexConfig
-from telephony.realtime.gemini_live import GeminiLive
+from telephony.realtime.gemini_config import GeminiConfig
 from telephony.realtime.gemini_session import GO_ON
 from telephony.realtime.history import HistoryItem, carried_over
 from tests.realtime.gemini_driver import SECOND, TOOL, Driver, asked, text_turn
 
-HOST = "wss://generativelanguage.googleapis.com"
 MANUAL = GeminiConfig(turn_detection=None)
-
-
-def driver_of(config: GeminiConfig) -> GeminiLive:
-    return Driver(config).model
-
-
-# Where and how to connect
-
-
-@pytest.mark.parametrize("version", ["v1", "v1beta", "v1alpha"])
-def test_the_url_names_the_version(version: str) -> None:
-    url = driver_of(GeminiConfig(api_version=version)).url(HOST)
-    path = f"google.ai.generativelanguage.{version}.GenerativeService.BidiGenerateContent"
-    assert url == f"{HOST}/ws/{path}"
-
-
-def test_an_ephemeral_token_has_a_path_and_a_scheme_of_its_own() -> None:
-    model = driver_of(GeminiConfig(auth="ephemeral_token", api_version="v1alpha"))
-    assert model.url(HOST).endswith("v1alpha.GenerativeService.BidiGenerateContentConstrained")
-    assert model.request_headers("auth_tokens/x") == {"Authorization": "Token auth_tokens/x"}
-
-
-def test_vertex_has_its_own_path_headers_and_name_of_the_model() -> None:
-    driver = Driver(VertexConfig(project="p", location="l", model="gemini-3.8-live"))
-    host = "https://us-central1-aiplatform.googleapis.com"
-    path = "ws/google.cloud.aiplatform.v1beta1.LlmBidiService/BidiGenerateContent"
-    assert driver.model.url(host) == f"{host.replace('https', 'wss')}/{path}"
-    expected = {"x-goog-user-project": "p", "Authorization": "Bearer t"}
-    assert driver.model.request_headers("t") == expected
-    model = driver.connect()["model"]
-    assert model == "projects/p/locations/l/publishers/google/models/gemini-3.8-live"
-
-
-def test_the_key_goes_into_a_header_and_a_local_server_needs_none() -> None:
-    model = driver_of(GeminiConfig())
-    assert model.request_headers("k") == {"x-goog-api-key": "k"}
-    assert model.request_headers("") == {}
-
-
-def test_a_base_with_a_path() -> None:
-    model = driver_of(GeminiConfig())
-    assert model.url("http://proxy:8080/gemini/?a=b").startswith("ws://proxy:8080/gemini/ws/google")
-    whole = f"{HOST}/ws/google.ai.generativelanguage.v9.GenerativeService.BidiGenerateContent"
-    assert model.url(whole) == whole
-    for wrong in ("ftp://x", "generativelanguage.googleapis.com", "wss://"):
-        with pytest.raises(ValueError, match="must be a wss"):
-            model.url(wrong)
 
 
 def test_a_session_begins_with_the_setup_and_is_ready_when_that_is_complete() -> None:
@@ -539,3 +491,24 @@ def test_instructions_change_at_once_where_the_model_can() -> None:
     assert older.sent() == []
     older.lose()
     assert older.connect()["systemInstruction"] == {"parts": [{"text": "Be rude."}]}
+
+
+def test_what_another_session_heard_is_taken_in() -> None:
+    driver = Driver()
+    driver.connect()
+    said = HistoryItem("i0", "message", "user", "Book it.")
+    call = HistoryItem("i1", "function_call", text="{}", call_id="c1", name="book")
+    done = HistoryItem("i2", "function_call_output", text="done", call_id="c1")
+    driver.model.add_items(carried_over([said, call, done]))
+    (told,) = driver.sent()
+    assert told["clientContent"]["turnComplete"] is False
+    assert len(told["clientContent"]["turns"][0]["parts"]) == 2
+    with pytest.raises(LocalProtocolError):
+        driver.model.send_tool_output("c1", "done")
+
+
+def test_what_another_session_said_may_still_be_cut_off() -> None:
+    said = HistoryItem("i0", "message", "assistant", "one two three four", generated_ms=1000.0)
+    driver = Driver(brief=Brief("", (), carried_over([said])))
+    driver.model.truncate_item("i0", 500)
+    assert driver.events() == [ItemTruncated("i0", 500, "one two")]

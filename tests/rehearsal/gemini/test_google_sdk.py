@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import pytest
@@ -61,6 +61,12 @@ def config(**fields: Any) -> types.LiveConnectConfig:
     return types.LiveConnectConfig(**(usual | fields))
 
 
+def talk(
+    server: GeminiServer, setup: types.LiveConnectConfig | None = None
+) -> AbstractAsyncContextManager[Any]:
+    return client(server).aio.live.connect(model=MODEL, config=setup or config())
+
+
 async def say(session: Any, name: str) -> None:
     audio = phrase(name, L16_16K)
     size = L16_16K.frame_bytes(100)
@@ -106,42 +112,40 @@ class Turn:
 
 async def test_a_greeting_and_a_question(monkeypatch: pytest.MonkeyPatch) -> None:
     turns = SHORT.replace("{when: any", "{when: {heard: opening hours}")
-    async with served(monkeypatch, turns) as server:
-        async with client(server).aio.live.connect(model=MODEL, config=config()) as session:
-            assert session.session_id
-            await session.send_client_content(
-                turns=types.Content(role="user", parts=[types.Part(text="Greet.")])
-            )
-            greeting = await Turn.of(session)
-            assert greeting.said == PROMPTS["you_said"].text
-            assert greeting.generated
-            assert len(greeting.audio) == len(PROMPTS["you_said"].pcm16)
-            assert greeting.usage.response_token_count > 0
-            await say(session, "caller_question")
-            answer = await Turn.of(session)
-            assert answer.heard == PROMPTS["caller_question"].text
-            assert answer.said == PROMPTS["short_answer"].text
+    async with served(monkeypatch, turns) as server, talk(server) as session:
+        assert session.session_id
+        await session.send_client_content(
+            turns=types.Content(role="user", parts=[types.Part(text="Greet.")])
+        )
+        greeting = await Turn.of(session)
+        assert greeting.said == PROMPTS["you_said"].text
+        assert greeting.generated
+        assert len(greeting.audio) == len(PROMPTS["you_said"].pcm16)
+        assert greeting.usage.response_token_count > 0
+        await say(session, "caller_question")
+        answer = await Turn.of(session)
+        assert answer.heard == PROMPTS["caller_question"].text
+        assert answer.said == PROMPTS["short_answer"].text
     roles = [(entry.role, entry.kind) for entry in server.sessions[-1].conversation]
     assert roles == [("user", "text"), ("model", "speech"), ("user", "speech"), ("model", "speech")]
 
 
 async def test_a_barge_in_is_heard_as_far_as_it_played(monkeypatch: pytest.MonkeyPatch) -> None:
     turns = "  - {when: greeting, say: opening_hours}\n  - {when: any, say: short_answer}\n"
-    async with served(monkeypatch, turns) as server:
-        async with client(server).aio.live.connect(model=MODEL, config=config()) as session:
-            await session.send_realtime_input(text="Greet.")
-            messages = session.receive()
-            turn = Turn()
-            async for message in messages:
-                turn.take(message)
-                if turn.generated:
-                    break
-            await say(session, "caller_yes")
-            rest = await Turn.of(session)
-            assert rest.interrupted
-            assert not rest.generated
-            answer = await Turn.of(session)
-            assert answer.said == PROMPTS["short_answer"].text
+    async with served(monkeypatch, turns) as server, talk(server) as session:
+        await session.send_realtime_input(text="Greet.")
+        messages = session.receive()
+        turn = Turn()
+        async for message in messages:
+            turn.take(message)
+            if turn.generated:
+                break
+        await say(session, "caller_yes")
+        rest = await Turn.of(session)
+        assert rest.interrupted
+        assert not rest.generated
+        answer = await Turn.of(session)
+        assert answer.said == PROMPTS["short_answer"].text
     greeting = server.sessions[-1].conversation[1]
     assert greeting.cut
     assert greeting.audio_ms < PROMPTS["opening_hours"].duration_ms
@@ -154,7 +158,7 @@ async def test_the_client_marks_the_turns(monkeypatch: pytest.MonkeyPatch) -> No
     )
     async with served(monkeypatch) as server:
         setup = config(realtime_input_config=manual)
-        async with client(server).aio.live.connect(model=MODEL, config=setup) as session:
+        async with talk(server, setup) as session:
             await session.send_realtime_input(activity_start=types.ActivityStart())
             await say(session, "caller_question")
             await session.send_realtime_input(activity_end=types.ActivityEnd())
@@ -168,7 +172,7 @@ async def test_a_tool_is_called(monkeypatch: pytest.MonkeyPatch, behavior: str) 
     tools = [types.Tool(function_declarations=[declared])]
     async with served(monkeypatch, CALLS) as server:
         setup = config(tools=tools)
-        async with client(server).aio.live.connect(model=MODEL, config=setup) as session:
+        async with talk(server, setup) as session:
             await session.send_realtime_input(text="Greet.")
             turn = Turn()
             async for message in session.receive():
@@ -188,7 +192,7 @@ async def test_a_silent_output_is_not_spoken_about(monkeypatch: pytest.MonkeyPat
     tools = [types.Tool(function_declarations=[BOOK])]
     async with served(monkeypatch, CALLS) as server:
         setup = config(tools=tools)
-        async with client(server).aio.live.connect(model=MODEL, config=setup) as session:
+        async with talk(server, setup) as session:
             await session.send_realtime_input(text="Greet.")
             (call,) = (await Turn.of(session)).calls
             silent = types.FunctionResponse(
@@ -207,7 +211,7 @@ async def test_a_session_is_resumed_by_its_handle(monkeypatch: pytest.MonkeyPatc
     async with served(monkeypatch) as server:
         resumption = types.SessionResumptionConfig()
         setup = config(session_resumption=resumption)
-        async with client(server).aio.live.connect(model=MODEL, config=setup) as session:
+        async with talk(server, setup) as session:
             await session.send_realtime_input(text="Greet.")
             greeting = await Turn.of(session)
             update = (await session._receive()).session_resumption_update
@@ -215,7 +219,7 @@ async def test_a_session_is_resumed_by_its_handle(monkeypatch: pytest.MonkeyPatc
             handle = update.new_handle
             assert greeting.said == PROMPTS["you_said"].text
         setup = config(session_resumption=types.SessionResumptionConfig(handle=handle))
-        async with client(server).aio.live.connect(model=MODEL, config=setup) as session:
+        async with talk(server, setup) as session:
             await session.send_realtime_input(text="Who am I?")
             # A model that knew nothing would greet.
             assert (await Turn.of(session)).said == PROMPTS["short_answer"].text
@@ -225,7 +229,7 @@ async def test_a_session_is_resumed_by_its_handle(monkeypatch: pytest.MonkeyPatc
 async def test_history_is_seeded_without_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     async with served(monkeypatch) as server:
         seeded = config(history_config=types.HistoryConfig(initial_history_in_client_content=True))
-        async with client(server).aio.live.connect(model=MODEL, config=seeded) as session:
+        async with talk(server, seeded) as session:
             said = [
                 types.Content(role="user", parts=[types.Part(text="I am Ann.")]),
                 types.Content(role="model", parts=[types.Part(text="Hello Ann.")]),
@@ -238,13 +242,12 @@ async def test_history_is_seeded_without_an_answer(monkeypatch: pytest.MonkeyPat
 
 
 async def test_the_end_of_a_connection_is_announced(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with served(monkeypatch, max_session_s=0.4) as server:
-        async with client(server).aio.live.connect(model=MODEL, config=config()) as session:
-            message = await session._receive()
-            assert message.go_away.time_left == "0.1s"
-            with pytest.raises(errors.APIError) as caught:
-                await session._receive()
-            assert caught.value.code == 1000
+    async with served(monkeypatch, max_session_s=0.4) as server, talk(server) as session:
+        message = await session._receive()
+        assert message.go_away.time_left == "0.1s"
+        with pytest.raises(errors.APIError) as caught:
+            await session._receive()
+        assert caught.value.code == 1000
 
 
 BAD_SETUPS: list[tuple[str, dict[str, Any], int]] = [
@@ -297,7 +300,7 @@ async def test_a_wrong_key_is_a_policy_violation(monkeypatch: pytest.MonkeyPatch
 async def test_faults_of_a_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     async with served(monkeypatch) as server:
         server.faults = ConnectionFaults(drop_after_ms=50, close_code=1011)
-        async with client(server).aio.live.connect(model=MODEL, config=config()) as session:
+        async with talk(server) as session:
             with pytest.raises(errors.APIError) as caught:
                 await session._receive()
             assert caught.value.code == 1011
@@ -305,7 +308,7 @@ async def test_faults_of_a_connection(monkeypatch: pytest.MonkeyPatch) -> None:
             {"error": {"code": "RESOURCE_EXHAUSTED", "message": "quota"}}
         )
         with pytest.raises(errors.APIError, match="RESOURCE_EXHAUSTED"):
-            async with client(server).aio.live.connect(model=MODEL, config=config()):
+            async with talk(server):
                 pass
 
 
