@@ -8,10 +8,14 @@ from typing import Any
 
 from telephony.calls.model_source import ModelOpener
 from telephony.realtime.dialect import RealtimeModel
+from telephony.realtime.gemini_config import GeminiConfig, VertexConfig
+from telephony.realtime.gemini_model import GeminiModel
 from telephony.realtime.openai_model import OpenAIRealtimeModel
 from telephony.realtime.session_config import SessionConfig
 
 OPENAI_REALTIME = "openai_realtime"
+GEMINI_LIVE = "gemini_live"
+GEMINI_VERTEX = "gemini_vertex"
 
 ReadModel = Callable[[Mapping[str, Any]], RealtimeModel]
 """Makes a model from ``session`` with ``model`` and ``voice`` added where they are given; raises
@@ -43,6 +47,14 @@ def _openai_realtime(values: Mapping[str, Any]) -> RealtimeModel:
     return OpenAIRealtimeModel(SessionConfig.from_mapping(values))
 
 
+def _gemini_live(values: Mapping[str, Any]) -> RealtimeModel:
+    return GeminiModel(GeminiConfig.from_mapping(values))
+
+
+def _gemini_vertex(values: Mapping[str, Any]) -> RealtimeModel:
+    return GeminiModel(VertexConfig.from_mapping(values))
+
+
 MODEL_APIS: dict[str, ModelApi] = {
     api.name: api
     for api in (
@@ -53,5 +65,13 @@ MODEL_APIS: dict[str, ModelApi] = {
             base_url="wss://api.openai.com/v1",
             key_variable="OPENAI_API_KEY",
         ),
+        ModelApi(
+            GEMINI_LIVE,
+            "Gemini Live",
+            _gemini_live,
+            base_url="wss://generativelanguage.googleapis.com",
+            key_variable="GEMINI_API_KEY",
+        ),
+        ModelApi(GEMINI_VERTEX, "Gemini Live on Vertex AI", _gemini_vertex),
     )
 }
