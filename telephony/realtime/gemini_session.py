@@ -87,7 +87,7 @@ class GeminiSession:
         self.generated = False
         self.ended_at: float | None = None
         self._spoken_since = 0.0
-        self._told: set[str] = set()
+        self._speech_closed = self._words_closed = False
 
     def _adopt_calls(self) -> None:
         unanswered = set(self.history.unanswered_calls())
@@ -213,6 +213,7 @@ class GeminiSession:
             self.history.place(item)
             self.spoken = item
             self._spoken_since = now
+            self._speech_closed = self._words_closed = False
         return item
 
     def generation_complete(self, now: float) -> None:
@@ -221,24 +222,31 @@ class GeminiSession:
             return
         self.generated = True
         self.gate.stall_timer.stop()
-        self._close_spoken()
+        self._close_speech()
+        self._close_words()
         left_s = _GRACE_S
         if self.spoken is not None:
             said_s = self.audio.received_ms(self.spoken.item_id) / 1000
             left_s += max(0.0, self._spoken_since + said_s - now)
         self.turn_timer.start_at(left_s, now)
 
-    def _close_spoken(self) -> None:
-        """Report that an item's speech and words are complete, once."""
+    def _close_speech(self) -> None:
+        """Report that no more speech of an item comes, once."""
         item = self.spoken
-        if item is None or item.item_id in self._told:
+        if item is None or self._speech_closed:
             return
-        self._told = {item.item_id}
-        if self.gate.is_fenced(item.response_id):
-            return
-        if self.audio.received_ms(item.item_id):
+        self._speech_closed = True
+        if self.audio.received_ms(item.item_id) and not self.gate.is_fenced(item.response_id):
             self.events.append(AudioFinished(item.response_id, item.item_id))
-        if item.text and item.heard_ms is None:
+
+    def _close_words(self) -> None:
+        """Report all words of an item, once, and not before those of the caller it answers."""
+        item = self.spoken
+        if item is None or self._words_closed or self.heard is not None:
+            return
+        self._words_closed = True
+        fenced = self.gate.is_fenced(item.response_id)
+        if item.text and item.heard_ms is None and not fenced:
             self.events.append(TranscriptFinished("assistant", item.item_id, item.text))
 
     def answer_began_within(self, seconds: float, now: float) -> bool:
@@ -257,6 +265,8 @@ class GeminiSession:
         self.caller_timer.stop()
         if item is not None:
             self.events.append(TranscriptFinished("user", item.item_id, item.text))
+            if self.generated:
+                self._close_words()
 
     def finish_response(
         self,
@@ -274,7 +284,8 @@ class GeminiSession:
         gate = self.gate
         response_id = response_id or gate.active_id
         self.close_caller_item()
-        self._close_spoken()
+        self._close_speech()
+        self._close_words()
         fenced = gate.is_fenced(response_id)
         item, self.spoken = self.spoken, None
         usage, self.usage = self.usage, None

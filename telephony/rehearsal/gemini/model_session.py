@@ -349,7 +349,8 @@ class GeminiSession:
         cue = self._script.cue(stimulus, instructions)
         faults = cue.faults
         if faults.error is not None:
-            raise RefusedError(INTERNAL_ERROR, _reason(faults.error))
+            self._fate.end(Ending(INTERNAL_ERROR, _reason(faults.error)))
+            return
         self._duplicating = faults.duplicate_events
         self._messages += ['{"serverContent":{"modelTurn":'] * faults.garbage_frames
         echo = self.hearing.echo(stimulus.text) if "echo" in cue.say else None
