@@ -144,7 +144,12 @@ class ContentReader:
         session = self._session
         if content["interrupted"] is not True:
             return
-        session.stale = session.turn_open = False
+        session.turn_open = False
+        if session.stale:
+            # That turn is over for us already: a request of ours cut it off.
+            session.stale = False
+            session.closing = True
+            return
         if session.last_response_id:
             session.events.append(ModelInterrupted(session.last_response_id))
         if session.gate.active_id:
@@ -152,6 +157,7 @@ class ContentReader:
             session.gate.stall_timer.stop()
             session.turn_timer.start_at(CUT_TURN_LIMIT_S, now)
         else:
+            session.closing = True
             session.gate.gave_up()
 
     def _turn_complete(self, content: JsonObject, now: float) -> None:
@@ -161,13 +167,14 @@ class ContentReader:
         if text_of(content, "interactionStatus").upper() == "IN_PROGRESS":
             return
         status, reason = read_end(content)
-        stale, session.stale = session.stale, False
+        ended_before = session.stale or session.closing
+        session.stale = session.closing = False
         session.ended_at = now
         if session.cut:
             session.finish_response("cancelled", "turn_detected")
         elif session.gate.active_id:
             session.finish_response(status, reason)
-        elif session.gate.busy and not stale:
+        elif session.gate.busy and not ended_before:
             # The model has nothing to say to what we asked.
             session.begin_response(now)
             session.finish_response(status, reason)

@@ -75,8 +75,8 @@ class GeminiSession:
         self.seeded = False
         self._handle_items: frozenset[str] = frozenset()
         self._lost_at: float | None = None
-        # What comes is the rest of a turn that is over for us.
-        self.stale = False
+        # Of a turn that is over for us more may come (stale), or only its end (closing).
+        self.stale = self.closing = False
         self.spoken: HistoryItem | None = None
         self.heard: HistoryItem | None = None
         self.last_response_id = ""
@@ -104,7 +104,7 @@ class GeminiSession:
         """Begin a new connection: nothing queued for the old one may reach it."""
         self.outbox.clear()
         self.pending.clear()
-        self.ready = self.stale = self.turn_open = False
+        self.ready = self.stale = self.closing = self.turn_open = False
         self.usage = None
         self.gate.disconnected()
         if self._lost_at is not None and now - self._lost_at > HANDLE_LIFE_S:
@@ -189,7 +189,7 @@ class GeminiSession:
         if self.cut:
             self.finish_response("cancelled", "turn_detected", turn_goes_on=True)
         gate = self.gate
-        self.turn_open = True
+        self.turn_open, self.closing = True, False
         if gate.active_id:
             return gate.active_id
         response_id = self.last_response_id = f"resp_{self.ids.token(8)}"

@@ -189,7 +189,7 @@ def test_a_cancelled_response_is_fenced_and_cut_off_by_the_next_request() -> Non
     assert driver.events() == []
     driver.content(interrupted=True)
     driver.content(turnComplete=True)
-    driver.events()
+    assert driver.events() == []
     driver.audio(SECOND)
     kinds = [type(event) for event in driver.events()]
     assert kinds == [ResponseStarted, AudioDelta]
@@ -206,6 +206,21 @@ def test_the_end_of_a_cut_turn_does_not_answer_the_request_that_cut_it() -> None
     assert driver.of(ResponseFinished) == []
     driver.answer()
     assert len(driver.of(ResponseFinished)) == 1
+
+
+def test_a_request_that_cut_a_turn_off_is_still_waited_for() -> None:
+    driver = Driver()
+    driver.connect()
+    driver.audio(SECOND)
+    driver.model.cancel_response()
+    driver.model.create_response("Next.")
+    driver.events()
+    driver.content(interrupted=True)
+    driver.content(turnComplete=True)
+    driver.events()
+    driver.wait(10.0)
+    (error,) = driver.of(ModelError)
+    assert error.code == NO_RESPONSE
 
 
 def test_a_request_is_cancelled_before_its_response_begins() -> None:
