@@ -190,4 +190,3 @@ async def test_a_refusal_is_final() -> None:
         await caller.hang_up()
         assert p.model.handshakes == 2
     assert p.watcher.reconnects == ["lost"]
-
