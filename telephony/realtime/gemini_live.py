@@ -255,7 +255,8 @@ class GeminiLive:
         self.begin_input()
         self._activity = False
         session.send("realtimeInput", {"activityEnd": {}})
-        session.ask(session.gate.request(ResponseRequest("", {"made": True})))
+        made = {"made": session.stats.connections}
+        session.ask(session.gate.request(ResponseRequest("", made)))
 
     # Commands
 

@@ -172,9 +172,10 @@ class GeminiSession:
     def ask(self, request: ResponseRequest | None) -> None:
         """Send a request that the gate let pass, with all that waits to be told.
 
-        One that the end of the caller's turn makes by itself has nothing to be sent.
+        The end of the caller's turn is a request too: on the connection on which it was ``made``
+        it need not be sent.
         """
-        if request is None or request.body.get("made"):
+        if request is None or request.body.get("made") == self.stats.connections:
             return
         turns = self._take_pending()
         text = request.body.get("text") or (GO_ON if not turns else "")
