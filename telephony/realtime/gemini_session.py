@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Literal
 
 from telephony.audio.format import L16_24K
 from telephony.base.ids import Ids
@@ -248,7 +248,8 @@ class GeminiSession:
         self._words_closed = True
         fenced = self.gate.is_fenced(item.response_id)
         if item.text and item.heard_ms is None and not fenced:
-            self.events.append(TranscriptFinished("assistant", item.item_id, item.text))
+            text = item.text.strip()
+            self.events.append(TranscriptFinished("assistant", item.item_id, text))
 
     def answer_began_within(self, seconds: float, now: float) -> bool:
         """Whether the model began to speak so lately that the caller's words may still come."""
@@ -264,10 +265,16 @@ class GeminiSession:
         """The transcript of the caller's turn is complete."""
         item, self.heard = self.heard, None
         self.caller_timer.stop()
-        if item is not None:
-            self.events.append(TranscriptFinished("user", item.item_id, item.text))
-            if self.generated:
-                self._close_words()
+        if item is None:
+            return
+        text = item.text.strip()
+        item.replace_text(text)
+        if text:
+            self.events.append(TranscriptFinished("user", item.item_id, text))
+        else:
+            self.history.remove(item.item_id)
+        if self.generated:
+            self._close_words()
 
     def finish_response(
         self,
@@ -359,7 +366,12 @@ class GeminiSession:
             self.stats.deleted += 1
             self.events.append(ItemDeleted(item_id))
 
-    def new_item(self, kind: Any, role: Any = "user", text: str = "") -> HistoryItem:
+    def new_item(
+        self,
+        kind: Literal["message", "function_call", "function_call_output"],
+        role: Literal["user", "system"] = "user",
+        text: str = "",
+    ) -> HistoryItem:
         item = HistoryItem(f"item_{self.ids.token(8)}", kind, role)
         item.replace_text(text)
         return item

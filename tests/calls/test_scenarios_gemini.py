@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
 
+from telephony.calls.model_source import ModelSource
+from telephony.realtime.openai_model import OpenAIRealtimeModel
+from telephony.realtime.session_config import SessionConfig
 from telephony.realtime.tools import ToolRegistry
+from telephony.rehearsal import model_server
 from telephony.rehearsal.faults import ConnectionFaults
 from telephony.rehearsal.prompt_library import shipped_prompts
 from tests.support.eventually import eventually
@@ -190,3 +195,37 @@ async def test_a_refusal_is_final() -> None:
         await caller.hang_up()
         assert p.model.handshakes == 2
     assert p.watcher.reconnects == ["lost"]
+
+
+async def test_gemini_takes_over_from_a_model_that_is_gone_and_hands_back() -> None:
+    """A conversation goes on with another model, told what was said so far."""
+    async with AsyncExitStack() as stack:
+        openai = await stack.enter_async_context(model_server.serve(scenario=script(SHORT)))
+        other = ModelSource(OpenAIRealtimeModel(SessionConfig()), openai.base_url)
+        options: dict[str, Any] = {"fallbacks": (other,), **FAST}
+        p = await stack.enter_async_context(
+            model_phones("gemini_live", scenario=script(SHORT), **options)
+        )
+        caller = await p.dial()
+        await until_silent(caller)
+        p.model.faults = ConnectionFaults(refuse_status=503)
+        for connection in list(p.model.connections):
+            connection.abort()
+        await eventually(lambda: p.watcher.reconnects)
+        await caller.say(YES)
+        await until_silent(caller)
+        # Both sides of the conversation, as the other model knows it.
+        roles = [item.role for item in openai.sessions[-1].conversation]
+        assert roles == ["assistant", "user", "assistant"]
+        p.model.faults = None
+        for connection in list(openai.connections):
+            connection.abort()
+        openai.faults = ConnectionFaults(refuse_status=503)
+        await eventually(lambda: len(p.watcher.reconnects) == 2)
+        await caller.say(YES)
+        await until_silent(caller)
+        spoken = [text for role, text in said(p) if role == "model"]
+        assert spoken == [PROMPTS["you_said"].text] * 3
+        assert not p.model.sessions[-1].resumed
+        await caller.hang_up()
+    assert p.watcher.reconnects == ["failed_over", "failed_over"]

@@ -310,6 +310,14 @@ def test_the_finished_flag_ends_a_transcript() -> None:
     assert driver.events() == []
 
 
+def test_words_that_are_none_leave_no_trace() -> None:
+    driver = connected()
+    driver.caller_words(" ", finished=True)
+    driver.caller_words(" Hello. ", finished=True)
+    assert [event.text for event in driver.of(TranscriptFinished)] == ["Hello."]
+    assert [item.text for item in driver.model.history] == ["Hello."]
+
+
 def test_interim_words_are_not_told() -> None:
     driver = connected()
     driver.content(interimInputTranscription={"text": "Wha"})

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from telephony.base.ids import Ids
 from telephony.realtime.gemini_config import EXTENDED_THINKING
@@ -268,8 +268,8 @@ class GeminiSession:
         for turn in given.turns:
             if turn.role not in ("user", "model"):
                 invalid("Please use a valid role: user, model.")
-            role = "user" if turn.role == "user" else "model"
-            self.conversation.add(Said(role, "text", turn.text))  # type: ignore[arg-type]
+            role: Literal["user", "model"] = "user" if turn.role == "user" else "model"
+            self.conversation.add(Said(role, "text", turn.text))
         if self._seeding:
             self._seeding = not given.turn_complete
             return

@@ -13,6 +13,11 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from telephony.base.ids import Ids
+from telephony.net.model_socket import ModelSocket
+from telephony.realtime.dialect import Brief
+from telephony.realtime.gemini_config import GeminiConfig
+from telephony.realtime.gemini_live import GeminiLive
 from telephony.rehearsal.faults import ConnectionFaults
 from telephony.rehearsal.gemini.server import GeminiServer, serve
 from tests.rehearsal.gemini.driver import played
@@ -162,3 +167,20 @@ async def test_a_port_that_is_taken() -> None:
     async with serve(scenario=SCENARIO) as server:
         with pytest.raises(OSError):
             await serve(port=server.port, scenario=SCENARIO)
+
+
+async def test_our_own_socket_over_tls(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serve(scenario=SCENARIO, api_key="right", tls=True) as server:
+        monkeypatch.setenv("SSL_CERT_FILE", str(server.certificate))
+        model = GeminiLive(GeminiConfig(), Brief(), Ids.seeded(1))
+        socket = await ModelSocket.connect(
+            model.url(server.base_url),
+            model.request_headers("right"),
+            lambda message: model.receive_message(message, 0.0),
+            lambda code, reason: None,
+        )
+        model.connection_made(0.0)
+        for message in model.messages_to_send():
+            socket.send(message)
+        await eventually(lambda: model.ready)
+        await socket.close()
