@@ -15,6 +15,9 @@ from telephony.realtime.wire import JsonObject, object_of, objects_of, text_of
 LATE_WORDS_S = 1.0
 """How long words of a turn may come after what they belong to."""
 
+OWN_ANSWER_S = 3.0
+"""How long after words of the caller the model's own answer to them is waited for."""
+
 CUT_TURN_LIMIT_S = 2.0
 """How long the end of a turn that the caller cut off is waited for."""
 
@@ -60,8 +63,10 @@ class ContentReader:
         return session.history.previous_of(answer.item_id)
 
     def _caller_spoke(self, now: float) -> None:
-        """What we asked for comes later: the model listens first."""
+        """What we asked for comes later: the model listens first, and then answers unasked."""
         session = self._session
+        if not session.gate.active_id and session.config.turn_detection is not None:
+            session.gate.hold_timer.start_at(OWN_ANSWER_S, now)
         if session.gate.awaiting_timer.running:
             session.gate.awaiting_timer.start_at(CREATED_TIMEOUT_S, now)
         if session.caller_timer.running:

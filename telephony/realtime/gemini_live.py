@@ -140,6 +140,7 @@ class GeminiLive:
             session.caller_timer,
             session.gate.awaiting_timer,
             session.gate.stall_timer,
+            session.gate.hold_timer,
         )
         return min((due for timer in timers if (due := timer.due()) is not None), default=None)
 
@@ -162,6 +163,8 @@ class GeminiLive:
             session.report_mute("the model began no response")
         if gate.stall_timer.expired(now):
             session.stalled()
+        if gate.hold_timer.expired(now):
+            session.ask(gate.held_long_enough())
 
     def _turn_overdue(self) -> None:
         """The end of a turn of which nothing more can come was never told."""
@@ -270,11 +273,13 @@ class GeminiLive:
         """Ask the model to speak, as if the caller had written ``instructions``.
 
         While the model speaks the request waits, as it would cut it off; one that was cancelled
-        is cut off. Gemini has nothing out of band, and no word for ``tool_choice``.
+        is cut off. Without ``instructions`` it waits for the model's own answer to the caller too.
+        Gemini has nothing out of band, and no word for ``tool_choice``.
         """
         session = self._session
         body: JsonObject = {} if instructions is None else {"text": instructions}
-        session.ask(session.gate.request(ResponseRequest("", body)))
+        request = ResponseRequest("", body)
+        session.ask(session.gate.request(request, patient=request.bare))
         if session.gate.cancelling:
             session.give_up_turn("cancelled", "client_cancelled")
 

@@ -166,6 +166,23 @@ def test_a_request_that_the_model_has_nothing_to_say_to() -> None:
     assert driver.model.active_response_id == ""
 
 
+def test_a_bare_request_waits_for_the_models_own_answer() -> None:
+    driver = Driver()
+    driver.connect()
+    driver.caller_words("What are your hours?")
+    driver.model.create_response()
+    assert driver.sent() == []
+    driver.wait(1.0)
+    driver.answer()
+    assert driver.sent() == []
+    driver.caller_words("Are you there?")
+    driver.model.create_response()
+    driver.wait(2.9)
+    assert driver.sent() == []
+    driver.wait(0.2)
+    assert driver.sent() == [asked(GO_ON)]
+
+
 # Cancelling
 
 
