@@ -7,13 +7,10 @@ from collections.abc import Callable
 from telephony.audio.format import AudioFormat
 from telephony.realtime.events import AudioDelta, ModelInterrupted, TranscriptDelta
 from telephony.realtime.gemini_reading import read_end
-from telephony.realtime.gemini_session import GeminiSession
+from telephony.realtime.gemini_session import LATE_WORDS_S, GeminiSession
 from telephony.realtime.gemini_wire import decode_bytes, rate_of
 from telephony.realtime.responses import CREATED_TIMEOUT_S
 from telephony.realtime.wire import JsonObject, object_of, objects_of, text_of
-
-LATE_WORDS_S = 1.0
-"""How long words of a turn may come after what they belong to."""
 
 OWN_ANSWER_S = 3.0
 """How long after words of the caller the model's own answer to them is waited for."""

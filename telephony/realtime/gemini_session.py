@@ -38,6 +38,9 @@ GO_ON = "Please go on."
 HANDLE_LIFE_S = 7000.0
 """A session may be resumed for two hours after its end."""
 
+LATE_WORDS_S = 1.0
+"""How long words of a turn may come after what they belong to."""
+
 _GRACE_S = 10.0
 """How much later than the end of its speech the end of a turn may be told."""
 
@@ -137,8 +140,9 @@ class GeminiSession:
         """Tell a session that has just begun what it cannot know."""
         if self.seeded:
             self.send("clientContent", {"turns": self._so_far(), "turnComplete": True})
-        elif self.handle_used:
-            self.pending = [i for i in self.history if i.item_id not in self._handle_items]
+            return
+        known = self._handle_items if self.handle_used else frozenset[str]()
+        self.pending = [item for item in self.history if item.item_id not in known]
 
     def keep_handle(self, handle: str) -> None:
         """The server can go on from here: it knows all but what waits to be told."""
@@ -202,7 +206,7 @@ class GeminiSession:
             gate.cancel(response_id)
             gate.fence(response_id)
         if self.heard is not None:
-            self.caller_timer.start_at(1.0, now)
+            self.caller_timer.start_at(LATE_WORDS_S, now)
         return response_id
 
     def spoken_item(self, now: float) -> HistoryItem:

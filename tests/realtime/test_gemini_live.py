@@ -101,6 +101,16 @@ def test_texts_go_with_the_request_that_follows_them() -> None:
     assert driver.sent() == [{"clientContent": {"turns": turns, "turnComplete": True}}]
 
 
+def test_a_text_before_the_first_session_is_told_to_it() -> None:
+    driver = Driver()
+    driver.model.connection_made(driver.now)
+    driver.sent()
+    driver.model.add_system_text("It is late.")
+    driver.say(setupComplete={})
+    turns = [text_turn("Note: It is late.")]
+    assert driver.sent() == [{"clientContent": {"turns": turns, "turnComplete": False}}]
+
+
 def test_a_text_alone_interrupts_nothing() -> None:
     driver = Driver()
     driver.connect()
