@@ -6,7 +6,7 @@ holds the three connections. The conversation is kept here, as the words that th
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Literal
 
 from telephony.audio.format import AudioFormat
@@ -225,7 +225,7 @@ class Cascade:
 
     @property
     def history(self) -> tuple[HistoryItem, ...]:
-        return tuple(self._state.history)
+        return self._state.conversation()
 
     # Commands
 
@@ -292,6 +292,17 @@ class Cascade:
 
     def add_user_text(self, text: str) -> None:
         self._add_text("user", text)
+
+    def add_items(self, items: Iterable[HistoryItem]) -> None:
+        """Take in a part of the conversation that came about in another session, in order."""
+        state = self._state
+        for item in items:
+            if item.kind == "function_call":
+                state.calls.adopt(item.call_id)
+            elif item.kind == "function_call_output":
+                state.calls.settled(item.call_id)
+            state.history.place(item)
+        self._answering.drop_speculation()
 
     def add_system_text(self, text: str) -> None:
         self._add_text("system", text)

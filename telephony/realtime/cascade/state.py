@@ -11,7 +11,7 @@ from telephony.realtime.cascade.messages import Command
 from telephony.realtime.cascade.spoken import SpokenItem
 from telephony.realtime.dialect import Brief
 from telephony.realtime.events import ItemDeleted, ItemTruncated, ModelEvent
-from telephony.realtime.history import History, HistoryItem
+from telephony.realtime.history import History, HistoryItem, text_heard
 from telephony.realtime.stats import RealtimeStats
 from telephony.realtime.tool_calls import ToolCalls
 from telephony.realtime.wire import JsonObject
@@ -97,21 +97,36 @@ class CascadeState:
         All heard changes nothing, and so does an item that is not in the conversation.
         """
         spoken, item = self._spoken.get(item_id), self.history.get(item_id)
-        if spoken is None or item is None or item.role != "assistant":
+        if item is None or item.kind != "message" or item.role != "assistant":
             return
-        received_ms = spoken.received_ms(self.output_format)
+        received_ms = self._received_ms(item)
         end_ms = min(audio_end_ms, int(received_ms))
-        if spoken.finished and end_ms >= int(received_ms):
+        if end_ms >= int(received_ms) and (spoken is None or spoken.finished):
             return
         if item.heard_ms is not None and end_ms >= item.heard_ms:
             return
-        text = spoken.text_until(end_ms, received_ms)
+        if spoken is None:
+            # It was spoken in another session, of which only the length is known.
+            text = text_heard(item.text, end_ms, received_ms)
+        else:
+            text = spoken.text_until(end_ms, received_ms)
         if not text.strip():
             self.delete(item_id)
             return
         self._cut(item, text, end_ms)
         self.stats.truncated += 1
         self.events.append(ItemTruncated(item_id, end_ms, text))
+
+    def _received_ms(self, item: HistoryItem) -> float:
+        spoken = self._spoken.get(item.item_id)
+        return item.generated_ms if spoken is None else spoken.received_ms(self.output_format)
+
+    def conversation(self) -> tuple[HistoryItem, ...]:
+        """Return the items, each with the length of its audio so far."""
+        for item in self.history:
+            if item.heard_ms is None and item.item_id in self._spoken:
+                item.generated_ms = self._received_ms(item)
+        return tuple(self.history)
 
     def cut_to_received(self, spoken: SpokenItem) -> None:
         """Take out of an item the words that no audio came for."""

@@ -72,9 +72,6 @@ class Voice:
         state, spoken = self._state, reply.spoken
         self.stall_timer.stop()
         spoken.finished = True
-        item = state.history.get(spoken.item_id)
-        if item is not None:
-            item.generated_ms = spoken.received_ms(state.output_format)
         state.events.append(AudioFinished(reply.response_id, spoken.item_id))
         state.events.append(TranscriptFinished("assistant", spoken.item_id, spoken.text))
 
