@@ -26,6 +26,8 @@ from telephony.realtime.events import (
 from telephony.realtime.history import HistoryItem
 
 _CALLER_TURN_LIMIT_S = 30.0
+_AFTER_CANCEL_S = 0.15
+"""Whoever has the bot cancelled is mostly the caller, of whose voice we learn a moment later."""
 _MAX_THINKING = 32
 
 
@@ -41,6 +43,7 @@ class Answering:
         self.generations = Generations(state)
         self.fillers = Fillers(state.config.fillers, state.config.filler_after_ms)
         self.hold_timer = Countdown()
+        self.pause_timer = Countdown()
 
     # Wishes
 
@@ -77,7 +80,7 @@ class Answering:
         state = self._state
         if not state.ready or self.active is not None:
             return
-        if state.caller_speaking and not overdue:
+        if self.pause_timer.running or (state.caller_speaking and not overdue):
             return
         if self.held is not None:
             if not self.held.said_for:
@@ -294,6 +297,7 @@ class Answering:
         self.generations.close(reply)
         self.voice.cancel(reply)
         self.finish(reply, status, reason)
+        self.pause_timer.start(_AFTER_CANCEL_S)
 
     def disconnected(self) -> None:
         """The services are gone: what is heard ends here, what waits goes on waiting."""
@@ -305,3 +309,4 @@ class Answering:
         self.cancel("failed", "connection_lost")
         self.fillers.stop()
         self.hold_timer.stop()
+        self.pause_timer.stop()
