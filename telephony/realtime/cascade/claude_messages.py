@@ -89,7 +89,7 @@ def _system(instructions: str) -> str:
 
 
 def _cached(prompt_cache: str, block: JsonObject) -> JsonObject:
-    if prompt_cache == "off":
+    if prompt_cache == "none":
         return block
     control = {"type": "ephemeral"} | ({"ttl": "1h"} if prompt_cache == "1h" else {})
     return block | {"cache_control": control}

@@ -105,7 +105,7 @@ def test_other_settings() -> None:
     assert body["output_config"] == {"effort": "low"}
     assert body["system"][0]["cache_control"] == {"type": "ephemeral", "ttl": "1h"}
     assert (body["speed"], body["service_tier"]) == ("fast", "auto")
-    off = body_of(user("Hi"), llm={"prompt_cache": "off"})
+    off = body_of(user("Hi"), llm={"prompt_cache": "none"})
     assert "cache_control" not in off["system"][0]
     assert "cache_control" not in off["tools"][0]
 
