@@ -3,7 +3,7 @@
     python -m tests.bench.cascade [TURNS]
 
 Whole calls over SIP and RTP in this process. The three services take the time that hosted ones
-are said to take: 150 ms to the last word, 400 ms to the first token and 30 ms for each word, 120 ms
+are said to take: 150 ms to the last word, 400 ms to the first token and 12 ms for each word, 120 ms
 to the first audio.
 """
 
@@ -27,7 +27,7 @@ from tests.support.scenes import PATIENCE_S, speech
 
 SCENARIO = """\
 name: bench
-pace: {delta_ms: 30, speed: 1.0, first_delta_ms: 400}
+pace: {delta_ms: 24, speed: 2.0, first_delta_ms: 400}
 turns:
   - {when: any, say: [opening_hours, weekend_hours]}
 """
@@ -36,6 +36,7 @@ RUNS: tuple[tuple[str, Mapping[str, Any]], ...] = (
     ("fixed silence of 800 ms, one step after the other", FIXED | {"speculative": False}),
     ("silence by what was said, one step after the other", {"speculative": False}),
     ("silence by what was said, answer prepared", {}),
+    ("the same, and its speech", {"speculative_speech": True}),
 )
 
 
