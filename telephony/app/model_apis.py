@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from telephony.app.cascade_api import ANTHROPIC_URL, open_cascade, read_cascade
 from telephony.app.sdk_agents import agents_opener, read_agents_model
 from telephony.calls.model_source import ModelOpener
 from telephony.realtime.dialect import RealtimeModel
@@ -17,6 +18,7 @@ from telephony.realtime.session_config import SessionConfig
 OPENAI_REALTIME = "openai_realtime"
 GEMINI_LIVE = "gemini_live"
 GEMINI_VERTEX = "gemini_vertex"
+CASCADE = "cascade"
 
 ReadModel = Callable[[Mapping[str, Any]], RealtimeModel]
 """Makes a model from ``session`` with ``model`` and ``voice`` added where they are given; raises
@@ -82,5 +84,13 @@ MODEL_APIS: dict[str, ModelApi] = {
             key_variable="GEMINI_API_KEY",
         ),
         ModelApi(GEMINI_VERTEX, "Gemini Live on Vertex AI", _gemini_vertex),
+        ModelApi(
+            CASCADE,
+            "a cascade around Anthropic Claude",
+            read_cascade,
+            base_url=ANTHROPIC_URL,
+            key_variable="ANTHROPIC_API_KEY",
+            make_opener=open_cascade,
+        ),
     )
 }
