@@ -69,7 +69,7 @@ class Farewell:
     def _wait(self, call: ToolCallRequested, wish: Wish) -> None:
         self._asked_for = self._awaits_response = False
         # A model whose tools are called beside what it says may be in the midst of a sentence.
-        self._spoken_meanwhile = self._dialect.active_response_id
+        self._spoken_meanwhile = self._bridge.dialect.active_response_id
         loop = asyncio.get_running_loop()
         self._timer = loop.call_later(FAREWELL_LIMIT_S, self._go)
         if self._bridge.spoken_response_id == call.response_id:

@@ -8,7 +8,7 @@ caller hears and what the history holds, and nothing at the model.
 from __future__ import annotations
 
 from binascii import b2a_base64
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from urllib.parse import urlsplit, urlunsplit
 
 from telephony.audio.format import AudioFormat
@@ -17,6 +17,7 @@ from telephony.realtime.dialect import Brief
 from telephony.realtime.events import ModelError, ModelEvent, SessionExpiring
 from telephony.realtime.history import HistoryItem
 from telephony.realtime.openai_live_config import LiveConfig
+from telephony.realtime.openai_live_context import retold
 from telephony.realtime.openai_live_delegations import LiveDelegations
 from telephony.realtime.openai_live_fixtures import LiveFixtures
 from telephony.realtime.openai_live_inbound import LiveInbound
@@ -281,6 +282,19 @@ class OpenAILive:
             content = [{"type": "input_text", "text": text}]
             item = {"type": "message", "role": "user", "content": content}
             self._session.send("response.item.create", item=item)
+
+    def add_items(self, items: Iterable[HistoryItem]) -> None:
+        """Take in a part of the conversation that came about in another session."""
+        session = self._session
+        news = list(items)
+        for item in news:
+            if item.kind == "function_call":
+                session.calls.adopt(item.call_id)
+            elif item.kind == "function_call_output":
+                session.calls.settled(item.call_id)
+            session.history.place(item)
+        if session.begun and news:
+            session.append("thinking", retold(news))
 
     def add_system_text(self, text: str) -> None:
         """Tell the model a fact; it stays in force to the end of the conversation."""

@@ -95,5 +95,15 @@ def _as_message(
         return "developer", f"The tool {item.name} was called with {item.text or '{}'}."
     if item.call_id in pending_calls:
         return "developer", ""
-    name = names.get(item.call_id, "")
-    return "developer", f"The tool {name} returned: {item.text}" if name else ""
+    name = names.get(item.call_id)
+    return "developer", f"{f'The tool {name}' if name else 'A tool'} returned: {item.text}"
+
+
+def retold(items: Iterable[HistoryItem]) -> str:
+    """Return a part of a conversation as a report to a session that was not there."""
+    speakers = {"user": "The caller said: ", "assistant": "You said: ", "developer": ""}
+    lines = [
+        speakers[message["role"]] + message["content"][0]["text"]
+        for message in input_messages(items)
+    ]
+    return "\n".join(["What happened just now:", *lines]) if lines else ""

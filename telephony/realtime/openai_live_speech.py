@@ -181,22 +181,25 @@ class LiveSpeech:
 
     def truncate(self, item_id: str, audio_end_ms: int) -> None:
         """Keep in the history what was heard of an item."""
-        spoken = self._spoken.get(item_id)
-        if spoken is None or self._session.history.get(item_id) is not spoken.item:
+        item = self._session.history.get(item_id)
+        if item is None or item.role != "assistant":
             return
-        received_ms = int(spoken.received_ms)
+        spoken = self._spoken.get(item_id)
+        received_ms = int(item.generated_ms if spoken is None else spoken.received_ms)
         end_ms = min(audio_end_ms, received_ms)
+        # What an earlier session said was complete when it was handed over.
+        complete = spoken is None or spoken.complete
         if end_ms <= 0:
             self.delete(item_id)
-            return
-        heard_ms = spoken.item.heard_ms
-        if (spoken.complete and end_ms >= received_ms) or (
-            heard_ms is not None and end_ms >= heard_ms
+        elif not (complete and end_ms >= received_ms) and (
+            item.heard_ms is None or end_ms < item.heard_ms
         ):
-            return
-        spoken.cut(end_ms)
-        self._session.stats.truncated += 1
-        self._session.events.append(ItemTruncated(item_id, end_ms, spoken.item.heard_text))
+            if spoken is None:
+                item.heard_ms = end_ms
+            else:
+                spoken.cut(end_ms)
+            self._session.stats.truncated += 1
+            self._session.events.append(ItemTruncated(item_id, end_ms, item.heard_text))
 
     def delete(self, item_id: str) -> None:
         if self._session.history.remove(item_id) is not None:

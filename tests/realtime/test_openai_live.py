@@ -250,3 +250,38 @@ def test_a_call_of_ours_goes_with_the_conversation_to_another_model() -> None:
     ]
     kept = carried_over(driver.model.history)
     assert [(i.kind, i.call_id) for i in kept] == [("message", ""), ("function_call", "del_1")]
+
+
+def test_what_came_about_in_another_session_is_told() -> None:
+    call = HistoryItem("c", "function_call", text="{}", call_id="c1", name="hours")
+    news = (HistoryItem("a", "message", "user", "Hello?"), call)
+    driver = LiveDriver()
+    driver.begin()
+    driver.model.add_items(news)
+    driver.started()
+    [(kind, text, _)] = driver.told()
+    assert kind == "thinking"
+    assert "The caller said: Hello?" in text
+    assert [item.item_id for item in driver.model.history] == ["a", "c"]
+    output = HistoryItem("o", "function_call_output", text="nine", call_id="c1")
+    driver.model.add_items((output,))
+    assert "A tool returned: nine" in driver.told()[0][1]
+    with pytest.raises(LocalProtocolError):
+        driver.model.send_tool_output("c1", "again")
+    driver.model.add_items(())
+    assert driver.told() == []
+
+
+def test_what_still_played_of_an_earlier_session_can_be_cut_off() -> None:
+    old = connected()
+    old.speak(1000)
+    old.words("one two three four", 0, 1000)
+    driver = LiveDriver(brief=Brief("", (), carried_over(old.model.history)))
+    driver.connect()
+    [item] = driver.model.history
+    driver.model.truncate_item(item.item_id, 1000)
+    assert item.heard_text == "one two three four"
+    driver.model.truncate_item(item.item_id, 500)
+    assert item.heard_text == "one two"
+    driver.model.truncate_item(item.item_id, 0)
+    assert driver.model.history == ()

@@ -13,6 +13,7 @@ from telephony.realtime.openai_live_context import (
     estimated_tokens,
     input_messages,
     pieces,
+    retold,
 )
 
 
@@ -91,14 +92,15 @@ def test_tools_become_notes() -> None:
     items = [
         HistoryItem("a", "function_call", text='{"day":"monday"}', call_id="c1", name="hours"),
         HistoryItem("b", "function_call_output", text="nine to five", call_id="c1"),
-        HistoryItem("c", "function_call_output", text="of nobody", call_id="c9"),
+        HistoryItem("c", "function_call_output", text="noon", call_id="c9"),
     ]
     told = [(m["role"], m["content"][0]["text"]) for m in input_messages(items)]
     assert told == [
         ("developer", 'The tool hours was called with {"day":"monday"}.'),
         ("developer", "The tool hours returned: nine to five"),
+        ("developer", "A tool returned: noon"),
     ]
-    assert len(input_messages(items, {"c1"})) == 1
+    assert len(input_messages(items, {"c1"})) == 2
 
 
 def test_the_newest_messages_are_kept() -> None:
@@ -117,3 +119,12 @@ def test_what_nobody_heard_was_not_said() -> None:
     item = HistoryItem("a", "message", "assistant", "You never heard this.")
     item.heard_ms, item.generated_ms = 0.0, 1000.0
     assert input_messages([item]) == []
+
+
+def test_what_happened_elsewhere_is_retold() -> None:
+    items = [message(1, "user", "Hello?"), message(2, "assistant", "Yes?")]
+    items.append(message(3, "system", "It is noon."))
+    assert retold(items) == (
+        "What happened just now:\nThe caller said: Hello?\nYou said: Yes?\nIt is noon."
+    )
+    assert retold([]) == ""
