@@ -108,6 +108,7 @@ class OpenAILive:
         self._connected_at = now
         self._session.stats.connections += 1
         self._session.begin()
+        self._inbound.begin()
         self._session.ready_timer.start_at(READY_TIMEOUT_S, now)
 
     def connection_lost(self, now: float) -> None:
@@ -124,8 +125,8 @@ class OpenAILive:
         self._inbound.receive(message, now)
 
     def goodbye_messages(self) -> list[bytes]:
-        """Return what is sent before the connection is closed for good."""
-        return [encode_object({"type": "session.close"})] if self._session.begun else []
+        """Return what ends the session, if it has started and the server has not ended it."""
+        return [encode_object({"type": "session.close"})] if self._inbound.stands else []
 
     # Output
 

@@ -59,8 +59,14 @@ class LiveInbound:
         self._fixtures = fixtures
         self._billed_s = 0.0
         self._started_at: float | None = None
+        self.stands = False
+        """True from the session's start until the server ends it or there is another connection."""
         self.expires_at: float | None = None
         """When the session ends, on the clock of ``now``, where that is known."""
+
+    def begin(self) -> None:
+        """A connection is open, on which no session stands yet."""
+        self.stands = False
 
     def end(self, now: float) -> None:
         """The session is no more: report the time since the server last told what it bills.
@@ -97,7 +103,7 @@ class LiveInbound:
         described = object_of(event, "session")
         wire = object_of(object_of(described, "audio"), "format")
         session.audio_format = read_wire_format(wire) or session.asked_format
-        session.ready = True
+        session.ready = self.stands = True
         session.ready_timer.stop()
         self._started_at = now
         self._speech.begin(session.audio_format)
@@ -127,7 +133,7 @@ class LiveInbound:
         self._usage(event, now)
         reason = text_of(event, "reason") or "connection_lost"
         session = self._session
-        session.ready = False
+        session.ready = self.stands = False
         # The count is final.
         self._started_at = None
         session.events.append(

@@ -218,9 +218,17 @@ def test_goodbye_closes_the_session_if_there_is_one() -> None:
     driver = LiveDriver()
     assert driver.model.goodbye_messages() == []
     driver.begin()
+    assert driver.model.goodbye_messages() == []
+    driver.started()
+    # We let go of the connection first, and close it then.
+    driver.lose()
     [message] = driver.model.goodbye_messages()
     assert assert_client_event(message) == {"type": "session.close"}
-    driver.lose()
+    driver.begin()
+    assert driver.model.goodbye_messages() == []
+    driver.started()
+    ended = {"session": driver.described(), "usage": {"seconds": 1.0}}
+    driver.say("session.closed", reason="expired", **ended)
     assert driver.model.goodbye_messages() == []
 
 
