@@ -196,10 +196,13 @@ class _AgentReader:
             failover_after_s=part.reconnect.failover_after_s,
             filler=filler,
         )
-        return with_delegate(agent, self._report, self._warn)
+        return with_delegate(agent, self._report, self._warn, self._lack)
 
     def _warn(self, path: YamlPath, message: str, fix: str, *, key: bool = False) -> None:
         self._warnings.append(self._document.problem(path, message, fix, at_key=key))
+
+    def _lack(self, path: YamlPath, message: str, fix: str, *, key: bool = False) -> None:
+        self._missing.append(self._document.problem(path, message, fix, at_key=key))
 
     def _sources(self, part: AgentFile) -> list[ModelSource]:
         """Read the models, the agent's own first; one with problems is left out."""

@@ -19,10 +19,11 @@ from telephony.realtime.tools import ToolRegistry
 _EXTRA = "pip install 'telephony-voice-bot[anthropic]'"
 
 
-def with_delegate(agent: Agent, report: Report, warn: Report) -> Agent:
+def with_delegate(agent: Agent, report: Report, warn: Report, lack: Report) -> Agent:
     """Return the agent with a tool ``delegate``, if a model of its own delegates to one of ours.
 
-    The first such model's settings count for all of them.
+    The first such model's settings count for all of them. ``lack`` takes what matters only when
+    a call needs the agent.
     """
     places: list[YamlPath] = [(), *(("fallback", n) for n in range(len(agent.fallbacks)))]
     for source, place in zip(agent.sources, places, strict=True):
@@ -38,7 +39,7 @@ def with_delegate(agent: Agent, report: Report, warn: Report) -> Agent:
         if DELEGATE in agent.tools:
             report(here, "there is a tool named delegate already", "keep one of them")
         elif not is_installed():
-            report(here, "the package anthropic is not installed", _EXTRA)
+            lack(here, "the package anthropic is not installed", _EXTRA)
         else:
             agent = _with_claude(agent, delegation.agent)
         break

@@ -301,3 +301,13 @@ def test_the_tools_for_the_recording_are_built_in() -> None:
     assert agent.can_hang_up
     assert len(agent.tools) == 0
     assert good("base_url: rehearsal\n").recording_tools == ()
+
+
+def test_the_shipped_agent_of_openai_live() -> None:
+    keys = {**KEY, "ANTHROPIC_API_KEY": "sk-claude"}
+    live = load_agent(CONFIG / "openai_live.yaml", Settings(), keys)
+    assert (live.problems, live.warnings, live.missing) == ((), (), ())
+    assert live.agent is not None
+    assert live.agent.source.model.api == "openai_live"
+    assert "delegate" in live.agent.tools
+    assert len(load_agent(CONFIG / "openai_live.yaml", Settings(), {}).missing) == 2
