@@ -35,8 +35,8 @@ LIVE_TRAITS = Traits(prebuffer_ms=80)
 SPEAK = "Speak to the caller now, as follows. "
 RESPOND = "Respond to the caller now."
 GO_ON = (
-    "The caller did not hear the end of what you said last. Answer what they said since; if they "
-    "said nothing, go on from where you were cut off."
+    "The caller did not hear your last words to their end. Respond to what came from them since; "
+    "if nothing did, go on from where you were cut off."
 )
 _SCHEMES = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
 _PATH = "/live/sessions"

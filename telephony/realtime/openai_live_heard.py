@@ -61,6 +61,7 @@ class SpokenItem:
             start_ms = end_ms = 0.0
         if self._first_word_ms is None:
             self._first_word_ms = start_ms
+            text = text.lstrip()
         middle_ms = (start_ms + end_ms) / 2 - self._first_word_ms + PREROLL_MS
         self._words.append((middle_ms, text))
         if self.item.heard_ms is None:

@@ -15,6 +15,9 @@ FRAME_MS = 40
 WORDS_MS = 200
 """Words come in fragments of so much of the timeline."""
 
+PAUSE_MS = 400
+"""Between what was cut off, should that go on a while, and what follows."""
+
 _MAX_BEHIND_MS = 2000
 
 
@@ -62,6 +65,7 @@ class Mouth:
         self._frames = 0
         self._queue: deque[_Due] = deque()
         self._fixture: _Fixture | None = None
+        self._quiet_until = now
         self.said: list[Said] = []
         self.frames_sent = 0
 
@@ -119,9 +123,9 @@ class Mouth:
         if self._fixture is not None:
             return self._fixture_frame(self._fixture)
         current = self._queue[0] if self._queue else None
-        if current is None or now < current.begins_at:
+        if current is None or now < max(current.begins_at, self._quiet_until):
             return self._silence
-        return self._speech_frame(current)
+        return self._speech_frame(current, now)
 
     def _fixture_frame(self, fixture: _Fixture) -> bytes:
         frame = fixture.audio[fixture.offset_bytes :][: self._frame_bytes]
@@ -132,7 +136,7 @@ class Mouth:
             self._outbox.emit("session.output_audio.fixture.played", **fields)
         return self._filled(frame)
 
-    def _speech_frame(self, current: _Due) -> bytes:
+    def _speech_frame(self, current: _Due, now: float) -> bytes:
         said = current.said
         if said is None:
             said = current.said = Said(current.utterance)
@@ -148,6 +152,8 @@ class Mouth:
             over = over or current.frames_left <= 0
         if over:
             self._queue.popleft()
+            if said.cut:
+                self._quiet_until = now + PAUSE_MS / 1000
         return self._filled(frame)
 
     def _send_words(self, current: _Due, said: Said) -> None:
@@ -155,6 +161,8 @@ class Mouth:
         if said.audio_ms >= current.utterance.duration_ms:
             begun = current.utterance.transcript
         delta, length_ms = begun[current.sent_letters :], said.audio_ms - current.words_ms
+        if delta and not current.sent_letters and said is not self.said[0]:
+            delta = f" {delta}"
         current.sent_letters, current.words_ms = len(begun), said.audio_ms
         if delta:
             self._outbox.emit(
