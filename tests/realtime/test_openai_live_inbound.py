@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from base64 import b64encode
+
 import pytest
 
-from telephony.realtime.events import ModelError, SessionExpiring, UsageReported
-from tests.realtime.live_driver import LiveDriver
+from telephony.realtime.events import AudioDelta, ModelError, SessionExpiring, UsageReported
+from tests.realtime.live_driver import LiveDriver, sound
 
 
 def connected(**options: object) -> LiveDriver:
@@ -83,6 +86,30 @@ def test_the_ends_of_sessions(reason: str, retryable: bool) -> None:
     [error] = driver.of(ModelError)
     assert (error.code, error.fatal, error.retryable) == (reason, True, retryable)
     assert not driver.model.ready
+
+
+@pytest.mark.parametrize("spaced", [False, True])
+@pytest.mark.parametrize("order", [("type", "delta"), ("delta", "type")])
+def test_audio_is_read_alike_however_it_is_written(spaced: bool, order: tuple[str, str]) -> None:
+    driver = connected()
+    fields = {"type": "session.output_audio.delta", "delta": b64encode(sound(40)).decode()}
+    event = {key: fields[key] for key in order}
+    written = json.dumps(event, separators=None if spaced else (",", ":"))
+    for message in (written, written.encode(), bytearray(written.encode())):
+        driver.model.receive_message(message, driver.now)
+    assert [delta.audio for delta in driver.of(AudioDelta)] == [sound(40)] * 3
+
+
+@pytest.mark.parametrize("delta", ["", "%%", "AAA", "AA=="])
+def test_audio_that_is_none_or_little(delta: str) -> None:
+    driver = connected()
+    head, spaced = '{"type":"session.output_audio.delta","delta":"', '"delta": "'
+    whole = f'{head}{delta}"}}'
+    driver.model.receive_message(whole.encode(), driver.now)
+    driver.model.receive_message(whole.replace('"delta":"', spaced), driver.now)
+    stats = driver.model.stats
+    assert stats.audio_deltas == 2
+    assert stats.bad_audio == (2 if delta == "%%" else 0)
 
 
 def test_errors_before_the_start_are_fatal() -> None:
