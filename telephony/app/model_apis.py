@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from telephony.app.legal_notice import read_notice
+from telephony.app.sdk_agents import agents_opener, read_agents_model
 from telephony.calls.model_source import ModelOpener
 from telephony.realtime.dialect import RealtimeModel
 from telephony.realtime.openai_live_config import LiveConfig
@@ -92,6 +93,14 @@ MODEL_APIS: dict[str, ModelApi] = {
             "Azure OpenAI Live",
             _azure_openai_live,
             key_variable="AZURE_OPENAI_API_KEY",
+        ),
+        ModelApi(
+            "openai_agents",
+            "OpenAI Agents SDK",
+            read_agents_model,
+            base_url="wss://api.openai.com/v1",
+            key_variable="OPENAI_API_KEY",
+            make_opener=agents_opener,
         ),
     )
 }

@@ -43,6 +43,7 @@ def _openai_live(port: int, scenario: Scenario) -> AbstractAsyncContextManager[R
 
 REHEARSALS: dict[str, StartRehearsal] = {
     OPENAI_REALTIME: _openai_realtime,
+    "openai_agents": _openai_realtime,
     OPENAI_LIVE: _openai_live,
     AZURE_OPENAI_LIVE: _openai_live,
 }

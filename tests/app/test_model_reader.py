@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from telephony.app import model_reader
 from telephony.app.agents import LoadedAgent, load_agent
-from telephony.app.rehearsals import REHEARSALS
 from telephony.app.settings import Settings
 from telephony.audio.format import L16_24K, PCMA
 from telephony.base.ids import Ids
@@ -138,7 +138,7 @@ def test_openai_live_on_azure() -> None:
         ),
         (
             "{api: azure_openai_live}",
-            "bot.yaml:1:1: api: Azure OpenAI Live needs a base_url",
+            "bot.yaml:1:1: Azure OpenAI Live needs a base_url",
         ),
     ],
 )
@@ -150,6 +150,6 @@ def test_mistakes_in_an_agent_on_openai_live(text: str, problem: str) -> None:
 
 
 def test_an_api_without_a_built_in_model(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(REHEARSALS, "openai_live")
+    monkeypatch.setattr(model_reader, "REHEARSALS", {})
     [problem] = load("{api: openai_live, base_url: rehearsal}").problems
     assert "there is no built-in model of OpenAI Live" in str(problem)

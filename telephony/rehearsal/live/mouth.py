@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from telephony.audio.convert import Converter
@@ -54,9 +55,19 @@ class _Fixture:
 
 
 class Mouth:
-    """Sends a frame each ``FRAME_MS`` from its start on, whatever there is to say."""
+    """Sends a frame each ``FRAME_MS`` from its start on, whatever there is to say.
 
-    def __init__(self, outbox: Outbox, audio_format: AudioFormat, now: float) -> None:
+    ``on_begun`` is told of each utterance with its first frame.
+    """
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        audio_format: AudioFormat,
+        now: float,
+        on_begun: Callable[[Said], None] = lambda said: None,
+    ) -> None:
+        self._on_begun = on_begun
         self._outbox = outbox
         self._format = audio_format
         self._frame_bytes = audio_format.frame_bytes(FRAME_MS)
@@ -141,6 +152,7 @@ class Mouth:
         if said is None:
             said = current.said = Said(current.utterance)
             self.said.append(said)
+            self._on_begun(said)
         offset_bytes = self._format.frame_bytes(round(said.audio_ms))
         frame = current.utterance.audio[offset_bytes : offset_bytes + self._frame_bytes]
         said.audio_ms = min(said.audio_ms + FRAME_MS, current.utterance.duration_ms)

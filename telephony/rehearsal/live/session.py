@@ -13,7 +13,7 @@ from telephony.rehearsal.input_buffer import SpeechBegan
 from telephony.rehearsal.listening import Recognition
 from telephony.rehearsal.live import fields as client
 from telephony.rehearsal.live.hearing import Hearing, decoded
-from telephony.rehearsal.live.mouth import FRAME_MS, Mouth
+from telephony.rehearsal.live.mouth import FRAME_MS, Mouth, Said
 from telephony.rehearsal.live.work import Work
 from telephony.rehearsal.model_session import Ending, measured
 from telephony.rehearsal.outbox import ClientError, Outbox, Wire
@@ -50,6 +50,7 @@ class LiveSession:
         self.settings: client.Session | None = None
         self.told: list[tuple[str, str, str | None]] = []
         self.fixtures: list[bytes] = []
+        self._memory: list[tuple[str, str] | Said] = []
         self._scenario = scenario
         self._voice = voice
         self._ids = ids
@@ -98,7 +99,24 @@ class LiveSession:
         """Take the ears' answer to a :class:`Recognition`; repeated ones do nothing."""
         if self.ending is None and self.settings and self.hearing.transcribed(item_id, text):
             self._unanswered.clear()
-            self._perform(Stimulus("speech", self.hearing.turns, text), "", now)
+            self._memory.append(("user", text))
+            self._perform(Stimulus("speech", self._turns, text), "", now)
+
+    def remembered(self) -> list[tuple[str, str]]:
+        """Return role and text of what the model believes was said, in order.
+
+        It knows where it fell silent itself, but not what its client did not play.
+        """
+        return [
+            entry
+            if isinstance(entry, tuple)
+            else ("assistant", entry.text if entry.cut else entry.utterance.transcript)
+            for entry in self._memory
+        ]
+
+    @property
+    def _turns(self) -> int:
+        return sum(entry[0] == "user" for entry in self._memory if isinstance(entry, tuple))
 
     def connection_lost(self) -> None:
         """Keep what was said, but not its sound: sessions are remembered, audio is large."""
@@ -146,7 +164,8 @@ class LiveSession:
         self.settings = asked
         wire = asked.audio.format.model_dump() if asked.audio and asked.audio.format else {}
         self.audio_format: AudioFormat = read_wire_format(wire) or L16_24K
-        self.mouth = Mouth(self._outbox, self.audio_format, now)
+        self._memory += [(item.role, item.content[0].text) for item in asked.input or ()]
+        self.mouth = Mouth(self._outbox, self.audio_format, now, self._memory.append)
         self.hearing = Hearing(self._outbox, self.audio_format)
         self.work = Work(self._outbox, self._ids, asked.delegation)
         self._timers[self._expire] = now + self._scenario.max_session_s
@@ -237,19 +256,16 @@ class LiveSession:
 
     def _stimulus_of(self, event: client.Append) -> Stimulus:
         """Return what speech that is asked for answers: work, typed words, or nothing yet."""
-        turn = self.hearing.turns
+        turn = self._turns
         if event.delegation_id is not None:
             return Stimulus("tool", turn, event.content, "delegate")
         if self._unanswered:
             text = " ".join(self._unanswered)
             self._unanswered.clear()
-            return Stimulus("text", turn, text)
-        fresh = not (turn or self.mouth.said or self.mouth.speaking or self._had_history)
+            self._memory.append(("user", text))
+            return Stimulus("text", self._turns, text)
+        fresh = not (self._memory or self.mouth.speaking)
         return Stimulus("greeting" if fresh else "nudge", turn)
-
-    @property
-    def _had_history(self) -> bool:
-        return self.settings is not None and bool(self.settings.input)
 
     def _perform(self, stimulus: Stimulus, instructions: str, now: float) -> None:
         cue = self._script.cue(stimulus, instructions)
@@ -288,7 +304,7 @@ class LiveSession:
     def _go_on(self, event: client.ResponseCreate, now: float) -> None:
         tool = self.work.go_on()
         if tool is not None:
-            self._perform(Stimulus("tool", self.hearing.turns, tool=tool), "", now)
+            self._perform(Stimulus("tool", self._turns, tool=tool), "", now)
 
     # Faults
 
