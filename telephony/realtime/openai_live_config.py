@@ -15,6 +15,7 @@ from telephony.audio.format import L16_16K, L16_24K, PCMA, PCMU, AudioFormat
 from telephony.base.errors import LocalProtocolError
 from telephony.realtime.config_problems import FieldProblem, InvalidSessionConfig, explain
 from telephony.realtime.delegate import DelegateAgent
+from telephony.realtime.openai_live_talkspurts import SILENCE_DBFS
 from telephony.realtime.strict_model import StrictModel
 
 VOICES = (
@@ -95,7 +96,7 @@ class LiveConfig(StrictModel):
     """Everything one may choose about a session; ``None`` leaves it to the server.
 
     ``legal_notice`` is the path of a WAV file, 30 s at most, that is played word for word before
-    anything else is said.
+    anything else is said. What the model sends below ``silence_dbfs`` is its silence.
     """
 
     model: Name = "gpt-live-1.1"
@@ -105,6 +106,7 @@ class LiveConfig(StrictModel):
     store: bool = False
     triggers: Mappings = ()
     legal_notice: Name | None = None
+    silence_dbfs: Annotated[float, Field(ge=-80, le=-20, strict=False)] = SILENCE_DBFS
 
     @field_validator("voice")
     @classmethod

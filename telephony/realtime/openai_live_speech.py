@@ -38,7 +38,7 @@ class LiveSpeech:
 
     def __init__(self, session: LiveSession) -> None:
         self._session = session
-        self._gate = TalkspurtGate(session.audio_format)
+        self._gate = self._gate_for(session.audio_format)
         self._bytes_per_ms = 1.0
         self._carry = b""
         self._current: SpokenItem | None = None
@@ -56,12 +56,15 @@ class LiveSpeech:
 
     def begin(self, audio_format: AudioFormat) -> None:
         """A session begins, or turns out to have this format."""
-        self._gate = TalkspurtGate(audio_format)
+        self._gate = self._gate_for(audio_format)
         self._bytes_per_ms = audio_format.bytes_per_second / 1000
         self._carry = b""
         self._last_at = None
         self.muted = False
         self.timeline_ms = 0.0
+
+    def _gate_for(self, audio_format: AudioFormat) -> TalkspurtGate:
+        return TalkspurtGate(audio_format, self._session.config.silence_dbfs)
 
     # The stream
 

@@ -1,8 +1,8 @@
 """Finds the talkspurts in a stream of audio that never pauses.
 
 A Live model sends silence as it sends speech. What is worth a place in the playout queue is
-decided by level alone: the model's silence is digital or close to it, so nothing subtler is
-needed, and it costs about a microsecond for 20 ms.
+decided by level alone, which costs a microsecond or two for 20 ms: the stream is a model's, not
+a line's, and has no noise of its own.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ It comes at once, so it fills the prebuffer with sound in place of a wait.
 KEPT_SILENCE_MS = 240
 """Silence that is passed on after speech; a longer pause passes by itself, in real time."""
 
-_OPEN_RMS = 104
-"""-50 dBFS."""
+SILENCE_DBFS = -50.0
+"""What is less loud is silence."""
 
-_STAY_RMS = 52
-"""-56 dBFS."""
+_HYSTERESIS_DB = 6.0
+"""Speech that goes on may be so much softer than speech that begins."""
 
 _PIECE_MS = 20
 _NOTHING = b""
@@ -42,13 +42,17 @@ class TalkspurtGate:
         "_audio_format",
         "_bytes_per_ms",
         "_open",
+        "_open_rms",
         "_preroll",
         "_preroll_bytes",
         "_preroll_limit",
+        "_stay_rms",
         "silence_ms",
     )
 
-    def __init__(self, audio_format: AudioFormat) -> None:
+    def __init__(self, audio_format: AudioFormat, silence_dbfs: float = SILENCE_DBFS) -> None:
+        self._open_rms = 32768 * 10 ** (silence_dbfs / 20)
+        self._stay_rms = 32768 * 10 ** ((silence_dbfs - _HYSTERESIS_DB) / 20)
         self._audio_format = audio_format
         self._bytes_per_ms = audio_format.bytes_per_second / 1000
         self._open = False
@@ -68,14 +72,14 @@ class TalkspurtGate:
         """Return what is to be heard now: the piece, with what led to it, or nothing."""
         level = rms(decode(self._audio_format, piece))
         if self._open:
-            if level >= _STAY_RMS:
+            if level >= self._stay_rms:
                 self.silence_ms = 0.0
                 return piece
             self.silence_ms += len(piece) / self._bytes_per_ms
             if self.silence_ms <= KEPT_SILENCE_MS:
                 return piece
             self._open = False
-        elif level >= _OPEN_RMS:
+        elif level >= self._open_rms:
             self._open = True
             self.silence_ms = 0.0
             return self._with_preroll(piece)

@@ -76,3 +76,9 @@ def test_long_audio_is_looked_at_in_pieces() -> None:
     stream = silence(500) + sound(100) + silence(500)
     heard = b"".join(gate.feed(piece) for piece in gate.split(stream))
     assert heard == silence(PREROLL_MS) + sound(100) + silence(KEPT_SILENCE_MS)
+
+
+def test_where_silence_ends_is_a_setting() -> None:
+    noisy = sound(100, L16_24K, 0.02)
+    assert any(feed(TalkspurtGate(L16_24K), noisy, L16_24K))
+    assert not any(feed(TalkspurtGate(L16_24K, -30.0), noisy, L16_24K))
