@@ -130,6 +130,7 @@ class LiveSession:
             self.pending.append(Append(kind, piece, delegation_id, request, call_id))
             if len(self.pending) > _MAX_PENDING:
                 self.pending.popleft()
+                self.stats.appends_dropped += 1
         self.send_pending()
 
     def send_pending(self) -> None:

@@ -58,6 +58,7 @@ def test_what_waits_is_bounded() -> None:
         live.append("thinking", str(number))
     assert len(live.pending) == 64
     assert live.pending[-1].content == "199"
+    assert live.stats.appends_dropped == 136
 
 
 def test_each_session_has_a_number() -> None:
