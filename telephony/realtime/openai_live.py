@@ -76,7 +76,6 @@ class OpenAILive:
         )
         self._api_key_header = api_key_header
         self._connected_at = 0.0
-        self._was_cut_off = False
 
     # Where and how to connect
 
@@ -226,8 +225,7 @@ class OpenAILive:
         if instructions is not None:
             text = SPEAK + instructions
         else:
-            text = GO_ON if self._was_cut_off else RESPOND
-        self._was_cut_off = False
+            text = GO_ON if self._speech.was_cut_off else RESPOND
         self._session.append("commentary", text, request=True)
 
     def cancel_response(self, response_id: str | None = None) -> None:
@@ -244,7 +242,6 @@ class OpenAILive:
         """Drop what else comes of this response: the model is muted here until it pauses."""
         item_id = self._speech.fence(response_id)
         if item_id:
-            self._was_cut_off = True
             self._transcripts.cut_off(item_id)
 
     def truncate_item(self, item_id: str, audio_end_ms: int) -> None:

@@ -60,8 +60,15 @@ class LiveSpeech:
         self._bytes_per_ms = audio_format.bytes_per_second / 1000
         self._carry = b""
         self._last_at = None
+        self._cut = None
+        self._reserved_id = ""
         self.muted = False
         self.timeline_ms = 0.0
+
+    @property
+    def was_cut_off(self) -> bool:
+        """Whether the last thing said was fenced."""
+        return self._cut is not None
 
     def _gate_for(self, audio_format: AudioFormat) -> TalkspurtGate:
         return TalkspurtGate(audio_format, self._session.config.silence_dbfs)

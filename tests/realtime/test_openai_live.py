@@ -165,6 +165,8 @@ def test_requests_to_speak() -> None:
     driver.speak(100)
     driver.model.fence(driver.model.active_response_id)
     driver.model.create_response()
+    driver.pause(1000)
+    driver.speak(100)
     driver.model.create_response()
     assert [text for _, text, _ in driver.told()] == [GO_ON, RESPOND]
 
