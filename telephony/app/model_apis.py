@@ -11,6 +11,8 @@ from telephony.app.legal_notice import read_notice
 from telephony.app.sdk_agents import agents_opener, read_agents_model
 from telephony.calls.model_source import ModelOpener
 from telephony.realtime.dialect import RealtimeModel
+from telephony.realtime.gemini_config import GeminiConfig, VertexConfig
+from telephony.realtime.gemini_model import GeminiModel
 from telephony.realtime.openai_live_config import LiveConfig
 from telephony.realtime.openai_live_model import OpenAILiveModel
 from telephony.realtime.openai_model import OpenAIRealtimeModel
@@ -22,6 +24,8 @@ AZURE_OPENAI_LIVE = "azure_openai_live"
 
 REHEARSAL = "rehearsal"
 """The base_url that stands for the built-in model; ``serve`` puts its address in its place."""
+GEMINI_LIVE = "gemini_live"
+GEMINI_VERTEX = "gemini_vertex"
 
 ReadModel = Callable[[Mapping[str, Any]], RealtimeModel]
 """Makes a model from ``session`` with ``model`` and ``voice`` added where they are given; raises
@@ -71,6 +75,14 @@ def _azure_openai_live(values: Mapping[str, Any]) -> RealtimeModel:
     )
 
 
+def _gemini_live(values: Mapping[str, Any]) -> RealtimeModel:
+    return GeminiModel(GeminiConfig.from_mapping(values))
+
+
+def _gemini_vertex(values: Mapping[str, Any]) -> RealtimeModel:
+    return GeminiModel(VertexConfig.from_mapping(values))
+
+
 MODEL_APIS: dict[str, ModelApi] = {
     api.name: api
     for api in (
@@ -102,5 +114,13 @@ MODEL_APIS: dict[str, ModelApi] = {
             key_variable="OPENAI_API_KEY",
             make_opener=agents_opener,
         ),
+        ModelApi(
+            GEMINI_LIVE,
+            "Gemini Live",
+            _gemini_live,
+            base_url="wss://generativelanguage.googleapis.com",
+            key_variable="GEMINI_API_KEY",
+        ),
+        ModelApi(GEMINI_VERTEX, "Gemini Live on Vertex AI", _gemini_vertex),
     )
 }

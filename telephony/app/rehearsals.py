@@ -8,12 +8,14 @@ from typing import Protocol
 
 from telephony.app.model_apis import (
     AZURE_OPENAI_LIVE,
+    GEMINI_LIVE,
     OPENAI_LIVE,
     OPENAI_REALTIME,
     REHEARSAL,
 )
 from telephony.app.server import with_base_url
 from telephony.calls.agent import Agent
+from telephony.rehearsal.gemini.server import serve as serve_gemini
 from telephony.rehearsal.live.server import serve_live
 from telephony.rehearsal.model_server import serve
 from telephony.rehearsal.scenario import Scenario
@@ -41,11 +43,16 @@ def _openai_live(port: int, scenario: Scenario) -> AbstractAsyncContextManager[R
     return serve_live(HOST, port, scenario)
 
 
+def _gemini_live(port: int, scenario: Scenario) -> AbstractAsyncContextManager[RehearsalServer]:
+    return serve_gemini(HOST, port, scenario)
+
+
 REHEARSALS: dict[str, StartRehearsal] = {
     OPENAI_REALTIME: _openai_realtime,
     "openai_agents": _openai_realtime,
     OPENAI_LIVE: _openai_live,
     AZURE_OPENAI_LIVE: _openai_live,
+    GEMINI_LIVE: _gemini_live,
 }
 """By API, in the order in which they are started; APIs with the same entry share one server."""
 
