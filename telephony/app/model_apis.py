@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from telephony.app.cascade_api import ANTHROPIC_URL, open_cascade, read_cascade
+from telephony.app.legal_notice import read_notice
 from telephony.app.sdk_agents import agents_opener, read_agents_model
 from telephony.calls.model_source import ModelOpener
 from telephony.realtime.dialect import RealtimeModel
 from telephony.realtime.gemini_config import GeminiConfig, VertexConfig
 from telephony.realtime.gemini_model import GeminiModel
+from telephony.realtime.openai_live_config import LiveConfig
+from telephony.realtime.openai_live_model import OpenAILiveModel
 from telephony.realtime.openai_model import OpenAIRealtimeModel
 from telephony.realtime.session_config import SessionConfig
 
 OPENAI_REALTIME = "openai_realtime"
+OPENAI_LIVE = "openai_live"
+AZURE_OPENAI_LIVE = "azure_openai_live"
+
+REHEARSAL = "rehearsal"
+"""The base_url that stands for the built-in model; ``serve`` puts its address in its place."""
 GEMINI_LIVE = "gemini_live"
 GEMINI_VERTEX = "gemini_vertex"
 CASCADE = "cascade"
@@ -50,6 +59,24 @@ def _openai_realtime(values: Mapping[str, Any]) -> RealtimeModel:
     return OpenAIRealtimeModel(SessionConfig.from_mapping(values))
 
 
+def _openai_live(values: Mapping[str, Any]) -> RealtimeModel:
+    config = LiveConfig.from_mapping(values)
+    notice = read_notice(config.legal_notice)
+    return OpenAILiveModel(config, OPENAI_LIVE, notice=notice, wall_clock=time.time)
+
+
+def _azure_openai_live(values: Mapping[str, Any]) -> RealtimeModel:
+    config = LiveConfig.from_mapping(values)
+    return OpenAILiveModel(
+        config,
+        AZURE_OPENAI_LIVE,
+        api_key_header="api-key",
+        pcm_only=True,
+        notice=read_notice(config.legal_notice),
+        wall_clock=time.time,
+    )
+
+
 def _gemini_live(values: Mapping[str, Any]) -> RealtimeModel:
     return GeminiModel(GeminiConfig.from_mapping(values))
 
@@ -67,6 +94,19 @@ MODEL_APIS: dict[str, ModelApi] = {
             _openai_realtime,
             base_url="wss://api.openai.com/v1",
             key_variable="OPENAI_API_KEY",
+        ),
+        ModelApi(
+            OPENAI_LIVE,
+            "OpenAI Live",
+            _openai_live,
+            base_url="wss://api.openai.com/v1",
+            key_variable="OPENAI_API_KEY",
+        ),
+        ModelApi(
+            AZURE_OPENAI_LIVE,
+            "Azure OpenAI Live",
+            _azure_openai_live,
+            key_variable="AZURE_OPENAI_API_KEY",
         ),
         ModelApi(
             "openai_agents",

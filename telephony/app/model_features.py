@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Final
 
 
@@ -37,6 +37,17 @@ TITLES: Final[dict[str, str]] = {
 _OPENAI_AUDIO = "G.711, PCM16 24 kHz"
 _TRUNCATED = "cancelled, cut to the ms heard"
 _ROLLED = "rolled over to a new session"
+_LIVE = ModelFeatures(
+    default_model="gpt-live-1.1",
+    audio="G.711, PCM16 16 and 24 kHz",
+    turns="the model, full duplex",
+    barge_in="the model stops itself; ours mutes it here",
+    tools="ours, through Claude or a backend; the provider's",
+    transcripts="both sides",
+    long_calls=_ROLLED,
+    usage="seconds, and the backend's tokens",
+    extra="anthropic for Claude",
+)
 
 FEATURES: Final[dict[str, ModelFeatures]] = {
     "openai_realtime": ModelFeatures(
@@ -80,6 +91,8 @@ FEATURES: Final[dict[str, ModelFeatures]] = {
         usage="tokens",
         extra="agents",
     ),
+    "openai_live": _LIVE,
+    "azure_openai_live": replace(_LIVE, audio="PCM16 24 kHz"),
 }
 
 

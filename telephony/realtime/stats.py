@@ -30,6 +30,7 @@ class RealtimeStats:
     truncated: int = 0
     deleted: int = 0
     format_changes: int = 0
+    appends_dropped: int = 0
     unknown: int = 0
     unknown_types: dict[str, int] = field(default_factory=dict)
 
