@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from telephony.calls.model_source import ModelOpener
 from telephony.realtime.dialect import RealtimeModel
 from telephony.realtime.openai_model import OpenAIRealtimeModel
-from telephony.realtime.session_config import SessionConfig
+from telephony.realtime.openai_variants import OPENAI_SERVERS, OpenAIServer
 
 OPENAI_REALTIME = "openai_realtime"
 
@@ -39,19 +40,21 @@ class ModelApi:
     make_opener: MakeOpener | None = None
 
 
-def _openai_realtime(values: Mapping[str, Any]) -> RealtimeModel:
-    return OpenAIRealtimeModel(SessionConfig.from_mapping(values))
+def _openai_api(server: OpenAIServer) -> ModelApi:
+    def read(values: Mapping[str, Any]) -> RealtimeModel:
+        config = server.session.from_mapping(values)
+        return OpenAIRealtimeModel(config, server.api, server.variant, time.time)
+
+    return ModelApi(
+        server.api,
+        server.title,
+        read,
+        base_url=server.base_url,
+        key_variable=server.key_variable,
+    )
 
 
 MODEL_APIS: dict[str, ModelApi] = {
     api.name: api
-    for api in (
-        ModelApi(
-            OPENAI_REALTIME,
-            "OpenAI Realtime",
-            _openai_realtime,
-            base_url="wss://api.openai.com/v1",
-            key_variable="OPENAI_API_KEY",
-        ),
-    )
+    for api in map(_openai_api, OPENAI_SERVERS.values())
 }

@@ -246,9 +246,13 @@ class ItemDeleted:
 
 @dataclass(frozen=True, slots=True)
 class UsageReported:
-    """Usage beside any response, not told of before."""
+    """Usage beside any response, not told of before.
+
+    ``model`` is the one that was used, where it is another than the session's.
+    """
 
     usage: Usage
+    model: str = ""
 
 
 NO_RESPONSE = "no_response"

@@ -18,6 +18,8 @@ from telephony.realtime.events import (
     TranscriptDelta,
     TranscriptFailed,
     TranscriptFinished,
+    Usage,
+    UsageReported,
 )
 from tests.realtime.driver import Driver
 
@@ -117,6 +119,7 @@ def test_what_the_caller_said_comes_at_any_time() -> None:
         InputCommitted("item_u1"),
         TranscriptDelta("user", "item_u1", "tim"),
         TranscriptFinished("user", "item_u1", "What time is it?"),
+        UsageReported(Usage(billed_s=1.0), "gpt-live-transcribe"),
     ]
     assert [item.text for item in driver.model.history] == ["What time is it?"]
 

@@ -172,7 +172,10 @@ def test_every_voice_is_known(voice: str) -> None:
     "values",
     [
         {"turn_detection": {"type": "semantic_vad", "eagerness": "low"}},
-        {"tool_choice": {"type": "mcp", "server_label": "docs", "name": "search"}},
+        {
+            "tool_choice": {"type": "mcp", "server_label": "docs", "name": "search"},
+            "tools": [{"type": "mcp", "server_label": "docs", "server_url": "https://e.com"}],
+        },
         {"tool_choice": "required"},
         {"truncation": "disabled"},
         {"tracing": "auto"},
