@@ -55,6 +55,5 @@ def _openai_api(server: OpenAIServer) -> ModelApi:
 
 
 MODEL_APIS: dict[str, ModelApi] = {
-    api.name: api
-    for api in map(_openai_api, OPENAI_SERVERS.values())
+    api.name: api for api in map(_openai_api, OPENAI_SERVERS.values())
 }

@@ -28,9 +28,7 @@ def test_the_published_example_of_a_response() -> None:
 
 
 def test_cached_audio_has_a_price_of_its_own() -> None:
-    usage = Usage(
-        input_tokens=1_000_000, input_audio_tokens=1_000_000, cached_audio_tokens=400_000
-    )
+    usage = Usage(input_tokens=1_000_000, input_audio_tokens=1_000_000, cached_audio_tokens=400_000)
     assert cost(usage, PRICES["gpt-realtime-2.1-mini"]) == 6.12
 
 
