@@ -15,6 +15,13 @@ WIRE_FORMATS: dict[str, AudioFormat] = {
     "audio/pcma": PCMA,
 }
 
+
+def format_of(wire: Wire) -> AudioFormat:
+    """Return the format that a ``format`` object describes."""
+    known = WIRE_FORMATS[wire["type"]]
+    return AudioFormat("l16", wire.get("rate", 24000)) if known.encoding == "l16" else known
+
+
 # How long a pause may be before "the speaker has finished" at each eagerness. The real thing
 # judges the words and waits at most 8, 4 and 2 s; this one cannot judge words.
 _EAGERNESS_SILENCE_MS = {"low": 1200, "medium": 700, "auto": 700, "high": 400}
@@ -77,9 +84,16 @@ class SessionSettings:
 
     def update(self, fields: SessionFields) -> None:
         """Merge what the client set; raise ClientError for what may not change any more."""
-        if fields.model is not None and fields.model != self.wire["model"]:
+        self.apply(fields.model_dump(exclude_unset=True))
+
+    def apply(self, changes: Wire) -> None:
+        """Merge valid fields of the session object; raise ClientError as :meth:`update` does."""
+        if changes.pop("model", None) not in (None, self.wire["model"]):
             raise ClientError("invalid_value", "The model cannot be changed.", "session.model")
-        changes = fields.model_dump(exclude_unset=True, exclude={"model"})
+        tracing = self.wire["tracing"]
+        if tracing is not None and changes.get("tracing", tracing) != tracing:
+            text = "Tracing cannot be changed once it is enabled."
+            raise ClientError("invalid_value", text, "session.tracing")
         voice = changes.get("audio", {}).get("output", {}).get("voice")
         if self.has_spoken and voice not in (None, self.wire["audio"]["output"]["voice"]):
             raise ClientError(
@@ -87,16 +101,16 @@ class SessionSettings:
                 "Cannot update a conversation's voice if assistant audio is present.",
                 "session.audio.output.voice",
             )
-        _complete_new_objects(fields, changes, self.wire)
+        _complete_new_objects(changes, self.wire)
         _merge(self.wire, changes)
 
     @property
     def input_format(self) -> AudioFormat:
-        return WIRE_FORMATS[self.wire["audio"]["input"]["format"]["type"]]
+        return format_of(self.wire["audio"]["input"]["format"])
 
     @property
     def output_format(self) -> AudioFormat:
-        return WIRE_FORMATS[self.wire["audio"]["output"]["format"]["type"]]
+        return format_of(self.wire["audio"]["output"]["format"])
 
     @property
     def transcribes(self) -> bool:
@@ -120,15 +134,16 @@ class SessionSettings:
         )
 
 
-def _complete_new_objects(fields: SessionFields, changes: Wire, session: Wire) -> None:
+def _complete_new_objects(changes: Wire, session: Wire) -> None:
     """Give a turn detection of another type than before its type's defaults."""
-    given = fields.audio.input if fields.audio and fields.audio.input else None
-    detection = given.turn_detection if given else None
-    if not isinstance(detection, ServerVad | SemanticVad):
+    heard = changes.get("audio", {}).get("input", {})
+    given = heard.get("turn_detection")
+    if given is None:
         return
     before = session["audio"]["input"]["turn_detection"]
-    if before is None or before["type"] != detection.type:
-        changes["audio"]["input"]["turn_detection"] = detection.model_dump()
+    if before is None or before["type"] != given["type"]:
+        kind = ServerVad if given["type"] == "server_vad" else SemanticVad
+        heard["turn_detection"] = kind.model_validate(given).model_dump()
 
 
 def _merge(old: Wire, changes: Wire) -> None:
@@ -165,7 +180,7 @@ def response_settings(session: SessionSettings, fields: ResponseFields | None) -
     output = session.wire["audio"]["output"] | given.get("audio", {}).get("output", {})
     return ResponseSettings(
         modality=wire["output_modalities"][0],
-        output_format=WIRE_FORMATS[output["format"]["type"]],
+        output_format=format_of(output["format"]),
         wire_format=output["format"],
         voice=output["voice"],
         instructions=wire["instructions"],
