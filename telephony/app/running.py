@@ -60,7 +60,7 @@ async def with_rehearsal_model(
         return dict(agents), None
     model = await resources.enter_async_context(serve("127.0.0.1", port, scenario_named(scenario)))
     return {
-        name: with_base_url(agent, REHEARSAL, model.base_url) for name, agent in agents.items()
+        name: with_base_url(agent, REHEARSAL, model.base_url_of) for name, agent in agents.items()
     }, model
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -27,6 +27,7 @@ from telephony.calls import cause
 from telephony.calls.agent import Agent
 from telephony.calls.call import Call
 from telephony.calls.cdr import CdrFile, cdr_of
+from telephony.calls.model_source import ModelSource
 from telephony.calls.outbound import Originator
 from telephony.calls.prompt_audio import PromptAudio
 from telephony.calls.reception import Reception
@@ -318,10 +319,17 @@ class Server:
         await self.signalling.side.close()
 
 
-def with_base_url(agent: Agent, placeholder: str, base_url: str) -> Agent:
-    """Return the agent with every ``base_url`` filled in that is ``placeholder``."""
+def with_base_url(agent: Agent, placeholder: str, base_url: str | Callable[[str], str]) -> Agent:
+    """Return the agent with every ``base_url`` filled in that is ``placeholder``.
+
+    ``base_url`` may depend on the model's API.
+    """
+
+    def address(source: ModelSource) -> str:
+        return base_url if isinstance(base_url, str) else base_url(source.model.api)
+
     sources = [
-        replace(source, base_url=base_url) if source.base_url == placeholder else source
+        replace(source, base_url=address(source)) if source.base_url == placeholder else source
         for source in agent.sources
     ]
     if tuple(sources) == agent.sources:

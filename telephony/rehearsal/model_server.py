@@ -77,9 +77,12 @@ class ModelServer:
         """What a client of the server's variant takes as its ``base_url``."""
         return self._origin + self.variant.base
 
-    def base_url_of(self, name: str) -> str:
-        """Return the ``base_url`` under which every variant can be had at any time."""
-        return f"{self._origin}/{name}{SERVER_VARIANTS[name].base}"
+    def base_url_of(self, api: str) -> str:
+        """Return the ``base_url`` for clients of this API, whatever the server's own variant is."""
+        other = SERVER_VARIANTS.get(api, self.variant)
+        if other is self.variant:
+            return self.base_url
+        return f"{self._origin}/{other.name}{other.base}"
 
     @property
     def _origin(self) -> str:

@@ -180,7 +180,8 @@ def main(script: list[str]) -> None:
     listener = socket.create_server(("127.0.0.1", 0))
     app = create_app(pool=[unit], stop_event=threading.Event())
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
-    print(listener.getsockname()[1], flush=True)
+    sys.stdout.write(f"{listener.getsockname()[1]}\n")
+    sys.stdout.flush()
     server.run(sockets=[listener])
 
 
