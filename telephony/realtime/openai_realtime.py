@@ -337,6 +337,7 @@ class OpenAIRealtime:
     def answer_approval(self, approval_id: str, approve: bool, reason: str = "") -> None:
         """Let the provider call the remote tool it asked about, or not."""
         item: JsonObject = {
+            "id": f"item_{self._session.ids.token(8)}",
             "type": "mcp_approval_response",
             "approval_request_id": approval_id,
             "approve": approve,

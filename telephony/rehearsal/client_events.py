@@ -72,7 +72,8 @@ class FunctionOutputItem(_NewItem):
     output: str
 
 
-class ApprovalItem(_NewItem):
+class ApprovalItem(Fields):
+    id: str = Field(min_length=1, max_length=64)
     type: Literal["mcp_approval_response"]
     approval_request_id: str
     approve: bool

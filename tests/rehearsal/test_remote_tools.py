@@ -76,6 +76,7 @@ def test_an_approval_is_asked_for_once_and_given():
     pair.run(1.0)
     assert said(pair) == [PROMPTS["short_answer"].text]
     answer = pair.sent_of("conversation.item.create")[-1]["item"]
+    assert answer.pop("id")
     assert answer == {
         "type": "mcp_approval_response",
         "approval_request_id": asked.approval_id,
