@@ -15,6 +15,7 @@ from tests.support.models import config_of
 OPENAI_URL = MODEL_APIS[OPENAI_REALTIME].base_url
 CONFIG = Path(__file__).parents[2] / "config" / "agents"
 KEY = {"OPENAI_API_KEY": "sk-secret", "EMPTY": " "}
+KEY_VARIABLES = [api.key_variable for api in MODEL_APIS.values() if api.key_variable]
 
 
 @pytest.fixture(autouse=True)
@@ -292,6 +293,53 @@ def test_the_shipped_agents() -> None:
     with_key = load_agent(CONFIG / "openai.yaml", Settings(), KEY)
     assert with_key.agent is not None
     assert with_key.agent.api_key == "sk-secret"
+
+
+@pytest.mark.parametrize("example", sorted((CONFIG / "examples").glob("*.yaml")), ids=str)
+def test_the_examples_of_other_models(example: Path) -> None:
+    lacking = load_agent(example, Settings(), {})
+    assert lacking.problems == ()
+    keys = dict.fromkeys(KEY_VARIABLES, "secret")
+    loaded = load_agent(example, Settings(), keys)
+    assert loaded.agent is not None
+    assert loaded.warnings == ()
+    assert loaded.agent.source.model.api == example.stem
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (
+            "api: azure_openai\nmodel: m\nbase_url: https://r.openai.azure.com\n",
+            "Azure OpenAI needs a key | add api_key: ${AZURE_OPENAI_API_KEY}",
+        ),
+        ("api: xai\n", "wss://api.x.ai/v1 needs a key | add api_key: ${XAI_API_KEY}"),
+        (
+            "api: azure_openai\nmodel: m\n",
+            "Azure OpenAI needs a base_url | add base_url: wss://...",
+        ),
+        (
+            "api: local_realtime\nmodel: m\n",
+            "a local realtime server needs a base_url | add base_url: wss://...",
+        ),
+    ],
+)
+def test_what_a_server_needs_besides(text: str, problem: str) -> None:
+    (found,) = problems(text)
+    assert found.endswith(problem)
+
+
+@pytest.mark.parametrize("url", ["http://localhost:8765/v1", "rehearsal"])
+def test_a_server_of_one_s_own_needs_no_key(url: str) -> None:
+    for api in ("local_realtime", "azure_openai", "qwen_omni"):
+        agent = good(f"api: {api}\nmodel: m\nbase_url: {url}\n")
+        assert agent.source.api_key is None
+
+
+def test_a_model_refuses_what_its_server_lacks() -> None:
+    text = "api: xai\nbase_url: rehearsal\nsession: {turn_detection: {type: semantic_vad}}\n"
+    (problem,) = problems(text)
+    assert problem.startswith("bot.yaml:3:34: session.turn_detection.type: ")
 
 
 def test_the_tools_for_the_recording_are_built_in() -> None:

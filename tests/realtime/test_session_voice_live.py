@@ -13,7 +13,8 @@ from telephony.realtime.session_voice_live import VoiceLiveSessionConfig
 def wire(values: dict[str, Any], audio: AudioFormat = PCMU) -> dict[str, Any]:
     session = VoiceLiveSessionConfig.from_mapping(values).to_session_update(audio, audio)
     # The names are the SDK's, and none is another.
-    assert [name for name in session if not hasattr(RequestSession, name)] == []
+    known = type(RequestSession(session))._attr_to_rest_field
+    assert set(session) <= set(known)
     return session
 
 
