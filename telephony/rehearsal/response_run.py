@@ -219,7 +219,7 @@ class ResponseRun:
         wanted = [call for call in calls if call.name in offered and forced in (None, call.name)]
         if not wanted and (forced in offered or (choice == "required" and offered)):
             wanted = [ToolCall(name=forced or offered[0])]
-        yield from wanted
+        yield from wanted if self._settings.parallel_tool_calls else wanted[:1]
 
     def _fail(self, error: ErrorFault) -> Iterator[float]:
         wire = {"type": error.type, "code": error.code, "message": error.message}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +26,11 @@ def format_of(wire: Wire) -> AudioFormat:
 # How long a pause may be before "the speaker has finished" at each eagerness. The real thing
 # judges the words and waits at most 8, 4 and 2 s; this one cannot judge words.
 _EAGERNESS_SILENCE_MS = {"low": 1200, "medium": 700, "auto": 700, "high": 400}
+
+
+# Whatever is called after OpenAI's models before the second family.
+_OLDER_FAMILY = re.compile(r"gpt-(4o-|4o-mini-)?realtime(-mini|-preview|-1\.\d|-20\d\d|$)")
+_SECOND_FAMILY_FIELDS = ("reasoning", "parallel_tool_calls")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +96,11 @@ class SessionSettings:
         """Merge valid fields of the session object; raise ClientError as :meth:`update` does."""
         if changes.pop("model", None) not in (None, self.wire["model"]):
             raise ClientError("invalid_value", "The model cannot be changed.", "session.model")
+        if _OLDER_FAMILY.match(self.wire["model"]):
+            for field in _SECOND_FAMILY_FIELDS:
+                if changes.get(field) is not None:
+                    text = f"'{field}' is not supported by this model."
+                    raise ClientError("invalid_value", text, f"session.{field}")
         tracing = self.wire["tracing"]
         if tracing is not None and changes.get("tracing", tracing) != tracing:
             text = "Tracing cannot be changed once it is enabled."
@@ -171,6 +182,7 @@ class ResponseSettings:
     max_output_tokens: int | str
     metadata: dict[str, str] | None
     in_conversation: bool
+    parallel_tool_calls: bool
 
 
 def response_settings(session: SessionSettings, fields: ResponseFields | None) -> ResponseSettings:
@@ -189,4 +201,5 @@ def response_settings(session: SessionSettings, fields: ResponseFields | None) -
         max_output_tokens=wire["max_output_tokens"],
         metadata=given.get("metadata"),
         in_conversation=given.get("conversation", "auto") == "auto",
+        parallel_tool_calls=wire["parallel_tool_calls"],
     )

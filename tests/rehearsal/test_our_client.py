@@ -16,6 +16,7 @@ from telephony.realtime.events import (
     SpeechStarted,
     ToolCallRequested,
     TranscriptFinished,
+    UsageReported,
 )
 from telephony.rehearsal.faults import ConnectionFaults
 from telephony.rehearsal.prompt_library import shipped_prompts
@@ -149,3 +150,37 @@ def test_an_error_at_the_start_is_fatal():
     assert [(event.code, event.fatal) for event in pair.of(ModelError)] == [
         ("invalid_api_key", True)
     ]
+
+
+@pytest.mark.parametrize(
+    ("model", "usage"),
+    [
+        ("gpt-live-transcribe", {"billed_s"}),
+        ("gpt-4o-transcribe", {"input_tokens", "output_tokens"}),
+    ],
+)
+def test_what_it_cost_to_write_down_the_caller_is_reported(model, usage):
+    logprobs = "item.input_audio_transcription.logprobs"
+    pair = Pair(transcription={"model": model}, include=[logprobs])
+    pair.say("caller_question")
+    pair.run(3.0)
+    (reported,) = pair.of(UsageReported)
+    assert reported.model == model
+    assert all(getattr(reported.usage, field) > 0 for field in usage)
+    assert not pair.of(ModelError)
+
+
+@pytest.mark.parametrize(("parallel", "calls"), [(True, 2), (False, 1)])
+def test_tools_are_called_side_by_side_or_not(parallel, calls):
+    turns = "  - {when: greeting, call: [{name: hangup}, {name: look}]}"
+    look = {"type": "function", "name": "look", "description": "", "parameters": {}}
+    pair = Pair(played=scenario(turns), tools=[HANGUP, look], parallel_tool_calls=parallel)
+    pair.client.create_response()
+    pair.run(1.0)
+    asked = pair.of(ToolCallRequested)
+    assert len(asked) == calls
+    for call in asked:
+        pair.client.send_tool_output(call.call_id, "done")
+    pair.run(0.1)
+    # One response after the last output.
+    assert len(pair.sent_of("response.create")) == 2
