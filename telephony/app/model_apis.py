@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from telephony.app.sdk_agents import agents_opener, read_agents_model
 from telephony.calls.model_source import ModelOpener
 from telephony.realtime.dialect import RealtimeModel
 from telephony.realtime.openai_model import OpenAIRealtimeModel
@@ -55,5 +56,16 @@ def _openai_api(server: OpenAIServer) -> ModelApi:
 
 
 MODEL_APIS: dict[str, ModelApi] = {
-    api.name: api for api in map(_openai_api, OPENAI_SERVERS.values())
+    api.name: api
+    for api in (
+        *map(_openai_api, OPENAI_SERVERS.values()),
+        ModelApi(
+            "openai_agents",
+            "OpenAI Agents SDK",
+            read_agents_model,
+            base_url="wss://api.openai.com/v1",
+            key_variable="OPENAI_API_KEY",
+            make_opener=agents_opener,
+        ),
+    )
 }

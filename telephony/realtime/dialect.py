@@ -7,6 +7,7 @@ A :class:`RealtimeModel` is what an agent's file configures. Each session with i
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -16,6 +17,7 @@ from telephony.realtime.events import ModelEvent
 from telephony.realtime.function_tool import FunctionTool
 from telephony.realtime.history import HistoryItem
 from telephony.realtime.stats import RealtimeStats
+from telephony.realtime.tool_schema import NO_CONTEXT, ToolContext
 from telephony.realtime.traits import Traits
 
 ModelFormat = Literal["auto", "pcm16", "g711"]
@@ -28,11 +30,14 @@ class Brief:
 
     ``history`` is the conversation so far (see :func:`telephony.realtime.history.carried_over`);
     a function call in it without an output is still running, and its output is to come.
+    ``playing`` tells which item the caller hears at that moment, and how much of it, in ms.
     """
 
     instructions: str = ""
     tools: tuple[FunctionTool, ...] = ()
     history: tuple[HistoryItem, ...] = ()
+    context: ToolContext = NO_CONTEXT
+    playing: Callable[[], tuple[str, float] | None] = lambda: None
 
 
 class Dialect(Protocol):
@@ -155,6 +160,9 @@ class Dialect(Protocol):
 
     def add_user_text(self, text: str) -> None:
         """Add words of the caller that did not come as audio, such as digits pressed."""
+
+    def add_items(self, items: Iterable[HistoryItem]) -> None:
+        """Take in a part of the conversation that came about in another session, in order."""
 
     def add_system_text(self, text: str) -> None:
         """Tell the model a fact in the course of the conversation."""

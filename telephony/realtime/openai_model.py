@@ -65,3 +65,9 @@ class OpenAIRealtimeModel:
             variant=variant,
             unix_time=self.unix_time,
         )
+
+
+def audio_format_for(line: AudioFormat, wish: ModelFormat) -> AudioFormat:
+    """Return what to ask of OpenAI Realtime for a leg that carries ``line``."""
+    heard, _ = OPENAI.formats(line, wish)
+    return heard

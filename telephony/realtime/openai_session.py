@@ -22,7 +22,7 @@ from telephony.realtime.events import (
 from telephony.realtime.history import History, HistoryItem
 from telephony.realtime.openai_variant import OpenAIVariant
 from telephony.realtime.openai_variants import OPENAI
-from telephony.realtime.recap import note_of_interruption, output_line, recap
+from telephony.realtime.recap import line_of, note_of_interruption, recap
 from telephony.realtime.responses import ResponseGate, ResponseRequest
 from telephony.realtime.session_base import RealtimeSessionConfig
 from telephony.realtime.spoken_audio import SpokenAudio
@@ -105,24 +105,27 @@ class OpenAISession:
         self._notes.append(recap(items))
 
     def replay(self) -> None:
-        """Give the conversation so far to the new connection."""
-        if self.variant.messages:
-            for item in self.history.replayable(self.calls.open_calls):
-                item.replayed = True
-                self._send_item(item)
+        """Give the conversation so far to the new connection; forget what can't be given."""
+        replayable = self.history.replayable(self.calls.open_calls)
+        known = {item.item_id for item in replayable}
+        for item in list(self.history):
+            if item.item_id not in known:
+                self.history.remove(item.item_id)
+        for item in replayable if self.variant.messages else ():
+            item.replayed = True
+            self._send_item(item)
 
     def add_item(self, item: HistoryItem) -> None:
         """Append an item of ours; while there is no session the replay will bring it."""
         self.history.place(item)
         if not self.ready:
             return
-        if item.kind == "message" and not self.variant.messages:
-            self.inform(item.text)
-        elif not self.variant.messages and not self.calls.is_known_to_session(item.call_id):
-            self.inform(output_line(item))
-        else:
+        output = item.kind == "function_call_output"
+        if self.variant.messages or (output and self.calls.is_known_to_session(item.call_id)):
             self._await_acknowledgement(item.item_id)
             self._send_item(item)
+        else:
+            self.inform(line_of(item))
 
     def _await_acknowledgement(self, item_id: str) -> None:
         if not self.variant.client_item_ids:
@@ -272,7 +275,7 @@ class OpenAISession:
     def truncate(self, item: HistoryItem, audio_end_ms: int) -> None:
         """Cut an item off where the caller stopped hearing it."""
         item.heard_ms = audio_end_ms
-        item.generated_ms = self.audio.received_ms(item.item_id)
+        item.generated_ms = self.audio.received_ms(item.item_id) or item.generated_ms
         self.stats.truncated += 1
         if item.replayed or not self.ready:
             self.events.append(ItemTruncated(item.item_id, audio_end_ms, item.heard_text))

@@ -13,7 +13,7 @@ _HEADING = "The conversation so far:"
 
 def recap(items: Iterable[HistoryItem]) -> str:
     """Return one line for each item, "" when there is none; the newest 24,000 characters."""
-    lines = [line for line in map(_line, items) if line]
+    lines = [line for line in map(line_of, items) if line]
     if not lines:
         return ""
     text = "\n".join(lines)
@@ -22,18 +22,14 @@ def recap(items: Iterable[HistoryItem]) -> str:
     return f"{_HEADING}\n{text}"
 
 
-def _line(item: HistoryItem) -> str:
+def line_of(item: HistoryItem) -> str:
+    """Return an item as a sentence, "" for one without words."""
     if item.kind == "function_call":
         return f"You called {item.name} with {item.text} (call {item.call_id})."
     if item.kind == "function_call_output":
-        return output_line(item)
+        return f"Call {item.call_id} returned: {item.text}"
     heard = item.heard_text.strip()
     return f"{_SPEAKERS[item.role]}: {heard}" if heard else ""
-
-
-def output_line(item: HistoryItem) -> str:
-    """Return a function call's output as a sentence."""
-    return f"Call {item.call_id} returned: {item.text}"
 
 
 def note_of_interruption(heard: str) -> str:

@@ -29,6 +29,7 @@ class ToolCalls:
         """Wait for the output of a call that the model made in an earlier session."""
         self._seen[call_id] = None
         self._open[call_id] = ""
+        self._adopted.add(call_id)
 
     def new_session(self) -> None:
         """The calls that wait now were made in a session that is no more."""
@@ -37,6 +38,10 @@ class ToolCalls:
     def is_known_to_session(self, call_id: str) -> bool:
         """Return whether the model made the call in the session there is now."""
         return call_id not in self._adopted
+
+    def settled(self, call_id: str) -> None:
+        """A call of an earlier session got its output there."""
+        self._open.pop(call_id, None)
 
     def requested(self, call: ToolCallRequested) -> bool:
         """Take note of a call; returns whether it is new."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from telephony.realtime.history import HistoryItem
-from telephony.realtime.recap import note_of_interruption, output_line, recap
+from telephony.realtime.recap import line_of, note_of_interruption, recap
 
 
 def test_everybody_has_a_line_of_his_own() -> None:
@@ -25,7 +25,7 @@ def test_everybody_has_a_line_of_his_own() -> None:
         "Call call_1 returned: found\n"
         "Note: It rains."
     )
-    assert output_line(output) == "Call call_1 returned: found"
+    assert line_of(output) == "Call call_1 returned: found"
 
 
 def test_only_what_was_heard_is_told() -> None:
