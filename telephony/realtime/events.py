@@ -105,16 +105,21 @@ class TranscriptFailed:
 
 @dataclass(frozen=True, slots=True)
 class SpeechStarted:
-    """The model's own voice activity detection heard the caller begin (padding included)."""
+    """The model's own voice activity detection heard the caller begin (padding included).
+
+    ``audio_start_ms`` is None where the model does not say when.
+    """
 
     item_id: str
-    audio_start_ms: int
+    audio_start_ms: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class SpeechStopped:
+    """``audio_end_ms`` is None where the model does not say when."""
+
     item_id: str
-    audio_end_ms: int
+    audio_end_ms: int | None
 
 
 @dataclass(frozen=True, slots=True)

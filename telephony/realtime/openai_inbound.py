@@ -40,6 +40,7 @@ from telephony.realtime.openai_session import OpenAISession
 from telephony.realtime.wire import (
     JsonObject,
     int_of,
+    int_or_none_of,
     number_of,
     object_of,
     parse_object,
@@ -141,13 +142,13 @@ class OpenAIInbound:
     def _speech_started(self, event: JsonObject) -> None:
         self._session.gate.caller_started()
         self._session.events.append(
-            SpeechStarted(text_of(event, "item_id"), int_of(event, "audio_start_ms"))
+            SpeechStarted(text_of(event, "item_id"), int_or_none_of(event, "audio_start_ms"))
         )
 
     def _speech_stopped(self, event: JsonObject) -> None:
         session = self._session
         session.events.append(
-            SpeechStopped(text_of(event, "item_id"), int_of(event, "audio_end_ms"))
+            SpeechStopped(text_of(event, "item_id"), int_or_none_of(event, "audio_end_ms"))
         )
         follows = session.config.responds_by_itself
         session.ask(session.gate.caller_stopped(response_follows=follows))

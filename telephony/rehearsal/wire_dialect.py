@@ -130,6 +130,7 @@ class XaiDialect(WireDialect):
         return kept | {"audio": audio}
 
     def emitted(self, kind: str, fields: Wire) -> list[Emission]:
+        fields = without_times(kind, fields)
         prefix = "conversation.item.input_audio_transcription"
         if kind == f"{prefix}.delta":
             # The words so far, not the next ones.
@@ -175,6 +176,16 @@ class InworldDialect(WireDialect):
             if detection and detection["type"] == "server_vad":
                 detection.pop("eagerness", None)
         return plain
+
+    def emitted(self, kind: str, fields: Wire) -> list[Emission]:
+        return super().emitted(kind, without_times(kind, fields))
+
+
+def without_times(kind: str, fields: Wire) -> Wire:
+    """Return the fields of an event about the caller's speech that does not say when it was."""
+    if not kind.startswith("input_audio_buffer.speech_"):
+        return fields
+    return {key: value for key, value in fields.items() if not key.endswith("_ms")}
 
 
 def _pcm() -> Wire:

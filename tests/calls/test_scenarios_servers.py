@@ -42,6 +42,9 @@ async def test_a_call_with_a_barge_in(api: str) -> None:
         (session,) = model.sessions
     assert p.watcher.finished == [("answered", "caller_hung_up")]
     assert [reason for reason, _ in p.watcher.barge_ins] == ["local_speech"]
+    assert len(p.watcher.latencies) == 2
+    # Some servers do not say when the caller spoke: it was not at the beginning of the call.
+    assert all(latency.total_s < 3.0 for latency in p.watcher.latencies)
     conversation = p.calls[0].conversation
     assert conversation is not None
     stats = conversation.dialect.stats

@@ -391,3 +391,10 @@ def test_the_next_session_has_its_own_end() -> None:
     driver.wait(3300.0)
     (event,) = driver.events()
     assert event == SessionExpiring(pytest.approx(3300.0), None)
+
+
+def test_a_server_need_not_say_when_the_caller_spoke() -> None:
+    driver = connected()
+    for kind in ("speech_started", "speech_stopped"):
+        driver.raw({"type": f"input_audio_buffer.{kind}", "item_id": "item_u1"})
+    assert driver.events() == [SpeechStarted("item_u1", None), SpeechStopped("item_u1", None)]

@@ -95,3 +95,10 @@ def test_objects_of_another_type_replace_what_was_there():
     assert session["vad"] == {"type": "a", "x": 1, "y": 2}
     merge(session, {"vad": {"type": "b"}})
     assert session == {"vad": {"type": "b"}, "kept": 1}
+
+
+@pytest.mark.parametrize("kind", [XaiDialect, InworldDialect])
+def test_some_do_not_say_when_the_caller_spoke(kind: type[WireDialect]):
+    said = {"audio_start_ms": 5, "item_id": "i"}
+    ((_, fields),) = begun(kind).emitted("input_audio_buffer.speech_started", dict(said))
+    assert fields == {"item_id": "i"}
