@@ -223,7 +223,7 @@ class ResponseReader:
         response_id = self._response_id(event)
         if item is None or not self._belongs(response_id):
             return
-        if item.kind == "function_call":
+        if item.kind == "function_call" and self._item_of_call(item.call_id) is None:
             item.response_id = response_id
             self._session.history.place(item)
 
@@ -270,11 +270,19 @@ class ResponseReader:
         if not session.calls.requested(call):
             return
         session.stats.tool_calls += 1
-        item_id = call.item_id or f"item_{session.ids.token(8)}"
-        item = session.history.place(HistoryItem(item_id, "function_call"))
+        item = self._item_of_call(call.call_id)
+        if item is None:
+            item_id = call.item_id or f"item_{session.ids.token(8)}"
+            item = session.history.place(HistoryItem(item_id, "function_call"))
         item.call_id, item.name, item.response_id = call.call_id, call.name, call.response_id
         item.replace_text(call.arguments)
         session.events.append(call)
+
+
+    def _item_of_call(self, call_id: str) -> HistoryItem | None:
+        """Return the history's item for a call; some events name the one, some the other."""
+        calls = (item for item in self._session.history if item.kind == "function_call")
+        return next((item for item in calls if item.call_id == call_id), None)
 
 
 _R = ResponseReader

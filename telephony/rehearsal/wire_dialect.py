@@ -85,6 +85,12 @@ class LocalDialect(WireDialect):
         return fields
 
 
+_XAI_LEAVES_OUT = {
+    "response.function_call_arguments.done": ("response_id", "item_id", "output_index"),
+    "response.output_audio_transcript.done": ("transcript",),
+}
+
+
 class XaiDialect(WireDialect):
     """Voice and turn detection stand at the top; turns are told by level or not at all."""
 
@@ -131,6 +137,7 @@ class XaiDialect(WireDialect):
 
     def emitted(self, kind: str, fields: Wire) -> list[Emission]:
         fields = without_times(kind, fields)
+        fields = {k: v for k, v in fields.items() if k not in _XAI_LEAVES_OUT.get(kind, ())}
         prefix = "conversation.item.input_audio_transcription"
         if kind == f"{prefix}.delta":
             # The words so far, not the next ones.
