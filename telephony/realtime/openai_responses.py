@@ -278,7 +278,6 @@ class ResponseReader:
         item.replace_text(call.arguments)
         session.events.append(call)
 
-
     def _item_of_call(self, call_id: str) -> HistoryItem | None:
         """Return the history's item for a call; some events name the one, some the other."""
         calls = (item for item in self._session.history if item.kind == "function_call")

@@ -111,9 +111,13 @@ class OpenAISession:
         for item in list(self.history):
             if item.item_id not in known:
                 self.history.remove(item.item_id)
-        for item in replayable if self.variant.messages else ():
+        for item in replayable:
+            if self.variant.messages:
+                self._send_item(item)
+            elif not item.replayed:
+                # It came after the instructions were sent.
+                self.inform(line_of(item))
             item.replayed = True
-            self._send_item(item)
 
     def add_item(self, item: HistoryItem) -> None:
         """Append an item of ours; while there is no session the replay will bring it."""
