@@ -10,10 +10,14 @@ from typing import Any
 from telephony.app.sdk_agents import agents_opener, read_agents_model
 from telephony.calls.model_source import ModelOpener
 from telephony.realtime.dialect import RealtimeModel
+from telephony.realtime.gemini_config import GeminiConfig, VertexConfig
+from telephony.realtime.gemini_model import GeminiModel
 from telephony.realtime.openai_model import OpenAIRealtimeModel
 from telephony.realtime.openai_variants import OPENAI_SERVERS, OpenAIServer
 
 OPENAI_REALTIME = "openai_realtime"
+GEMINI_LIVE = "gemini_live"
+GEMINI_VERTEX = "gemini_vertex"
 
 ReadModel = Callable[[Mapping[str, Any]], RealtimeModel]
 """Makes a model from ``session`` with ``model`` and ``voice`` added where they are given; raises
@@ -55,6 +59,14 @@ def _openai_api(server: OpenAIServer) -> ModelApi:
     )
 
 
+def _gemini_live(values: Mapping[str, Any]) -> RealtimeModel:
+    return GeminiModel(GeminiConfig.from_mapping(values))
+
+
+def _gemini_vertex(values: Mapping[str, Any]) -> RealtimeModel:
+    return GeminiModel(VertexConfig.from_mapping(values))
+
+
 MODEL_APIS: dict[str, ModelApi] = {
     api.name: api
     for api in (
@@ -67,5 +79,13 @@ MODEL_APIS: dict[str, ModelApi] = {
             key_variable="OPENAI_API_KEY",
             make_opener=agents_opener,
         ),
+        ModelApi(
+            GEMINI_LIVE,
+            "Gemini Live",
+            _gemini_live,
+            base_url="wss://generativelanguage.googleapis.com",
+            key_variable="GEMINI_API_KEY",
+        ),
+        ModelApi(GEMINI_VERTEX, "Gemini Live on Vertex AI", _gemini_vertex),
     )
 }

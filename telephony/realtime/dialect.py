@@ -168,6 +168,13 @@ class Dialect(Protocol):
         """Tell the model a fact in the course of the conversation."""
 
 
+class TurnMarking(Protocol):
+    """A dialect whose traits say ``marks_turns`` can be told this too."""
+
+    def begin_input(self) -> None:
+        """The caller begins to speak; :meth:`Dialect.commit_input` ends that turn."""
+
+
 class RealtimeModel(Protocol):
     """A model with its settings; makes the sessions of calls."""
 

@@ -294,6 +294,12 @@ def test_the_shipped_agents() -> None:
     with_key = load_agent(CONFIG / "openai.yaml", Settings(), KEY)
     assert with_key.agent is not None
     assert with_key.agent.source.api_key == "sk-secret"
+    gemini = load_agent(CONFIG / "gemini.yaml", Settings(), {})
+    assert (gemini.problems, len(gemini.missing)) == ((), 1)
+    with_key = load_agent(CONFIG / "gemini.yaml", Settings(), {"GEMINI_API_KEY": "g-secret"})
+    assert with_key.agent is not None
+    assert with_key.agent.source.model.api == "gemini_live"
+    assert with_key.agent.source.api_key == "g-secret"
 
 
 @pytest.mark.parametrize("example", sorted((CONFIG / "examples").glob("*.yaml")), ids=str)
