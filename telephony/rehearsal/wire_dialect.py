@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any, ClassVar
 
 from pydantic import BaseModel
@@ -40,7 +41,7 @@ class WireDialect:
     def received(self, event: Wire) -> Wire:
         """Return a client event as OpenAI has it; raise ClientError for what is not taken."""
         kind = event.get("type")
-        if kind in self.unknown_events:
+        if isinstance(kind, str) and kind in self.unknown_events:
             raise ClientError("invalid_event", f"Unknown event type: '{kind}'.", "type")
         given = event.get("response")
         if kind == "response.create" and self.response_fields is not None and given is not None:
@@ -56,7 +57,7 @@ class WireDialect:
         """Return what a ``session.update`` sets, in OpenAI's terms; raise ClientError."""
         fields = strictly(self.session_fields, session, "session").model_dump(exclude_unset=True)
         if self.shown is not None:
-            merge(self.shown, fields)
+            merge(self.shown, deepcopy(fields))
         return self.plain_session(fields)
 
     def plain_session(self, fields: Wire) -> Wire:

@@ -66,7 +66,7 @@ def test_any_fields_in_any_order(messages):
 @settings(max_examples=150, deadline=None)
 @given(
     st.sampled_from(sorted(SERVER_VARIANTS)),
-    st.lists(st.tuples(KINDS, st.dictionaries(KEYS, OBJECTS, max_size=4)), max_size=6),
+    st.lists(st.tuples(KINDS | VALUES, st.dictionaries(KEYS, OBJECTS, max_size=4)), max_size=6),
 )
 def test_any_fields_at_any_server(name, messages):
     ids = Ids.seeded(1)
