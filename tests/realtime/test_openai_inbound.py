@@ -398,3 +398,17 @@ def test_a_server_need_not_say_when_the_caller_spoke() -> None:
     for kind in ("speech_started", "speech_stopped"):
         driver.raw({"type": f"input_audio_buffer.{kind}", "item_id": "item_u1"})
     assert driver.events() == [SpeechStarted("item_u1", None), SpeechStopped("item_u1", None)]
+
+
+def test_a_phase_of_an_answer_is_no_surprise() -> None:
+    driver = connected()
+    item = {
+        "id": "item_a1",
+        "type": "message",
+        "role": "assistant",
+        "status": "completed",
+        "phase": "commentary",
+        "content": [{"type": "output_text", "text": "One moment."}],
+    }
+    driver.raw({"type": "conversation.item.added", "item": item})
+    assert [item.text for item in driver.model.history] == ["One moment."]
