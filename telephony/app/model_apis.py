@@ -17,7 +17,7 @@ from telephony.realtime.gemini_model import GeminiModel
 from telephony.realtime.openai_live_config import LiveConfig
 from telephony.realtime.openai_live_model import OpenAILiveModel
 from telephony.realtime.openai_model import OpenAIRealtimeModel
-from telephony.realtime.session_config import SessionConfig
+from telephony.realtime.openai_variants import OPENAI_SERVERS, OpenAIServer
 
 OPENAI_REALTIME = "openai_realtime"
 OPENAI_LIVE = "openai_live"
@@ -55,8 +55,18 @@ class ModelApi:
     make_opener: MakeOpener | None = None
 
 
-def _openai_realtime(values: Mapping[str, Any]) -> RealtimeModel:
-    return OpenAIRealtimeModel(SessionConfig.from_mapping(values))
+def _openai_api(server: OpenAIServer) -> ModelApi:
+    def read(values: Mapping[str, Any]) -> RealtimeModel:
+        config = server.session.from_mapping(values)
+        return OpenAIRealtimeModel(config, server.api, server.variant, time.time)
+
+    return ModelApi(
+        server.api,
+        server.title,
+        read,
+        base_url=server.base_url,
+        key_variable=server.key_variable,
+    )
 
 
 def _openai_live(values: Mapping[str, Any]) -> RealtimeModel:
@@ -88,13 +98,7 @@ def _gemini_vertex(values: Mapping[str, Any]) -> RealtimeModel:
 MODEL_APIS: dict[str, ModelApi] = {
     api.name: api
     for api in (
-        ModelApi(
-            OPENAI_REALTIME,
-            "OpenAI Realtime",
-            _openai_realtime,
-            base_url="wss://api.openai.com/v1",
-            key_variable="OPENAI_API_KEY",
-        ),
+        *map(_openai_api, OPENAI_SERVERS.values()),
         ModelApi(
             OPENAI_LIVE,
             "OpenAI Live",

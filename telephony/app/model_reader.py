@@ -184,9 +184,9 @@ class ModelReader:
                 message = "the key travels unencrypted"
                 self._warnings.append(self._document.problem(place, message, "use wss://"))
             return key or None
-        if api.key_variable and api.base_url and base_url.startswith(api.base_url):
+        if api.key_variable and _needs_key(api, base_url):
             fix = f"add api_key: ${{{api.key_variable}}}"
-            self._report(path, f"{api.base_url} needs a key", fix)
+            self._report(path, f"{api.base_url or api.title} needs a key", fix)
         return None
 
     def secret(self, text: str, path: YamlPath) -> str:
@@ -209,6 +209,13 @@ class ModelReader:
 
 def _apis(name: str) -> str:
     return did_you_mean(name, list(MODEL_APIS))
+
+
+def _needs_key(api: ModelApi, base_url: str) -> bool:
+    """Whether this is the provider itself: one without a default URL is known by its TLS."""
+    if api.base_url:
+        return base_url.startswith(api.base_url)
+    return base_url.startswith(("wss://", "https://"))
 
 
 def _in_clear(url: str) -> bool:

@@ -12,15 +12,15 @@ from telephony.app.model_apis import (
     GEMINI_LIVE,
     GEMINI_VERTEX,
     OPENAI_LIVE,
-    OPENAI_REALTIME,
     REHEARSAL,
 )
 from telephony.app.server import with_base_url
 from telephony.calls.agent import Agent
+from telephony.realtime.openai_variants import OPENAI_SERVERS
 from telephony.rehearsal.anthropic.claude_server import serve_claude
 from telephony.rehearsal.gemini.server import serve as serve_gemini
 from telephony.rehearsal.live.server import serve_live
-from telephony.rehearsal.model_server import serve
+from telephony.rehearsal.model_server import ModelServer, serve
 from telephony.rehearsal.scenario import Scenario
 
 HOST = "127.0.0.1"
@@ -55,7 +55,7 @@ def _cascade(port: int, scenario: Scenario) -> AbstractAsyncContextManager[Rehea
 
 
 REHEARSALS: dict[str, StartRehearsal] = {
-    OPENAI_REALTIME: _openai_realtime,
+    **dict.fromkeys(OPENAI_SERVERS, _openai_realtime),
     "openai_agents": _openai_realtime,
     OPENAI_LIVE: _openai_live,
     AZURE_OPENAI_LIVE: _openai_live,
@@ -90,7 +90,12 @@ async def start_rehearsals(
             started[start] = await resources.enter_async_context(begun)
         servers[api] = started[start]
     addressed = {
-        name: with_base_url(agent, REHEARSAL, lambda api: servers[api].base_url)
+        name: with_base_url(agent, REHEARSAL, lambda api: _address(servers[api], api))
         for name, agent in agents.items()
     }
     return addressed, servers
+
+
+def _address(server: RehearsalServer, api: str) -> str:
+    """Return where clients of an API find a server; one of ours has many faces."""
+    return server.base_url_of(api) if isinstance(server, ModelServer) else server.base_url

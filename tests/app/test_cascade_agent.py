@@ -63,7 +63,7 @@ def test_a_key_is_needed_at_the_providers_address(tmp_path: Path) -> None:
 
 
 def test_the_example_says_every_key_with_its_default(tmp_path: Path) -> None:
-    example = Path(__file__).parents[2] / "config" / "agents" / "claude.yaml.example"
+    example = Path(__file__).parents[2] / "config" / "agents" / "examples" / "claude.yaml"
     loaded = load(tmp_path, example.read_text("utf-8"))
     assert loaded.problems == ()
     assert loaded.agent is not None

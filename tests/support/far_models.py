@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib.util import find_spec
 
+from telephony.app.model_apis import MODEL_APIS
 from telephony.calls.model_source import ModelSource
 from telephony.realtime.gemini_config import GeminiConfig
 from telephony.realtime.gemini_model import GeminiModel
@@ -93,6 +94,19 @@ class FarOpenAI(FarModel):
 
     def refuse(self) -> None:
         self.server.faults = ConnectionFaults(refuse_status=401)
+
+
+class FarVoiceLive(FarOpenAI):
+    api = "azure_voice_live"
+
+    def _source(self) -> ModelSource:
+        model = MODEL_APIS[self.api].read({"model": "rehearsal"})
+        return ModelSource(model, self.server.base_url_of(self.api))
+
+
+class FarInworld(FarVoiceLive):
+    api = "inworld"
+    truncates = False
 
 
 class FarAgents(FarOpenAI):
@@ -212,6 +226,8 @@ def _numbered(scenario: Scenario, first_turn: int) -> Scenario:
 FAR_MODELS: dict[str, Start] = {
     FarOpenAI.api: _on_model_server(FarOpenAI),
     FarLive.api: _live,
+    FarVoiceLive.api: _on_model_server(FarVoiceLive),
+    FarInworld.api: _on_model_server(FarInworld),
     FarGemini.api: _gemini,
 }
 if find_spec("agents") is not None:
