@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
-from telephony.calls.bridge import Bridge
 from telephony.realtime.dialect import Dialect
 from telephony.realtime.events import ResponseFinished, ToolCallRequested
 
@@ -31,6 +31,21 @@ Depart = Callable[[bool], None]
 """Does what was wished; True when the tool call has its output already."""
 
 
+class Heard(Protocol):
+    """Who knows what the caller hears of the model."""
+
+    @property
+    def spoken_response_id(self) -> str:
+        """The response that was spoken last."""
+
+    @property
+    def caller_hears(self) -> bool:
+        """Whether something of it is still to be heard."""
+
+    def send_control(self) -> None:
+        """Send what the dialect has to say."""
+
+
 class Farewell:
     """Waits until nothing is left to be heard, then does what the model wished, once.
 
@@ -38,8 +53,8 @@ class Farewell:
     said is asked for. A caller who interrupts it keeps the call as it is.
     """
 
-    def __init__(self, bridge: Bridge, dialect: Dialect) -> None:
-        self._bridge = bridge
+    def __init__(self, heard: Heard, dialect: Dialect) -> None:
+        self._heard = heard
         self._dialect = dialect
         self._call: ToolCallRequested | None = None
         self._wish: Wish | None = None
@@ -71,12 +86,12 @@ class Farewell:
         self._asked_for = self._awaits_response = False
         loop = asyncio.get_running_loop()
         self._timer = loop.call_later(FAREWELL_LIMIT_S, self._go)
-        if self._bridge.spoken_response_id == call.response_id:
+        if self._heard.spoken_response_id == call.response_id:
             self._go_if_heard()
         else:
             self._asked_for = self._awaits_response = True
             self._dialect.send_tool_output(call.call_id, wish.say)
-            self._bridge.send_control()
+            self._heard.send_control()
 
     def response_finished(self, event: ResponseFinished) -> None:
         if self._call is None or event.out_of_band:
@@ -97,7 +112,7 @@ class Farewell:
         self.close()
         if asked_for:
             self._dialect.add_system_text(wish.goes_on)
-            self._bridge.send_control()
+            self._heard.send_control()
         else:
             self._answer(call, wish.goes_on)
 
@@ -111,10 +126,10 @@ class Farewell:
     def _answer(self, call: ToolCallRequested, text: str) -> None:
         """Give the call its output; the caller's next turn is answered anyway."""
         self._dialect.send_tool_output(call.call_id, text, respond=False)
-        self._bridge.send_control()
+        self._heard.send_control()
 
     def _go_if_heard(self) -> None:
-        if self._call is not None and not self._awaits_response and not self._bridge.caller_hears:
+        if self._call is not None and not self._awaits_response and not self._heard.caller_hears:
             self._go()
 
     def _go(self) -> None:

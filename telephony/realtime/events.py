@@ -251,6 +251,28 @@ class UsageReported:
     usage: Usage
 
 
+@dataclass(frozen=True, slots=True)
+class DigitReported:
+    """The caller pressed a key, and the provider has the telephone."""
+
+    digit: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlayoutStarted:
+    """The provider, who has the caller's line, began to play a response."""
+
+    response_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlayoutEnded:
+    """Nothing of the response is played any more; ``cleared``: it was cut off."""
+
+    response_id: str
+    cleared: bool = False
+
+
 NO_RESPONSE = "no_response"
 """Code of a ModelError of our own: the connection stands, but the model no longer speaks on it."""
 
@@ -294,5 +316,8 @@ ModelEvent: TypeAlias = (
     | ResponseFinished
     | ItemTruncated
     | ItemDeleted
+    | DigitReported
+    | PlayoutStarted
+    | PlayoutEnded
     | ModelError
 )
