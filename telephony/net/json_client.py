@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import aiohttp
 
-from telephony.net.model_handshake import check_headers
+from telephony.net.model_handshake import ModelConnectError, check_headers
 
 _MAX_ANSWER_BYTES: Final = 256 * 1024
 _MAX_CONNECTIONS: Final = 64
@@ -37,25 +37,27 @@ class JsonClientStats:
 class JsonClient:
     """One pool of connections for the process; never raises for what a server does.
 
-    ``timeout_s`` is for a whole request. Redirects are not followed: a key goes to the host it is
-    for and to no other.
+    Redirects are not followed: a key goes to the host it is for and to no other.
     """
 
-    def __init__(self, timeout_s: float = 5.0) -> None:
-        self._timeout_s = timeout_s
+    def __init__(self) -> None:
         self._session: aiohttp.ClientSession | None = None
         self.stats = JsonClientStats()
 
     async def post(
-        self, url: str, headers: Mapping[str, str], body: Mapping[str, Any] | None = None
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        body: Mapping[str, Any] | None = None,
+        *,
+        timeout_s: float = 5.0,
     ) -> HttpAnswer:
         """POST and return the answer; without a body none is sent.
 
-        Raises ModelConnectError for a header that can't be sent (a key with a line break).
+        ``timeout_s`` is for the whole of it.
         """
-        check_headers(headers)
         self.stats.requests += 1
-        answer = await self._try(url, headers, body)
+        answer = await self._try(url, headers, body, timeout_s)
         if not answer.status:
             self.stats.failed += 1
         elif answer.status >= 400:
@@ -63,8 +65,16 @@ class JsonClient:
         return answer
 
     async def _try(
-        self, url: str, headers: Mapping[str, str], body: Mapping[str, Any] | None
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        body: Mapping[str, Any] | None,
+        timeout_s: float,
     ) -> HttpAnswer:
+        try:
+            check_headers(headers)
+        except ModelConnectError as error:
+            return HttpAnswer(0, failure=error.reason)
         sent = dict(headers)
         data = None
         if body is not None:
@@ -72,12 +82,12 @@ class JsonClient:
             data = json.dumps(body, separators=(",", ":")).encode()
         try:
             async with (
-                asyncio.timeout(self._timeout_s),
+                asyncio.timeout(timeout_s),
                 self._pool().post(url, headers=sent, data=data, allow_redirects=False) as response,
             ):
                 return HttpAnswer(response.status, await _read(response.content))
         except TimeoutError:
-            return HttpAnswer(0, failure=f"no answer within {self._timeout_s:g} s")
+            return HttpAnswer(0, failure=f"no answer within {timeout_s:g} s")
         except (aiohttp.ClientError, OSError, ValueError) as error:
             return HttpAnswer(0, failure=str(error) or type(error).__name__)
 
