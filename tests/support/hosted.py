@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,15 +74,18 @@ class Hosted:
 async def hosted_bot(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
+    changes: Mapping[str, Any] | None = None,
     *,
-    agent: Agent | None = None,
     agents: dict[str, Agent] | None = None,
     plan: str = PLAN,
     scenario: Scenario | None = None,
     api_key: str = KEY,
     **sections: dict[str, Any],
 ) -> AsyncIterator[Hosted]:
-    """Run a bot whose calls are hosted; ``sections`` override its settings."""
+    """Run a bot whose calls are hosted.
+
+    ``changes`` are those of its agent, ``sections`` override its settings.
+    """
     monkeypatch.setenv("HOOK_SECRET", SECRET)
     monkeypatch.setenv("HOSTED_KEY", api_key)
     monkeypatch.setenv("TOKENS_SECRET", TOKENS_SECRET)
@@ -90,6 +93,7 @@ async def hosted_bot(
     async with AsyncExitStack() as stack:
         model = await stack.enter_async_context(serve(scenario=scenario))
         provider = await stack.enter_async_context(serve_hosted(model, api_key=KEY))
+        provider.speed = 8.0
         hosted_sip = {
             "enabled": True,
             "port": 0,
@@ -99,7 +103,7 @@ async def hosted_bot(
             **sections.pop("hosted_sip", {}),
         }
         wanted = settings(hosted_sip=hosted_sip, cdr={"file": str(cdr_file)}, **sections)
-        everybody = agents or {"bot": agent or hosted_agent(provider)}
+        everybody = agents or {"bot": hosted_agent(provider, **(changes or {}))}
         dialplan = parse_dialplan([("test.yaml", plan)], agents=list(everybody), trunks=["openai"])
         server = await stack.enter_async_context(Server(wanted, dialplan, everybody))
         yield Hosted(server, provider, cdr_file)

@@ -28,7 +28,7 @@ CloseSocket = Callable[[int], None]
 class RehearsedCall:
     """A call that somebody made to the provider; ``did`` is what became of it, in order."""
 
-    def __init__(self, ids: dict[Surface, str], model: ModelServer) -> None:
+    def __init__(self, ids: dict[Surface, str], model: ModelServer, speed: float = 1.0) -> None:
         self.ids = ids
         self.state: State = "ringing"
         self.surface: Surface | None = None
@@ -38,6 +38,7 @@ class RehearsedCall:
         self.answered = asyncio.Event()
         self.over = asyncio.Event()
         self._model = model
+        self._speed = speed
         self._sidebands: dict[SendText, CloseSocket] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._phone: asyncio.Task[None] | None = None
@@ -54,7 +55,7 @@ class RehearsedCall:
             now = self._model.now()
             faults = self._model.faults_of_next_connection()
             model = self._model.open_session(str(session.get("model")), faults)
-            self.line = HostedLine(model, session, now)
+            self.line = HostedLine(model, session, now, self._speed)
             self._phone = asyncio.create_task(self._listen_on())
         self.session, self.surface, self.state = session, surface, "answered"
         self.did.append(("accept", surface))

@@ -29,10 +29,13 @@ class HostedLine:
     """Drain :meth:`messages_to_send` and :meth:`recognitions_to_do` after every other method, and
     call :meth:`handle_timer` at :meth:`next_timer`.
 
-    Raises ClientError when ``session``, the body of an accept, is no good.
+    ``speed`` is that of playout: callers of tests listen faster than people. Raises ClientError
+    when ``session``, the body of an accept, is no good.
     """
 
-    def __init__(self, model: ModelSession, session: dict[str, Any], now: float) -> None:
+    def __init__(
+        self, model: ModelSession, session: dict[str, Any], now: float, speed: float = 1.0
+    ) -> None:
         fields = strictly(SessionFields, session)
         self.model = model
         model.settings.update(fields)
@@ -44,11 +47,17 @@ class HostedLine:
         """What the caller heard of the model in all."""
         self._extra: list[str] = []
         self._playing = _Playing()
+        self._speed = speed
         self._now = now
 
     @property
     def playing(self) -> bool:
         return bool(self._playing.response_id)
+
+    @property
+    def playing_all(self) -> bool:
+        """Whether something is played of which all was generated."""
+        return self.playing and self._playing.complete
 
     # The caller
 
@@ -168,14 +177,14 @@ class HostedLine:
             playing = self._playing = _Playing(response_id, item_id, self._now)
             self._tell("output_audio_buffer.started", response_id)
         playing.received_ms += PCMU.duration_ms(len(event["delta"]) * 3 // 4)
-        playing.ends_at = playing.started_at + playing.received_ms / 1000
+        playing.ends_at = playing.started_at + playing.received_ms / 1000 / self._speed
 
     def _cut_off(self, now: float) -> None:
         """Stop playing, and let the model know what was heard."""
         playing, self._playing = self._playing, _Playing()
         if not playing.response_id:
             return
-        heard_ms = min((now - playing.started_at) * 1000, playing.received_ms)
+        heard_ms = min((now - playing.started_at) * 1000 * self._speed, playing.received_ms)
         self.played_ms += heard_ms
         self._tell("output_audio_buffer.cleared", playing.response_id)
         truncate = {

@@ -38,7 +38,7 @@ class HostedProvider:
     ``api_key`` None accepts any key and none. ``faults`` maps a verb (``accept``,
     ``client_secrets``) to the statuses with which the next requests are answered instead; 0 is no
     answer at all.
-    ``delays_s`` maps a verb to how long its answers take.
+    ``delays_s`` maps a verb to how long its answers take. ``speed`` is how fast callers listen.
     """
 
     def __init__(self, model: ModelServer, api_key: str | None, ids: Ids) -> None:
@@ -49,6 +49,7 @@ class HostedProvider:
         self.faults: defaultdict[str, deque[int]] = defaultdict(deque)
         self.delays_s: dict[str, float] = {}
         self.webhook_statuses: list[int] = []
+        self.speed = 1.0
         self.port = 0
         self._ids = ids
         self._client: aiohttp.ClientSession | None = None
@@ -92,7 +93,7 @@ class HostedProvider:
         """Let a call come in, of which no webhook tells yet."""
         prefixes: dict[Surface, str] = {"realtime": "rtc_", "live": "live_"}
         ids = {surface: prefixes[surface] + self._ids.token(10) for surface in surfaces}
-        call = RehearsedCall(ids, self.model)
+        call = RehearsedCall(ids, self.model, self.speed)
         self.calls.append(call)
         return call
 
