@@ -117,7 +117,7 @@ class _CallSession(OpenAISession):
 
     def reset(self) -> None:
         """Begin a new connection; items of ours that nobody confirmed are to be sent again."""
-        self._undelivered.update(self.unacknowledged)
+        self._undelivered = {**self.unacknowledged, **self._undelivered}
         super().reset()
 
     def add_item(self, item: HistoryItem) -> None:
