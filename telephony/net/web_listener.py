@@ -13,6 +13,8 @@ from aiohttp import web
 from telephony.net.listen import Address, bind_tcp
 
 TLS_HANDSHAKE_S: Final = 5.0
+LINGER_S: Final = 0.2
+"""How long the rest of a body is taken off the line, so that its sender reads the answer."""
 
 
 class BodyRefused(Exception):  # noqa: N818 - carries an HTTP status, not a fault of ours
@@ -78,7 +80,11 @@ class WebListener:
         app = web.Application(middlewares=[_one_request])
         app.add_routes(self._routes)
         self._runner = web.AppRunner(
-            app, access_log=None, handle_signals=False, shutdown_timeout=2.0
+            app,
+            access_log=None,
+            handle_signals=False,
+            shutdown_timeout=2.0,
+            lingering_time=LINGER_S,
         )
         await self._runner.setup()
         self._listening = await asyncio.get_running_loop().create_server(
@@ -136,6 +142,7 @@ async def _one_request(request: web.Request, handler: web.Handler) -> web.Stream
     try:
         response: web.StreamResponse = await handler(request)
     except web.HTTPException as error:
-        response = error
+        error.force_close()
+        raise
     response.force_close()
     return response
