@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from telephony.app.agents import LoadedAgent
 from telephony.app.hosted_secrets import secret_problems
+from telephony.app.model_reader import REHEARSAL
 from telephony.app.settings import Settings
 from telephony.app.settings_sources import LoadedSettings
 from telephony.base.errors import Problem
@@ -155,10 +156,20 @@ def _check_tokens(loaded: LoadedSettings, agents: Sequence[LoadedAgent]) -> Iter
     if not loaded.settings.tokens.agents:
         yield loaded.problem(key, "there are no agents to have tokens for", "name some")
     names = [item.name for item in agents]
-    ready = _ready(agents)
     for name in loaded.settings.tokens.agents:
         if name not in names:
             yield loaded.problem(key, f"there is no agent {name!r}", did_you_mean(name, names))
-        elif name in ready and token_way(ready[name].source.model.api) is None:
-            message = f"there are no tokens for {ready[name].source.model.api}, of agent {name!r}"
-            yield loaded.problem(key, message, "remove it")
+    for item in agents:
+        if item.name in loaded.settings.tokens.agents:
+            yield from item.missing
+            if item.agent is not None and (reason := _why_no_tokens(item.agent)):
+                yield loaded.problem(key, f"agent {item.name!r}: {reason}", "remove it")
+
+
+def _why_no_tokens(agent: Agent) -> str:
+    source = agent.source
+    if source.base_url == REHEARSAL:
+        return "the built-in model gives no tokens"
+    if token_way(source.model.api) is None:
+        return f"there are no tokens for {source.model.api}"
+    return "" if source.api_key else "tokens are had with an api_key, and it has none"
