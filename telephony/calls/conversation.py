@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -27,8 +27,10 @@ from telephony.calls.digits_tool import (
 from telephony.calls.farewell import Farewell
 from telephony.calls.goodbye import GOODBYE, HANGUP, HANGUP_DEFINITION
 from telephony.calls.model_link import ModelLink
+from telephony.calls.model_source import ModelSource
 from telephony.calls.recording_tool import Pausable, recording_definitions, run_recording_tool
 from telephony.calls.services import CallServices, LineShape
+from telephony.calls.succession import Succession
 from telephony.calls.tool_runner import run_tool
 from telephony.calls.transfer_tool import (
     ANNOUNCEMENT,
@@ -43,9 +45,10 @@ from telephony.calls.transfer_tool import (
     transfer_definition,
     unknown_destination,
 )
-from telephony.realtime.dialect import Brief
+from telephony.realtime.dialect import Brief, Dialect
 from telephony.realtime.events import NO_RESPONSE, ModelError, ResponseFinished, ToolCallRequested
 from telephony.realtime.function_tool import FunctionTool
+from telephony.realtime.history import HistoryItem
 from telephony.realtime.tool_schema import ToolContext
 from telephony.realtime.tools import error_output
 from telephony.turns.latency import TurnLatency
@@ -53,6 +56,10 @@ from telephony.turns.latency import TurnLatency
 TransferCaller = Callable[[Destination], Awaitable[TransferResult]]
 """Transfers the caller of a call; when that succeeds the call ends by itself."""
 
+HANDED_OVER = (
+    "You have just taken over this conversation from a colleague; the caller knows. "
+    "Say who you are in a few words and go on where it stands."
+)
 REPROMPT = "The caller has been silent. Ask briefly whether they are still there."
 
 
@@ -76,7 +83,6 @@ class Conversation:
         press_keys: PressKeys,
         recording: Pausable,
     ) -> None:
-        self._agent = agent
         self._transfer = transfer
         self._give_up_transfer = give_up_transfer
         self._press_keys = press_keys
@@ -87,43 +93,59 @@ class Conversation:
         self._context = context
         self._call_id = context.call_id
         line = AudioFormat(shape.encoding, shape.sample_rate_hz)
-        brief = Brief(agent.instructions, tool_definitions(agent))
-        self.dialect = agent.source.new_dialect(brief, line, services.ids)
+        self._line = line
+        dialect = self._new_dialect(agent, agent.source)
         self.bridge = Bridge(
-            agent, line, shape.ptime_ms, self.dialect, self, services.metrics, services.clock
+            agent, line, shape.ptime_ms, dialect, self, services.metrics, services.clock
         )
         self.link = ModelLink(
             agent,
-            self.dialect,
             self.bridge,
             services,
             tasks,
             log,
+            self._new_dialect,
             on_restored=self._restored,
             on_lost=lambda: self._end(cause.MODEL_LOST),
+            on_gap=self._fill_gap,
         )
-        self._farewell = Farewell(self.bridge, self.dialect)
+        self._succession = Succession(self.link, self.bridge, services, log)
+        self._filler = b""
+        self._farewell = Farewell(self.bridge)
         self._drained = asyncio.Event()
         self._held = self._parked = False
         self._transferring = False
         self._answer_owed = False
-        self._renewal_due = False
         self._closed = False
         self._ending: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
 
     @property
-    def reconnects(self) -> int:
-        """How many times the model was lost and found again."""
-        return self.link.reconnects
+    def dialect(self) -> Dialect:
+        """The session that the bridge talks through."""
+        return self.bridge.dialect
+
+    @property
+    def agent(self) -> Agent:
+        """The agent that talks now."""
+        return self.link.agent
+
+    def _new_dialect(
+        self, agent: Agent, source: ModelSource, history: Iterable[HistoryItem] = ()
+    ) -> Dialect:
+        brief = Brief(agent.instructions, tool_definitions(agent), tuple(history))
+        return source.new_dialect(brief, self._line, self._services.ids)
 
     async def connect(self) -> None:
         """Open the first connection; raises ModelUnavailable when it cannot be had."""
         await self.link.open()
+        if self.agent.filler is not None:
+            audio = await self._services.prompts.fetch(self.agent.filler, self._line)
+            self._filler = audio
 
     async def run(self) -> Ending:
         """Greet, then talk until one side is done; returns why."""
-        if self._agent.greeting:
-            self._ask(self._agent.greeting)
+        if self.agent.greeting:
+            self._ask(self.agent.greeting)
         return await self._ending
 
     async def lost(self) -> Ending:
@@ -183,15 +205,27 @@ class Conversation:
     def session_ready(self) -> None:
         self.link.session_ready()
 
-    def session_expiring(self) -> None:
-        self._renewal_due = True
-        self._renew_if_quiet()
+    def session_expiring(self, left_s: float | None) -> None:
+        self._tasks.start(self._renew, left_s)
 
-    def _renew_if_quiet(self) -> None:
-        """Take a new session in a pause; without one the model ends this in its own time."""
-        if self._renewal_due and self.bridge.quiet:
-            self._renewal_due = False
-            self.link.renew()
+    async def _renew(self, left_s: float | None) -> None:
+        """Go on in a new session; without one the model ends this in its own time."""
+        if await self._succession.renew(self.agent, left_s) == "cut_in":
+            self._restored()
+
+    async def hand_off(self, name: str) -> bool:
+        """Give the caller to another agent in the next silent gap; False: it can't be had."""
+        agent = self._services.agents.get(name)
+        if agent is None or await self._succession.move(agent) == "failed":
+            return False
+        self._log.info("agent.changed", agent=name)
+        self._ask(HANDED_OVER)
+        return True
+
+    def _fill_gap(self) -> None:
+        """Say something in the place of a model that is gone while the caller waits for it."""
+        if self._filler and (self._answer_owed or self.bridge.caller_waits):
+            self.bridge.fill(self._filler)
 
     def model_failed(self, error: ModelError) -> None:
         self.link.failed(error)
@@ -219,16 +253,16 @@ class Conversation:
                 self._answer_owed = True
         cut_off = interrupted or event.status == "cancelled"
         for call in event.tool_calls:
-            if call.name == HANGUP and hangs_up(self._agent):
+            if call.name == HANGUP and hangs_up(self.agent):
                 self._log.info("hangup.requested")
                 self._farewell.requested(
                     call, GOODBYE, lambda _: self._end(cause.BOT_HUNG_UP), interrupted=cut_off
                 )
-            elif call.name == TRANSFER and transfers(self._agent):
+            elif call.name == TRANSFER and transfers(self.agent):
                 self._transfer_requested(call, interrupted=cut_off)
-            elif call.name == SEND_DIGITS and sends_digits(self._agent):
+            elif call.name == SEND_DIGITS and sends_digits(self.agent):
                 self._tasks.start(self._send_digits, call)
-            elif call.name in recording_tools(self._agent):
+            elif call.name in recording_tools(self.agent):
                 self._answer(call, run_recording_tool(call.name, self._recording), respond=True)
             else:
                 self._tasks.start(self._run_tool, call)
@@ -237,7 +271,6 @@ class Conversation:
     def playout_drained(self) -> None:
         self._drained.set()
         self._farewell.playout_drained()
-        self._renew_if_quiet()
 
     def interrupted(self, reason: str, seconds: float | None) -> None:
         self._drained.set()
@@ -257,13 +290,13 @@ class Conversation:
     def _restored(self) -> None:
         """Ask for the answer that the lost connection owed, unless the caller goes on anyway."""
         owed = self._answer_owed or self.bridge.caller_waits
-        self._answer_owed = self._renewal_due = False
+        self._answer_owed = False
         if owed and not (self.bridge.turn_follows and self.dialect.traits.responds_by_itself):
-            self._ask(None if self.bridge.was_heard else self._agent.greeting)
+            self._ask(None if self.bridge.was_heard else self.agent.greeting)
 
     async def _run_tool(self, call: ToolCallRequested) -> None:
         started_at = self._services.clock()
-        outcome = await run_tool(self._agent.tools, call, self._context)
+        outcome = await run_tool(self.agent.tools, call, self._context)
         seconds = round(self._services.clock() - started_at, 3)
         self._log.info("tool.finished", tool=call.name, outcome=outcome.status, seconds=seconds)
         self.dialect.send_tool_output(call.call_id, outcome.output)
@@ -286,7 +319,7 @@ class Conversation:
     # Transfers
 
     def _transfer_requested(self, call: ToolCallRequested, *, interrupted: bool) -> None:
-        destinations = self._agent.transfers
+        destinations = self.agent.transfers
         name = chosen(call.arguments, destinations)
         if cancels(call.arguments, destinations):
             self._answer(call, CANCELLED if self._give_up_transfer() else NOT_CANCELLED)
@@ -305,7 +338,7 @@ class Conversation:
         self._tasks.start(self._run_transfer, call, name, answered)
 
     async def _run_transfer(self, call: ToolCallRequested, name: str, answered: bool) -> None:
-        destination = self._agent.transfers[name]
+        destination = self.agent.transfers[name]
         if destination.mode == "attended":
             # The caller stays with the bot, which has to know what it waits for.
             if answered:

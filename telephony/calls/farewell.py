@@ -35,6 +35,9 @@ class Heard(Protocol):
     """Who knows what the caller hears of the model."""
 
     @property
+    def dialect(self) -> Dialect: ...
+
+    @property
     def spoken_response_id(self) -> str:
         """The response that was spoken last."""
 
@@ -53,9 +56,8 @@ class Farewell:
     said is asked for. A caller who interrupts it keeps the call as it is.
     """
 
-    def __init__(self, heard: Heard, dialect: Dialect) -> None:
+    def __init__(self, heard: Heard) -> None:
         self._heard = heard
-        self._dialect = dialect
         self._call: ToolCallRequested | None = None
         self._wish: Wish | None = None
         self._depart: Depart | None = None
@@ -90,7 +92,7 @@ class Farewell:
             self._go_if_heard()
         else:
             self._asked_for = self._awaits_response = True
-            self._dialect.send_tool_output(call.call_id, wish.say)
+            self._heard.dialect.send_tool_output(call.call_id, wish.say)
             self._heard.send_control()
 
     def response_finished(self, event: ResponseFinished) -> None:
@@ -111,7 +113,7 @@ class Farewell:
         asked_for = self._asked_for
         self.close()
         if asked_for:
-            self._dialect.add_system_text(wish.goes_on)
+            self._heard.dialect.add_system_text(wish.goes_on)
             self._heard.send_control()
         else:
             self._answer(call, wish.goes_on)
@@ -125,7 +127,7 @@ class Farewell:
 
     def _answer(self, call: ToolCallRequested, text: str) -> None:
         """Give the call its output; the caller's next turn is answered anyway."""
-        self._dialect.send_tool_output(call.call_id, text, respond=False)
+        self._heard.dialect.send_tool_output(call.call_id, text, respond=False)
         self._heard.send_control()
 
     def _go_if_heard(self) -> None:

@@ -87,8 +87,8 @@ class HostedConversation:
             on_message=self._pull_events,
             on_end=self._sideband_ended,
         )
-        self._playout = _Playout(self.send_control)
-        self._farewell = Farewell(self._playout, dialect)
+        self._playout = _Playout(dialect, self.send_control)
+        self._farewell = Farewell(self._playout)
         self._keypad = Keypad(agent.keypad)
         self._silence = (
             None if agent.silence is None else SilenceWatch(agent.silence, services.clock())
@@ -334,7 +334,8 @@ class HostedConversation:
 class _Playout:
     """What the caller hears of the bot, as far as the server told: the line of a farewell."""
 
-    def __init__(self, send_control: Callable[[], None]) -> None:
+    def __init__(self, dialect: OpenAISideband, send_control: Callable[[], None]) -> None:
+        self.dialect = dialect
         self.spoken_response_id = ""
         self._hears = ""
         self._begun = False

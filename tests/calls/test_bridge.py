@@ -16,6 +16,7 @@ from telephony.realtime.session_config import ServerVad, SessionConfig
 from telephony.turns.latency import TurnLatency
 from telephony.turns.silence import SilencePolicy
 from tests.support.fake_call import FakeClock, FakeConnection, Line20ms, agent
+from tests.support.models import config_of
 from tests.support.phones import Watcher
 from tests.support.scenes import speech
 
@@ -32,7 +33,7 @@ class Listener:
     def session_ready(self) -> None:
         self.told.append("ready")
 
-    def session_expiring(self) -> None:
+    def session_expiring(self, left_s: float | None) -> None:
         self.told.append("expiring")
 
     def response_finished(self, event: model.ResponseFinished) -> None:
@@ -67,7 +68,7 @@ class Scene:
         self.clock = FakeClock()
         self.listener = Listener()
         self.metrics = Watcher()
-        self.dialect = OpenAIRealtime(bot.session, Ids.seeded(1), PCMU, PCMU)
+        self.dialect = OpenAIRealtime(config_of(bot), Ids.seeded(1), PCMU, PCMU)
         self.bridge = Bridge(bot, PCMU, 20, self.dialect, self.listener, self.metrics, self.clock)
         self.line = Line20ms(self.bridge, self.clock)
         self.model = FakeConnection()
