@@ -14,9 +14,10 @@ def cdr_of_hosted(call: HostedCall, now: float, wall_clock: datetime) -> Cdr:
     record = replace(cdr_of(call, now, wall_clock), way="hosted", hosted_call_id=call.leg.call_id)
     if call.hosted is None:
         return record
-    stats = call.hosted.stats
+    stats, model = call.hosted.stats, call.hosted.spoken_with
     return replace(
         record,
+        model=f"{model.api}/{model.model}",
         responses=stats.responses,
         turns=stats.turns,
         barge_ins=stats.barge_ins,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -12,10 +12,11 @@ from telephony.calls import cause
 from telephony.calls.agent import Agent
 from telephony.calls.call_tasks import CallTasks
 from telephony.calls.cause import Ending
-from telephony.calls.conversation import REPROMPT, TransferCaller, hangs_up
+from telephony.calls.conversation import REPROMPT
+from telephony.calls.destination import Destination, TransferResult
 from telephony.calls.farewell import Farewell
 from telephony.calls.goodbye import GOODBYE, HANGUP
-from telephony.calls.hosted_plan import transfers_of
+from telephony.calls.hosted_plan import hangs_up, transfers_of
 from telephony.calls.keypad import Keypad
 from telephony.calls.services import CallServices
 from telephony.calls.sideband_link import SidebandLink, SidebandPlace
@@ -29,10 +30,14 @@ from telephony.calls.transfer_tool import (
     unknown_destination,
 )
 from telephony.realtime import events as model
+from telephony.realtime.dialect import RealtimeModel
 from telephony.realtime.events import ResponseFinished, ToolCallRequested
 from telephony.realtime.hosted.sideband import OpenAISideband
 from telephony.realtime.tool_schema import ToolContext
 from telephony.turns.silence import HangUpSilentCaller, SilenceWatch
+
+SendOn = Callable[[Destination], Awaitable[TransferResult]]
+"""Sends the caller of a call on; when that succeeds the call ends by itself."""
 
 NOBODY_APPROVES = "Nobody is there to approve it."
 
@@ -65,7 +70,7 @@ class HostedConversation:
         services: CallServices,
         log: Any,
         context: ToolContext,
-        transfer: TransferCaller,
+        transfer: SendOn,
     ) -> None:
         self.stats = HostedStats()
         self._agent = agent
@@ -99,6 +104,11 @@ class HostedConversation:
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._ending: asyncio.Future[Ending] = self._loop.create_future()
+
+    @property
+    def spoken_with(self) -> RealtimeModel:
+        """The model that talks."""
+        return self._agent.source.model
 
     async def connect(self) -> None:
         """Open the sideband; raises ModelUnavailable when it cannot be had."""

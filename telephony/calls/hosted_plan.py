@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from telephony.calls.agent import Agent
-from telephony.calls.conversation import hangs_up
 from telephony.calls.destination import Destination
-from telephony.calls.goodbye import HANGUP_DEFINITION
+from telephony.calls.goodbye import HANGUP, HANGUP_DEFINITION
 from telephony.calls.transfer_tool import TRANSFER, transfer_definition
 from telephony.dialplan.actions import Action, ConnectModel, Play, PreAnswer, Record, Transfer
 from telephony.realtime.dialect import Brief
@@ -68,6 +67,11 @@ def surface_of(agent: Agent) -> Surface | None:
 
 def _api(agent: Agent) -> str:
     return agent.source.model.api
+
+
+def hangs_up(agent: Agent) -> bool:
+    """Whether the agent has our ``hangup``; a tool of its own of that name is just a tool."""
+    return agent.can_hang_up and HANGUP not in agent.tools
 
 
 def transfers_of(agent: Agent) -> dict[str, Destination]:

@@ -116,8 +116,7 @@ def test_secrets_that_are_missing_or_no_good(root: Path) -> None:
     write(root, settings="hosted_sip: {enabled: true}\n")
     assert [problem.partition(": ")[2] for problem in problems()] == [
         "hosted_sip: nobody could be told from a stranger | add secrets: ${VARIABLE}",
-        "hosted_sip: calls can't be accepted without a key"
-        " | add api_key: ${OPENAI_API_KEY}",
+        "hosted_sip: calls can't be accepted without a key | add api_key: ${OPENAI_API_KEY}",
     ]
 
 

@@ -17,11 +17,8 @@ from telephony.realtime.wire import JsonObject, object_of, parse_object
 HOSTED_APIS: Final[dict[str, Surface]] = {
     "openai_realtime": "realtime",
     "azure_openai": "realtime",
-    "azure_openai_realtime": "realtime",
-    "azure_realtime": "realtime",
     "openai_live": "live",
     "azure_openai_live": "live",
-    "azure_live": "live",
 }
 """Which API accepts the calls of a model, by the name of the model's API."""
 

@@ -26,7 +26,10 @@ CloseSocket = Callable[[int], None]
 
 
 class RehearsedCall:
-    """A call that somebody made to the provider; ``did`` is what became of it, in order."""
+    """A call that somebody made to the provider; ``did`` is what became of it, in order.
+
+    ``on_event`` and ``on_message`` are told of that, and of every event for sidebands, at once.
+    """
 
     def __init__(self, ids: dict[Surface, str], model: ModelServer, speed: float = 1.0) -> None:
         self.ids = ids
@@ -37,11 +40,17 @@ class RehearsedCall:
         self.line: HostedLine | None = None
         self.answered = asyncio.Event()
         self.over = asyncio.Event()
+        self.on_event: Callable[[str, Any], None] = lambda what, value: None
+        self.on_message: Callable[[str], None] = lambda message: None
         self._model = model
         self._speed = speed
         self._sidebands: dict[SendText, CloseSocket] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._phone: asyncio.Task[None] | None = None
+
+    def _note(self, event: tuple[str, Any]) -> None:
+        self.did.append(event)
+        self.on_event(*event)
 
     @property
     def sidebands(self) -> int:
@@ -58,25 +67,25 @@ class RehearsedCall:
             self.line = HostedLine(model, session, now, self._speed)
             self._phone = asyncio.create_task(self._listen_on())
         self.session, self.surface, self.state = session, surface, "answered"
-        self.did.append(("accept", surface))
+        self._note(("accept", surface))
         self.answered.set()
 
     def reject(self, status: int) -> None:
-        self.did.append(("reject", status))
+        self._note(("reject", status))
         self._end("rejected")
 
     def refer(self, target_uri: str) -> None:
         """Send the caller on; their side hangs up a moment later."""
-        self.did.append(("refer", target_uri))
+        self._note(("refer", target_uri))
         asyncio.get_running_loop().call_later(0.05, self._end, "ended")
 
     def hang_up(self) -> None:
-        self.did.append(("hangup", None))
+        self._note(("hangup", None))
         self._end("ended")
 
     def caller_leaves(self) -> None:
         """The caller hangs up, or gives up while it rings."""
-        self.did.append(("left", None))
+        self._note(("left", None))
         self._end("ended")
 
     def _end(self, state: State) -> None:
@@ -145,6 +154,7 @@ class RehearsedCall:
         if line is None or self.state != "answered":
             return
         for message in line.messages_to_send():
+            self.on_message(message)
             for send in list(self._sidebands):
                 send(message)
         for recognition in line.recognitions_to_do():

@@ -102,13 +102,28 @@ class HostedProvider:
         url: str,
         secret: WebhookSecret,
         *,
+        surfaces: Sequence[Surface] = ("realtime", "live"),
+        **facts: Any,
+    ) -> RehearsedCall:
+        """Call the provider: the webhooks of this call go to ``url``, one for each API.
+
+        ``facts`` are those of :meth:`announce`.
+        """
+        call = self.ring(surfaces)
+        await self.announce(call, url, secret, **facts)
+        return call
+
+    async def announce(
+        self,
+        call: RehearsedCall,
+        url: str,
+        secret: WebhookSecret,
+        *,
         caller: str = "+15550199",
         called: str = "+15550100",
-        surfaces: Sequence[Surface] = ("realtime", "live"),
         headers: Sequence[tuple[str, str]] = (),
-    ) -> RehearsedCall:
-        """Call the provider: the webhooks of this call go to ``url``, one for each API."""
-        call = self.ring(surfaces)
+    ) -> None:
+        """Tell ``url`` of a call, in the order of its ids; ``headers`` are added to its INVITE."""
         sip_headers = [
             ("From", f"<sip:{caller}@carrier.example>;tag={self._ids.token(4)}"),
             ("To", f"<sip:{called}@sip.api.openai.com>"),
@@ -116,13 +131,10 @@ class HostedProvider:
             *headers,
         ]
         assert self._client is not None
-        for surface in surfaces:
-            webhook = call_event(
-                surface, call.ids[surface], sip_headers, self._ids, int(time.time())
-            )
+        for surface, call_id in call.ids.items():
+            webhook = call_event(surface, call_id, sip_headers, self._ids, int(time.time()))
             status = await send(self._client, url, webhook, secret)
             self.webhook_statuses.append(status)
-        return call
 
     async def _realtime(self, request: web.Request) -> web.StreamResponse:
         return await self._control(request, "realtime")

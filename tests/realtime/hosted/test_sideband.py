@@ -148,6 +148,18 @@ def test_tools_are_called_and_answered() -> None:
     assert create["type"] == "response.create"
 
 
+def test_a_tool_that_took_longer_than_the_connection_lasted_is_answered_on_the_next() -> None:
+    band = Band()
+    band.attach()
+    band.response(output=[call_item()])
+    band.dialect.connection_lost(band.now)
+    band.attach()
+    band.dialect.send_tool_output("call_1", "sunny")
+    output, create = band.sent()
+    assert (output["item"]["type"], output["item"]["call_id"]) == ("function_call_output", "call_1")
+    assert create["type"] == "response.create"
+
+
 def test_a_new_connection_is_not_told_what_the_server_knows() -> None:
     band = Band()
     band.attach()
