@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from telephony.realtime.dialect import Dialect
 from telephony.realtime.events import ResponseFinished, ToolCallRequested
 
 FAREWELL_LIMIT_S = 20.0
@@ -31,11 +30,22 @@ Depart = Callable[[bool], None]
 """Does what was wished; True when the tool call has its output already."""
 
 
-class Heard(Protocol):
-    """Who knows what the caller hears of the model."""
+class Told(Protocol):
+    """The part of a dialect that a farewell needs."""
 
     @property
-    def dialect(self) -> Dialect: ...
+    def active_response_id(self) -> str: ...
+
+    def send_tool_output(self, call_id: str, output: str, *, respond: bool = True) -> None: ...
+
+    def add_system_text(self, text: str) -> None: ...
+
+
+class Heard(Protocol):
+    """Who knows what the caller hears of the model: the bridge, where the audio is ours."""
+
+    @property
+    def dialect(self) -> Told: ...
 
     @property
     def spoken_response_id(self) -> str:
@@ -56,8 +66,8 @@ class Farewell:
     said is asked for. A caller who interrupts it keeps the call as it is.
     """
 
-    def __init__(self, heard: Heard) -> None:
-        self._heard = heard
+    def __init__(self, bridge: Heard) -> None:
+        self._bridge = bridge
         self._call: ToolCallRequested | None = None
         self._wish: Wish | None = None
         self._depart: Depart | None = None
@@ -88,12 +98,12 @@ class Farewell:
         self._asked_for = self._awaits_response = False
         loop = asyncio.get_running_loop()
         self._timer = loop.call_later(FAREWELL_LIMIT_S, self._go)
-        if self._heard.spoken_response_id == call.response_id:
+        if self._bridge.spoken_response_id == call.response_id:
             self._go_if_heard()
         else:
             self._asked_for = self._awaits_response = True
-            self._heard.dialect.send_tool_output(call.call_id, wish.say)
-            self._heard.send_control()
+            self._bridge.dialect.send_tool_output(call.call_id, wish.say)
+            self._bridge.send_control()
 
     def response_finished(self, event: ResponseFinished) -> None:
         if self._call is None or event.out_of_band:
@@ -113,8 +123,8 @@ class Farewell:
         asked_for = self._asked_for
         self.close()
         if asked_for:
-            self._heard.dialect.add_system_text(wish.goes_on)
-            self._heard.send_control()
+            self._bridge.dialect.add_system_text(wish.goes_on)
+            self._bridge.send_control()
         else:
             self._answer(call, wish.goes_on)
 
@@ -127,11 +137,11 @@ class Farewell:
 
     def _answer(self, call: ToolCallRequested, text: str) -> None:
         """Give the call its output; the caller's next turn is answered anyway."""
-        self._heard.dialect.send_tool_output(call.call_id, text, respond=False)
-        self._heard.send_control()
+        self._bridge.dialect.send_tool_output(call.call_id, text, respond=False)
+        self._bridge.send_control()
 
     def _go_if_heard(self) -> None:
-        if self._call is not None and not self._awaits_response and not self._heard.caller_hears:
+        if self._call is not None and not self._awaits_response and not self._bridge.caller_hears:
             self._go()
 
     def _go(self) -> None:

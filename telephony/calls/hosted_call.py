@@ -29,8 +29,10 @@ from telephony.dialplan.actions import (
 )
 from telephony.realtime.hosted.control import ControlAnswer
 from telephony.realtime.hosted.incoming import Surface
+from telephony.realtime.hosted.live_sideband import LiveSideband
 from telephony.realtime.hosted.session_body import mute_session, session_of
 from telephony.realtime.hosted.sideband import sideband_of
+from telephony.realtime.hosted.sideband_dialect import SidebandDialect
 from telephony.realtime.tool_schema import ToolContext
 from telephony.realtime.wire import JsonObject
 
@@ -147,17 +149,10 @@ class HostedCall(Call):
 
     async def _talk(self, agent: Agent, tasks: CallTasks) -> Ending:
         """Take part in the conversation until one side is done with the other."""
-        if self._hosted_leg.surface != "realtime":
-            self.log.warning("hosted.no_sideband", api=self._hosted_leg.surface)
-            await self._over.wait()
-            raise CallEnded
         services, facts = self.services, self.facts
-        dialect = sideband_of(
-            agent.source.model, brief_of(agent), services.ids, self._hosted_leg.call_id
-        )
         conversation = self.hosted = HostedConversation(
             agent,
-            dialect,
+            self._sideband(agent),
             SidebandPlace(self._hosting.base_url, self._hosting.headers),
             tasks,
             services,
@@ -179,6 +174,12 @@ class HostedCall(Call):
             # The sideband was refused because the caller had left.
             return cause.CALLER_HUNG_UP
         return ending
+
+    def _sideband(self, agent: Agent) -> SidebandDialect:
+        ids, call_id = self.services.ids, self._hosted_leg.call_id
+        if self._hosted_leg.surface == "live":
+            return LiveSideband(ids, call_id)
+        return sideband_of(agent.source.model, brief_of(agent), ids, call_id)
 
     async def let_be_heard(self) -> None:
         """What was said is the provider's to play."""

@@ -32,7 +32,7 @@ from telephony.calls.transfer_tool import (
 from telephony.realtime import events as model
 from telephony.realtime.dialect import RealtimeModel
 from telephony.realtime.events import ResponseFinished, ToolCallRequested
-from telephony.realtime.hosted.sideband import OpenAISideband
+from telephony.realtime.hosted.sideband_dialect import SidebandDialect
 from telephony.realtime.tool_schema import ToolContext
 from telephony.turns.silence import HangUpSilentCaller, SilenceWatch
 
@@ -64,7 +64,7 @@ class HostedConversation:
     def __init__(
         self,
         agent: Agent,
-        dialect: OpenAISideband,
+        dialect: SidebandDialect,
         place: SidebandPlace,
         tasks: CallTasks,
         services: CallServices,
@@ -179,8 +179,6 @@ class HostedConversation:
 
     def _response_finished(self, event: ResponseFinished, now: float) -> None:
         self._count(event.usage)
-        if event.out_of_band:
-            return
         if event.status == "failed":
             self._log.warning("response.failed", reason=event.reason, message=event.message)
         if self._silence is not None:
@@ -246,6 +244,11 @@ class HostedConversation:
     def _approval_requested(self, event: model.ApprovalRequested, now: float) -> None:
         self._log.warning("approval.denied", server=event.server_label, tool=event.name)
         self._dialect.answer_approval(event.approval_id, False, NOBODY_APPROVES)
+
+    def _session_closed(self, event: model.SessionClosed, now: float) -> None:
+        self._log.info("session.closed", reason=event.reason)
+        ends = {"expired": cause.MAX_DURATION, "content": cause.MODEL_LOST}
+        self._end(ends.get(event.reason, cause.CALLER_HUNG_UP))
 
     def _failed(self, event: model.ModelError, now: float) -> None:
         log = self._log.warning if event.fatal else self._log.info
@@ -344,7 +347,7 @@ class HostedConversation:
 class _Playout:
     """What the caller hears of the bot, as far as the server told: the line of a farewell."""
 
-    def __init__(self, dialect: OpenAISideband, send_control: Callable[[], None]) -> None:
+    def __init__(self, dialect: SidebandDialect, send_control: Callable[[], None]) -> None:
         self.dialect = dialect
         self.spoken_response_id = ""
         self._hears = ""
@@ -394,5 +397,6 @@ _REACTIONS: dict[type, Callable[[HostedConversation, Any, float], None]] = {
     model.SpeechStopped: _C._speech_stopped,
     model.DigitReported: _C._digit_reported,
     model.ApprovalRequested: _C._approval_requested,
+    model.SessionClosed: _C._session_closed,
     model.ModelError: _C._failed,
 }

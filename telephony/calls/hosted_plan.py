@@ -58,6 +58,8 @@ def unheeded(agent: Agent) -> Iterator[str]:
         yield "send_digits"
     if agent.fallbacks:
         yield "fallback"
+    if surface_of(agent) == "live" and (len(agent.tools) or hangs_up(agent)):
+        yield "tools, as OpenAI Live delegates them"
 
 
 def surface_of(agent: Agent) -> Surface | None:
@@ -82,7 +84,9 @@ def transfers_of(agent: Agent) -> dict[str, Destination]:
 
 
 def brief_of(agent: Agent) -> Brief:
-    """Return what the session is given: the tools that need no audio of ours."""
+    """Return what the session is given: the tools that can be run from here."""
+    if surface_of(agent) == "live":
+        return Brief(agent.instructions)
     tools: tuple[FunctionTool, ...] = agent.tools.definitions()
     if hangs_up(agent):
         tools += (HANGUP_DEFINITION,)

@@ -12,7 +12,7 @@ from telephony.base.interfaces import Clock, ModelConnection, ModelConnector, Mo
 from telephony.calls.agent import Agent
 from telephony.calls.call_tasks import CallTasks
 from telephony.realtime.backoff import Backoff, may_reconnect
-from telephony.realtime.hosted.sideband import OpenAISideband
+from telephony.realtime.hosted.sideband_dialect import SidebandDialect
 
 GOODBYE_CODE = 1000
 """The server's close code when the call is over."""
@@ -31,14 +31,14 @@ class SidebandPlace:
 class SidebandLink:
     """Keeps a conversation connected to its call for as long as it lasts.
 
-    ``on_message`` follows every message that the dialect was given, ``on_end`` the end: True when
+    ``on_message`` follows whatever the dialect was told, ``on_end`` the end: True when
     the server said that the call is over, False when the way there was lost for good. Whatever
     changes the dialect is followed by :meth:`flush`.
     """
 
     def __init__(
         self,
-        dialect: OpenAISideband,
+        dialect: SidebandDialect,
         agent: Agent,
         place: SidebandPlace,
         connector: ModelConnector,
@@ -98,6 +98,7 @@ class SidebandLink:
                 )
                 self._connection = connection
                 self._dialect.connection_made(self._clock())
+                self._on_message()
                 self.flush()
                 await ready
         except TimeoutError:

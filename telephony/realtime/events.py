@@ -273,6 +273,17 @@ class PlayoutEnded:
     cleared: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class SessionClosed:
+    """The provider ended the session, and with it the call that it carried.
+
+    ``reason`` is its word: ``remote_hangup``, ``close_requested``, ``expired``, ``content``,
+    ``connection_lost``.
+    """
+
+    reason: str
+
+
 NO_RESPONSE = "no_response"
 """Code of a ModelError of our own: the connection stands, but the model no longer speaks on it."""
 
@@ -319,5 +330,6 @@ ModelEvent: TypeAlias = (
     | DigitReported
     | PlayoutStarted
     | PlayoutEnded
+    | SessionClosed
     | ModelError
 )
