@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from urllib.parse import urlsplit
 
 from telephony.app.agents import LoadedAgent
 from telephony.app.hosted_secrets import secret_problems
@@ -52,6 +53,10 @@ def doubts_of_hosted(
     settings = loaded.settings
     if not settings.hosted_sip.enabled or dialplan is None:
         return
+    url = urlsplit(settings.hosted_sip.base_url)
+    if url.scheme == "http" and url.hostname not in ("localhost", "127.0.0.1", "::1"):
+        message = "the key travels unencrypted"
+        yield loaded.problem(("hosted_sip", "base_url"), message, "use https://")
     ready, used = _ready(agents), set()
     for extension in _extensions(settings, dialplan):
         named = _names_trunk(extension, settings.hosted_sip.trunk)

@@ -17,6 +17,7 @@ from telephony.calls.destination import Destination, TransferResult
 from telephony.calls.farewell import Farewell
 from telephony.calls.goodbye import GOODBYE, HANGUP
 from telephony.calls.hosted_plan import hangs_up, transfers_of
+from telephony.calls.hosted_playout import HostedPlayout
 from telephony.calls.keypad import Keypad
 from telephony.calls.services import CallServices
 from telephony.calls.sideband_link import SidebandLink, SidebandPlace
@@ -92,7 +93,7 @@ class HostedConversation:
             on_message=self._pull_events,
             on_end=self._sideband_ended,
         )
-        self._playout = _Playout(dialect, self.send_control)
+        self._playout = HostedPlayout(dialect, self.send_control)
         self._farewell = Farewell(self._playout)
         self._keypad = Keypad(agent.keypad)
         self._silence = (
@@ -342,43 +343,6 @@ class HostedConversation:
                     self._ask(REPROMPT)
         self._pull_events()
         self.send_control()
-
-
-class _Playout:
-    """What the caller hears of the bot, as far as the server told: the line of a farewell."""
-
-    def __init__(self, dialect: SidebandDialect, send_control: Callable[[], None]) -> None:
-        self.dialect = dialect
-        self.spoken_response_id = ""
-        self._hears = ""
-        self._begun = False
-        self.send_control = send_control
-
-    @property
-    def caller_hears(self) -> bool:
-        return bool(self._hears)
-
-    def expected(self, response_id: str) -> None:
-        """Words of a response came: they are about to be played."""
-        if response_id and response_id != self.spoken_response_id:
-            self.spoken_response_id = self._hears = response_id
-            self._begun = False
-
-    def started(self, response_id: str) -> None:
-        self.spoken_response_id = self._hears = response_id
-        self._begun = True
-
-    def missing(self, response_id: str) -> None:
-        """The response ended before anything of it was played."""
-        if self._hears == response_id and not self._begun:
-            self._hears = ""
-
-    def ended(self, response_id: str) -> str:
-        """Return the response that was heard until now, "" when it was another one."""
-        if response_id not in ("", self._hears):
-            return ""
-        heard, self._hears = self._hears, ""
-        return heard
 
 
 _NEVER = float("inf")

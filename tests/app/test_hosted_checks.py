@@ -87,6 +87,11 @@ def test_other_actions(action: str, message: str, root: Path) -> None:
     assert any(message in problem for problem in problems())
 
 
+def test_a_key_that_travels_unencrypted(root: Path) -> None:
+    write(root, settings=HOSTED.replace("enabled", "base_url: 'http://api.example/v1', enabled"))
+    assert any("the key travels unencrypted" in str(warning) for warning in load().warnings)
+
+
 def test_what_an_agent_goes_without_is_told(root: Path) -> None:
     write(root, bot=BOT + "tools: [send_digits, pause_recording]\n")
     texts = [str(warning) for warning in load().warnings]

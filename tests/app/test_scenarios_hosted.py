@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from telephony.calls.agent import Agent
 from telephony.calls.destination import Destination
+from telephony.calls.model_source import ModelSource
 from telephony.realtime.tools import ToolRegistry
 from telephony.rehearsal.hosted.call import RehearsedCall
 from telephony.rehearsal.scenario import Scenario
+from telephony.turns.silence import SilencePolicy
+from tests.realtime.hosted.test_session_body import Elsewhere
 from tests.support.eventually import eventually
 from tests.support.hosted import Hosted, hosted_bot
 from tests.support.scenes import script
@@ -395,3 +400,73 @@ async def test_whichever_event_comes_first_the_api_of_the_agent_accepts(
         call.caller_leaves()
         await eventually(lambda: bot.records)
         assert len(bot.records) == 1
+
+
+async def test_no_call_is_longer_than_it_may_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with hosted_bot(tmp_path, monkeypatch, limits={"max_call_s": 0.1}) as bot:
+        call = await bot.call()
+        await call.over.wait()
+        assert [what for what, _ in call.did] == ["accept", "hangup"]
+        await eventually(lambda: bot.records)
+        assert bot.records[0]["cause"] == "max_duration"
+
+
+async def test_a_caller_who_says_nothing_is_asked_and_then_hung_up_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changes = {"silence": SilencePolicy(reprompt_after_s=0.3, max_reprompts=1)}
+    turns = "  - {when: nudge, say: still_there}\n"
+    async with hosted_bot(tmp_path, monkeypatch, changes, scenario=scene(turns)) as bot:
+        call = await bot.call()
+        await call.over.wait()
+        assert "Are you still there?" in texts(call)
+        await eventually(lambda: bot.records)
+        assert bot.records[0]["cause"] == "silent_caller"
+
+
+def live_agent(**changes: Any) -> Agent:
+    start = {
+        "type": "session.start",
+        "session": {
+            "model": "gpt-live-1.1",
+            "instructions": "Be kind.",
+            "audio": {"format": {"type": "audio/pcmu", "rate": 8000}, "output": {"voice": "marin"}},
+        },
+    }
+    model: Any = Elsewhere("openai_live", json.dumps(start))
+    return Agent("bot", ModelSource(model), greeting="Say hello to the caller.", **changes)
+
+
+async def test_a_live_call_is_greeted_and_ends_when_the_caller_leaves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with hosted_bot(tmp_path, monkeypatch, agents={"bot": live_agent()}) as bot:
+        call = await bot.call()
+        await eventually(lambda: call.live is not None and call.live.context)
+        assert call.live is not None
+        assert call.live.context[0][1].endswith("Say hello to the caller.")
+        assert "format" not in call.session["audio"]
+        call.press("7")
+        call.press("#")
+        await eventually(lambda: call.live is not None and len(call.live.context) >= 2)
+        assert ("thinking", "The caller pressed 7# on the keypad.") in call.live.context
+        call.drop_sidebands(1011)
+        await eventually(lambda: call.sidebands == 1)
+        call.caller_leaves()
+        await eventually(lambda: bot.records)
+        (record,) = bot.records
+        assert record["cause"] == "caller_hung_up"
+        assert record["model"] == "openai_live/gpt-live-1.1"
+        assert record["hosted_call_id"] == call.ids["live"]
+    assert call.did[0] == ("accept", "live")
+
+
+async def test_a_live_call_that_the_bot_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with hosted_bot(tmp_path, monkeypatch, agents={"bot": live_agent()}) as bot:
+        call = await bot.call(surfaces=["live"])
+        await eventually(lambda: call.sidebands == 1)
+    assert call.did == [("accept", "live"), ("hangup", None)]

@@ -108,6 +108,12 @@ def test_the_model_is_given_the_tools_that_need_no_audio() -> None:
     ]
 
 
+def test_a_live_model_is_given_no_tools_and_that_is_told() -> None:
+    live = elsewhere("openai_live")
+    assert brief_of(live).tools == ()
+    assert list(unheeded(live)) == ["tools, as OpenAI Live delegates them"]
+
+
 def test_tools_of_the_users_own_take_our_names() -> None:
     def transfer() -> str:
         """Mine."""

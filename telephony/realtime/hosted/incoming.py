@@ -26,7 +26,7 @@ _MAX_HEADERS: Final = 128
 _MAX_VALUE_CHARS: Final = 8_192
 
 _MAX_INVITES: Final = 4_096
-_INVITE_AGE_S: Final = 600.0
+_INVITE_AGE_S: Final = 6 * 3600.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from telephony.audio.convert import Converter
 from telephony.audio.format import PCMU, AudioFormat
 from telephony.realtime.hosted.incoming import Surface
 from telephony.rehearsal.hosted.line import FRAME_MS, HostedLine
+from telephony.rehearsal.hosted.live_line import LiveLine
 from telephony.rehearsal.listening import Recognition
 from telephony.rehearsal.model_server import ModelServer
 from telephony.rehearsal.model_session import measured
@@ -38,6 +39,7 @@ class RehearsedCall:
         self.session: dict[str, Any] = {}
         self.did: list[tuple[str, Any]] = []
         self.line: HostedLine | None = None
+        self.live: LiveLine | None = None
         self.answered = asyncio.Event()
         self.over = asyncio.Event()
         self.on_event: Callable[[str, Any], None] = lambda what, value: None
@@ -66,6 +68,8 @@ class RehearsedCall:
             model = self._model.open_session(str(session.get("model")), faults)
             self.line = HostedLine(model, session, now, self._speed)
             self._phone = asyncio.create_task(self._listen_on())
+        else:
+            self.live = LiveLine(self.ids["live"], session)
         self.session, self.surface, self.state = session, surface, "answered"
         self._note(("accept", surface))
         self.answered.set()
@@ -91,6 +95,10 @@ class RehearsedCall:
     def _end(self, state: State) -> None:
         if self.state in ("rejected", "ended"):
             return
+        if self.live is not None and state == "ended":
+            last = self.did[-1][0]
+            self.live.end("close_requested" if last == "hangup" else "remote_hangup")
+            self._follow_up()
         self.state = state
         if self._timer is not None:
             self._timer.cancel()
@@ -105,9 +113,9 @@ class RehearsedCall:
     # Sidebands
 
     def attach(self, send: SendText, close: CloseSocket) -> None:
-        assert self.line is not None
         self._sidebands[send] = close
-        send(self.line.attached())
+        if self.line is not None:
+            send(self.line.attached())
 
     def detach(self, send: SendText) -> None:
         self._sidebands.pop(send, None)
@@ -119,9 +127,13 @@ class RehearsedCall:
             close(code)
 
     def receive(self, message: str | bytes) -> None:
-        if self.line is not None and self.state == "answered":
+        if self.state != "answered":
+            return
+        if self.line is not None:
             self.line.receive(message, self._model.now())
-            self._follow_up()
+        elif self.live is not None:
+            self.live.receive(message)
+        self._follow_up()
 
     # The caller
 
@@ -138,7 +150,9 @@ class RehearsedCall:
     def press(self, digit: str) -> None:
         if self.line is not None:
             self.line.press(digit, int(time.time()))
-            self._follow_up()
+        elif self.live is not None:
+            self.live.press(digit)
+        self._follow_up()
 
     async def _listen_on(self) -> None:
         """Let time pass on the line: a caller who says nothing is heard as well."""
@@ -150,13 +164,19 @@ class RehearsedCall:
     # Events and time
 
     def _follow_up(self) -> None:
-        line = self.line
-        if line is None or self.state != "answered":
+        if self.state != "answered":
             return
-        for message in line.messages_to_send():
+        messages = [] if self.line is None else self.line.messages_to_send()
+        messages += [] if self.live is None else self.live.messages_to_send()
+        for message in messages:
             self.on_message(message)
             for send in list(self._sidebands):
                 send(message)
+        if self.line is not None:
+            self._wait(self.line)
+
+    def _wait(self, line: HostedLine) -> None:
+        """Do the line's work, and wake up for what is due next."""
         for recognition in line.recognitions_to_do():
             self._recognise(recognition)
         if self._timer is not None:

@@ -68,6 +68,7 @@ class HostedProvider:
                 web.post("/v1/realtime/client_secrets", self._client_secrets),
                 web.post("/v1alpha/auth_tokens", self._auth_tokens),
                 web.get("/v1/realtime", self._sideband),
+                web.get("/v1/live/sessions/{id}/attach", self._live_sideband),
             ]
         )
         self._runner = web.AppRunner(
@@ -203,12 +204,19 @@ class HostedProvider:
     # Sidebands
 
     async def _sideband(self, request: web.Request) -> web.StreamResponse:
+        return await self._attach(request, "realtime", request.query.get("call_id", ""))
+
+    async def _live_sideband(self, request: web.Request) -> web.StreamResponse:
+        return await self._attach(request, "live", request.match_info["id"])
+
+    async def _attach(
+        self, request: web.Request, surface: Surface, call_id: str
+    ) -> web.StreamResponse:
         refusal = await self._begin(request, "sideband", dict(request.query))
         if refusal is not None:
             return refusal
-        call_id = request.query.get("call_id", "")
-        call = next((c for c in self.calls if c.ids.get("realtime") == call_id), None)
-        if call is None or call.line is None or call.state != "answered":
+        call = next((c for c in self.calls if c.ids.get(surface) == call_id), None)
+        if call is None or call.surface != surface or call.state != "answered":
             return error(404, "call_not_found", "No call with this id is going on.")
         socket = web.WebSocketResponse(max_msg_size=0)
         await socket.prepare(request)

@@ -127,8 +127,8 @@ def test_other_call_ids_and_other_callers_are_other_invites() -> None:
 def test_invites_are_forgotten_after_a_while_and_when_there_are_too_many() -> None:
     invites = Invites()
     invites.add(call("realtime", "rtc_1"), 0.0)
-    assert not invites.add(call("realtime", "rtc_1"), 600.0)[1]
-    assert invites.add(call("realtime", "rtc_1"), 601.0)[1]
+    assert not invites.add(call("realtime", "rtc_1"), 21600.0)[1]
+    assert invites.add(call("realtime", "rtc_1"), 21601.0)[1]
     for n in range(5000):
-        invites.add(call("realtime", f"rtc_{n}", f"{n}@x"), 700.0)
+        invites.add(call("realtime", f"rtc_{n}", f"{n}@x"), 22000.0)
     assert len(invites._known) == 4096

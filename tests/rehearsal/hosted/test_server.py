@@ -226,3 +226,30 @@ async def test_the_end_of_the_call_closes_its_sidebands(scene: Scene) -> None:
     with pytest.raises(Exception, match="404"):
         async with scene.client.realtime.connect(call_id=call_id):
             pass
+
+
+async def test_the_client_takes_part_in_a_live_call(scene: Scene) -> None:
+    call = scene.provider.ring()
+    live_id = call.ids["live"]
+    session = {"type": "live", "model": "gpt-live-1"}
+    await scene.client.live.sessions.accept(live_id, session=session)  # type: ignore[arg-type]
+    async with scene.client.live.sideband.connect(session_id=live_id) as sideband:
+        await sideband.send(
+            {
+                "type": "session.commentary.append",
+                "content": "Speak now. Hello there.",
+                "delegation_id": None,
+            }
+        )
+        kinds = [(await sideband.recv()).type for _ in range(3)]
+        assert kinds == ["session.commentary.appended", *["session.output_transcript.delta"] * 2]
+        call.press("5")
+        digit = await sideband.recv()
+        assert (digit.type, digit.event) == ("transport.dtmf.received", "5")  # type: ignore[union-attr]
+        await sideband.send({"type": "transport.dtmf.send", "event": "1"})
+        assert (await sideband.recv()).type == "transport.dtmf.sent"
+        call.caller_leaves()
+        closed = await sideband.recv()
+        assert (closed.type, closed.reason) == ("session.closed", "remote_hangup")  # type: ignore[union-attr]
+    assert call.live is not None
+    assert call.live.context == [("commentary", "Speak now. Hello there.")]
