@@ -14,6 +14,7 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from telephony import __version__
+from telephony.app.model_apis import MODEL_APIS
 from telephony.app.port_opener import CannotListen, PortOpener
 from telephony.app.public_web import PublicWeb
 from telephony.app.recording_checks import recording_rules, required_key
@@ -30,6 +31,7 @@ from telephony.calls.call import Call
 from telephony.calls.cdr import CdrFile, cdr_of
 from telephony.calls.hosted_call import HostedCall
 from telephony.calls.hosted_cdr import cdr_of_hosted
+from telephony.calls.model_source import ModelSource
 from telephony.calls.outbound import Originator
 from telephony.calls.prompt_audio import PromptAudio
 from telephony.calls.reception import Reception
@@ -333,10 +335,17 @@ class Server:
         await self.signalling.side.close()
 
 
+def at_url(source: ModelSource, base_url: str) -> ModelSource:
+    """Return the model at another URL."""
+    make_opener = MODEL_APIS[source.model.api].make_opener
+    opener = make_opener(source.model, base_url, source.api_key) if make_opener else None
+    return replace(source, base_url=base_url, opener=opener)
+
+
 def with_base_url(agent: Agent, placeholder: str, base_url: str) -> Agent:
     """Return the agent with every ``base_url`` filled in that is ``placeholder``."""
     sources = [
-        replace(source, base_url=base_url) if source.base_url == placeholder else source
+        at_url(source, base_url) if source.base_url == placeholder else source
         for source in agent.sources
     ]
     if tuple(sources) == agent.sources:

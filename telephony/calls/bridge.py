@@ -7,7 +7,7 @@ ptime, model messages arrive in between, and a barge-in is carried out in one pi
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from telephony.audio.echo_gate import EchoGate
 from telephony.audio.format import AudioFormat
@@ -21,7 +21,7 @@ from telephony.calls.keypad import Keypad
 from telephony.calls.turn_taking import TurnTaking
 from telephony.calls.uplink import Uplink
 from telephony.realtime import events as model
-from telephony.realtime.dialect import Dialect
+from telephony.realtime.dialect import Dialect, TurnMarking
 from telephony.realtime.traits import Traits
 from telephony.turns.barge_in import DeleteItem, corrections
 from telephony.turns.controller import Interrupt
@@ -126,7 +126,9 @@ class Bridge:
             self._keypad.answered()
             if self._connection is None:
                 self._held_voice_ms += self._ptime_ms
-            if changed is False and not self._traits.detects_turns:
+            if changed is True and self._traits.marks_turns:
+                self._begin_turn()
+            elif changed is False and not self._traits.detects_turns:
                 self._end_turn()
         self.uplink.hear(frame, now)
         if now >= self._turns.next_timer:
@@ -135,6 +137,10 @@ class Bridge:
             self._tell(self._keypad.pause(now))
         if self._turns.has_commands:
             self._obey(now)
+
+    def _begin_turn(self) -> None:
+        cast(TurnMarking, self.dialect).begin_input()
+        self.send_control()
 
     def _end_turn(self) -> None:
         """Without turn detection of the model's own, our detector ends the caller's turn.
@@ -178,6 +184,10 @@ class Bridge:
         now = self._clock()
         self._turns.interrupt_bot(now)
         self._obey(now)
+
+    def playing(self) -> tuple[str, float] | None:
+        """Return the item that the caller hears at this moment, and how much of it was heard."""
+        return self._downlink.playing()
 
     def fill(self, audio: bytes) -> None:
         """Play audio of ours, in the line's format, as if the bot said it."""

@@ -141,12 +141,12 @@ class _CallSession(OpenAISession):
 class _SidebandInbound(OpenAIInbound):
     """Reads the events that only a call of the server's own has, and the others as ever."""
 
-    def receive(self, message: str | bytes | bytearray, now: float) -> None:
-        event = parse_object(message)
+    def receive(self, message: str | bytes | bytearray | JsonObject, now: float) -> None:
+        event = message if isinstance(message, dict) else parse_object(message)
         kind = event.get("type") if event is not None else None
         reader = _READERS.get(kind) if isinstance(kind, str) else None
         if event is None or reader is None:
-            super().receive(message, now)
+            super().receive(message if event is None else event, now)
             return
         self._session.stats.messages_received += 1
         reader(self, event)
