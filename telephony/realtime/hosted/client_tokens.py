@@ -29,6 +29,8 @@ TokenWay = Literal["client_secret", "auth_token"]
 
 MIN_EXPIRES_S: Final = 10
 MAX_EXPIRES_S: Final = 7_200
+SESSION_S: Final = 1_800
+"""How long a session with a token of Gemini may last, even one that begins at the last moment."""
 _SCHEMES: Final = {"wss": "https", "ws": "http", "https": "https", "http": "http"}
 
 
@@ -83,7 +85,7 @@ def token_request(
         # What is not named in fieldMask is locked as well when there is none.
         body = {
             "uses": 1,
-            "expireTime": _rfc3339(unix_now_s + max(lifetime_s, 1800)),
+            "expireTime": _rfc3339(unix_now_s + lifetime_s + SESSION_S),
             "newSessionExpireTime": _rfc3339(unix_now_s + lifetime_s),
             "bidiGenerateContentSetup": setup,
         }

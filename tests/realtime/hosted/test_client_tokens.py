@@ -7,6 +7,8 @@ import pytest
 from openai.types.realtime import RealtimeSessionCreateRequest
 
 from telephony.base.ids import Ids
+from telephony.realtime.gemini_config import GeminiConfig
+from telephony.realtime.gemini_model import GeminiModel
 from telephony.realtime.hosted.client_tokens import (
     ClientToken,
     read_token,
@@ -76,10 +78,20 @@ def test_gemini_is_asked_for_a_token_that_is_bound_to_the_setup() -> None:
     assert wanted.url == "https://generativelanguage.googleapis.com/v1alpha/auth_tokens"
     assert wanted.body == {
         "uses": 1,
-        "expireTime": "2025-11-28T06:36:40Z",
+        "expireTime": "2025-11-28T06:46:40Z",
         "newSessionExpireTime": "2025-11-28T06:16:40Z",
         "bidiGenerateContentSetup": setup,
     }
+
+
+def test_the_setup_is_that_of_our_own_dialect_without_our_functions() -> None:
+    model = GeminiModel(GeminiConfig.from_mapping({"model": "gemini-3.8-live", "voice": "Kore"}))
+    wanted = request(model, "wss://generativelanguage.googleapis.com")
+    setup = wanted.body["bidiGenerateContentSetup"]
+    assert setup["model"] == "models/gemini-3.8-live"
+    assert setup["systemInstruction"] == {"parts": [{"text": "Be kind."}]}
+    assert "tools" not in setup
+    assert "handle" not in setup["sessionResumption"]
 
 
 def test_no_tokens_for_others() -> None:

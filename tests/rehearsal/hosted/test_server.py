@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import pytest
+from google import genai
+from google.genai import types
 from openai import APIStatusError, AsyncOpenAI
 from openai.resources.realtime.realtime import AsyncRealtimeConnection
 
+from telephony.base.ids import Ids
+from telephony.realtime.gemini_config import GeminiConfig
+from telephony.realtime.gemini_model import GeminiModel
+from telephony.realtime.hosted.client_tokens import token_request
 from telephony.rehearsal.hosted.call import RehearsedCall
 from telephony.rehearsal.hosted.server import HostedProvider, serve_hosted
 from telephony.rehearsal.model_server import serve
@@ -150,6 +157,34 @@ async def test_the_client_gets_a_secret(scene: Scene) -> None:
         ),
         400,
     )
+
+
+@pytest.mark.filterwarnings("ignore:Inheritance class AiohttpClientSession")
+@pytest.mark.filterwarnings("ignore:The SDK's token creation implementation is experimental")
+async def test_googles_client_asks_for_a_token_as_we_do(scene: Scene) -> None:
+    root = scene.provider.base_url.removesuffix("/v1")
+    options = types.HttpOptions(base_url=root, api_version="v1alpha")
+    client = genai.Client(api_key="sk-1", http_options=options)
+    constraints = types.LiveConnectConstraints(
+        model="gemini-3.8-live",
+        config=types.LiveConnectConfig(
+            response_modalities=[types.Modality.AUDIO], system_instruction="Be kind."
+        ),
+    )
+    token = await client.aio.auth_tokens.create(
+        config=types.CreateAuthTokenConfig(uses=1, live_connect_constraints=constraints)
+    )
+    assert token.name is not None
+    assert token.name.startswith("auth_tokens/")
+    await client.aio.aclose()
+    model = GeminiModel(GeminiConfig(model="gemini-3.8-live"))
+    ours = token_request(model, "Be kind.", root, 60, Ids.seeded(1), time.time())
+    ((_, path, theirs),) = scene.provider.requests
+    assert ours.url == root + path
+    assert theirs.keys() <= ours.body.keys()
+    setup = ours.body["bidiGenerateContentSetup"]
+    assert theirs["bidiGenerateContentSetup"].keys() <= setup.keys()
+    assert theirs["bidiGenerateContentSetup"]["model"] == setup["model"]
 
 
 async def test_the_client_takes_part_over_the_sideband(scene: Scene) -> None:
