@@ -10,6 +10,7 @@ from telephony.app.agent_transfers import why_not_playable
 from telephony.app.agents import LoadedAgent, load_agents
 from telephony.app.codec_checks import codec_problems
 from telephony.app.files import display_name, list_yaml, read_file, why_not_writable
+from telephony.app.hosted_checks import check_hosted, doubts_of_hosted, hosted_trunk
 from telephony.app.model_reader import REHEARSAL
 from telephony.app.processing_checks import check_processing
 from telephony.app.recording_checks import check_recording
@@ -58,7 +59,8 @@ def load_configuration(file: Path | None, environ: Mapping[str, str]) -> Configu
     trunk_names = {trunk.name for trunk in trunks}
     agents, problems = load_agents(settings, environ, trunk_names)
     agent_names = {agent.name for agent in agents}
-    dialplan, dialplan_problems = _load_dialplan(settings, agent_names, trunk_names)
+    callers = trunk_names | hosted_trunk(settings)
+    dialplan, dialplan_problems = _load_dialplan(settings, agent_names, callers)
     problems = [*loaded.problems, *problems, *trunk_problems]
     problems += [problem for agent in agents for problem in agent.problems]
     problems += dialplan_problems
@@ -76,7 +78,9 @@ def load_configuration(file: Path | None, environ: Mapping[str, str]) -> Configu
     problems += (*check_tls(loaded), *check_identity(loaded, trunks), *check_trunks(loaded, trunks))
     problems += check_stack(loaded, trunks, agents, dialplan)
     problems += check_processing(loaded, trunks)
+    problems += check_hosted(loaded, agents, dialplan, trunk_names, environ)
     warnings += doubts(loaded, trunks, dialplan)
+    warnings += doubts_of_hosted(loaded, agents, dialplan)
     warnings += _few_ports(loaded)
     if problems or dialplan is None:
         raise ConfigError(problems)

@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry
 from telephony import __version__
 from telephony.app.model_apis import MODEL_APIS
 from telephony.app.port_opener import CannotListen, PortOpener
+from telephony.app.public_web import PublicWeb
 from telephony.app.recording_checks import recording_rules, required_key
 from telephony.app.remains import Remains
 from telephony.app.settings import Settings
@@ -28,6 +29,8 @@ from telephony.calls import cause
 from telephony.calls.agent import Agent
 from telephony.calls.call import Call
 from telephony.calls.cdr import CdrFile, cdr_of
+from telephony.calls.hosted_call import HostedCall
+from telephony.calls.hosted_cdr import cdr_of_hosted
 from telephony.calls.model_source import ModelSource
 from telephony.calls.outbound import Originator
 from telephony.calls.prompt_audio import PromptAudio
@@ -146,7 +149,9 @@ class Server:
 
         Raises CertificateProblem; the trunks are taken all the same.
         """
-        return await self.signalling.reload(trunks)
+        changes = await self.signalling.reload(trunks)
+        self.web.reload_certificates()
+        return changes
 
     # Starting
 
@@ -177,9 +182,14 @@ class Server:
         )
         self.originator = Originator(self.reception, services)
         self._resources.push_async_callback(self._close_stack)
+        self.web = await self._resources.enter_async_context(
+            PublicWeb(settings, services, self.reception, self.metrics, os.environ)
+        )
         await self._resources.enter_async_context(self.reception)
         await self.signalling.listen()
         await self._listen_http(loop)
+        self._resources.push_async_callback(self.web.close_ports)
+        await self.web.listen(self._opener)
         self._expose_counters(plane)
         self._log_stray_faults(loop)
         self.signalling.start()
@@ -257,8 +267,9 @@ class Server:
             self.registry,
             self._reasons_not_ready,
             lag.current_s,
-            self.signalling.trunk_report,
+            lambda: [*self.signalling.trunk_report(), *self.web.report()],
             self._load,
+            routes=self.web.operator_routes,
         )
         self._resources.push_async_callback(server.close)
 
@@ -305,7 +316,11 @@ class Server:
         if call.direction == "inbound":
             full = call.ending is not None and call.ending.cause == cause.TRUNK_FULL
             self.metrics.trunk_call(facts.trunk, "inbound", "full" if full else call.result)
-        cdr = cdr_of(call, monotonic(), utc_now())
+        now, today = monotonic(), utc_now()
+        if isinstance(call, HostedCall):
+            cdr = cdr_of_hosted(call, now, today)
+        else:
+            cdr = cdr_of(call, now, today)
         if self._cdr_file is not None:
             self._cdr_file.append(cdr)
         log.info("call.finished", **cdr.to_log_fields())

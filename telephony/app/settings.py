@@ -40,6 +40,7 @@ from telephony.app.settings_types import (
     before,
     no_as,
 )
+from telephony.app.web_settings import HostedSip, Tokens
 from telephony.audio.format import Codec
 from telephony.audio.tones import Country
 from telephony.base.interfaces import DigitMode
@@ -356,6 +357,8 @@ class Settings(Section):
     digits: Digits = Field(default_factory=Digits)
     limits: Limits = Field(default_factory=Limits)
     http: Http = Field(default_factory=Http)
+    hosted_sip: HostedSip = Field(default_factory=HostedSip)
+    tokens: Tokens = Field(default_factory=Tokens)
     log: Log = Field(default_factory=Log)
     cdr: Cdr = Field(default_factory=Cdr)
     dialplan: DialplanFiles = Field(default_factory=DialplanFiles)

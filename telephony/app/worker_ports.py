@@ -32,7 +32,8 @@ def worker_variables(settings: Settings, count: int) -> list[Variables]:
         variables = {
             variable_name(("sip", key)): str(port + index * step) for key, port in fixed.items()
         }
-        for section, port in (("http", settings.http.port), ("rehearsal", settings.rehearsal.port)):
+        for section in ("http", "hosted_sip", "tokens", "rehearsal"):
+            port = getattr(settings, section).port
             if port:
                 variables[variable_name((section, "port"))] = str(_fitting(port + index, section))
         variables.update(_media_ports(settings, index, count))

@@ -44,6 +44,7 @@ MAX_DURATION = Ending("operator", "max_duration")
 SILENT_CALLER = Ending("bot", "silent_caller")
 NO_ACK = Ending("error", "no_ack")
 SIGNALLING_FAILED = Ending("error", "signalling_failed")
+NOT_HOSTED = Ending("error", "not_hosted", 501)
 INTERNAL_ERROR = Ending("error", "internal_error", 500)
 
 # Calls that we place.

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import structlog
 
@@ -28,13 +28,16 @@ class Cdr:
 
     ``caller`` and ``called`` are in full here and in the file; logs mask them. They and the other
     facts of signalling are those of the leg that the call began with; it had ``legs`` of them, one
-    after the other. ``received_at`` is when a call that we placed was asked for.
+    after the other. ``received_at`` is when a call that we placed was asked for. ``way`` is
+    ``hosted`` for a call whose telephone the provider answered, who calls it ``hosted_call_id``.
     ``echo_*`` is what came back of what the bot said: how much quieter, and how late.
     ``turn_latency_*`` run from the caller's last voice to the first RTP packet of the answer.
     """
 
     call: str
     direction: Direction = "inbound"
+    way: Literal["sip", "hosted"] = "sip"
+    hosted_call_id: str = ""
     sip_call_id: str
     caller: str
     caller_name: str

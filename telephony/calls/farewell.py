@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
-from telephony.calls.bridge import Bridge
 from telephony.realtime.events import ResponseFinished, ToolCallRequested
 
 FAREWELL_LIMIT_S = 20.0
@@ -30,6 +30,35 @@ Depart = Callable[[bool], None]
 """Does what was wished; True when the tool call has its output already."""
 
 
+class Told(Protocol):
+    """The part of a dialect that a farewell needs."""
+
+    @property
+    def active_response_id(self) -> str: ...
+
+    def send_tool_output(self, call_id: str, output: str, *, respond: bool = True) -> None: ...
+
+    def add_system_text(self, text: str) -> None: ...
+
+
+class Heard(Protocol):
+    """Who knows what the caller hears of the model: the bridge, where the audio is ours."""
+
+    @property
+    def dialect(self) -> Told: ...
+
+    @property
+    def spoken_response_id(self) -> str:
+        """The response that was spoken last."""
+
+    @property
+    def caller_hears(self) -> bool:
+        """Whether something of it is still to be heard."""
+
+    def send_control(self) -> None:
+        """Send what the dialect has to say."""
+
+
 class Farewell:
     """Waits until nothing is left to be heard, then does what the model wished, once.
 
@@ -37,7 +66,7 @@ class Farewell:
     said is asked for. A caller who interrupts it keeps the call as it is.
     """
 
-    def __init__(self, bridge: Bridge) -> None:
+    def __init__(self, bridge: Heard) -> None:
         self._bridge = bridge
         self._call: ToolCallRequested | None = None
         self._wish: Wish | None = None

@@ -86,7 +86,10 @@ class Reception:
 
         ``refusal`` is the reason of somebody else to refuse it, such as a limit of its trunk.
         """
-        call = Call(self._services.ids.token(6), leg, self._services)
+        self.admit(Call(self._services.ids.token(6), leg, self._services), refusal)
+
+    def admit(self, call: Call, refusal: Ending | None = None) -> None:
+        """Take a new call; a refused one is told so at once."""
         self._services.metrics.call_started()
         try:
             self._admit(call, refusal)

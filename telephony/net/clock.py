@@ -12,3 +12,8 @@ monotonic = time.monotonic
 def utc_now() -> datetime:
     """Return the wall-clock time, for records and logs only."""
     return datetime.now(UTC)
+
+
+def unix_now_s() -> float:
+    """Return the time of day in Unix seconds, which may jump."""
+    return utc_now().timestamp()

@@ -18,7 +18,7 @@ class HttpServer:
     ``/healthz`` is 200 while the event loop keeps up (restart the process otherwise), ``/readyz``
     while ``reasons_not_ready()`` is empty (send no calls otherwise), and tells ``load()`` besides.
     ``loop_lag_s()`` is how late the event loop runs now. ``/trunks`` is what ``trunks()`` returns,
-    as JSON.
+    as JSON. ``routes`` are served besides.
     """
 
     def __init__(
@@ -29,6 +29,7 @@ class HttpServer:
         trunks: Callable[[], Any] = list,
         load: Callable[[], Mapping[str, Any]] = dict,
         max_loop_lag_s: float = 5.0,
+        routes: Sequence[web.RouteDef] = (),
     ) -> None:
         self._registry = registry
         self._reasons_not_ready = reasons_not_ready
@@ -36,6 +37,7 @@ class HttpServer:
         self._trunks = trunks
         self._load = load
         self._max_loop_lag_s = max_loop_lag_s
+        self._routes = routes
         self._runner: web.AppRunner | None = None
 
     async def start(self, host: str, port: int) -> Address:
@@ -48,6 +50,7 @@ class HttpServer:
                 web.get("/healthz", self._healthz),
                 web.get("/readyz", self._readyz),
                 web.get("/trunks", self._list_trunks),
+                *self._routes,
             ]
         )
         # Scrapes come every few seconds for years: they are no news.

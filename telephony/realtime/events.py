@@ -260,6 +260,39 @@ class UsageReported:
     model: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class DigitReported:
+    """The caller pressed a key, and the provider has the telephone."""
+
+    digit: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlayoutStarted:
+    """The provider, who has the caller's line, began to play a response."""
+
+    response_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlayoutEnded:
+    """Nothing of the response is played any more; ``cleared``: it was cut off."""
+
+    response_id: str
+    cleared: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SessionClosed:
+    """The provider ended the session, and with it the call that it carried.
+
+    ``reason`` is its word: ``remote_hangup``, ``close_requested``, ``expired``, ``content``,
+    ``connection_lost``.
+    """
+
+    reason: str
+
+
 NO_RESPONSE = "no_response"
 """Code of a ModelError of our own: the connection stands, but the model no longer speaks on it."""
 
@@ -303,5 +336,9 @@ ModelEvent: TypeAlias = (
     | ResponseFinished
     | ItemTruncated
     | ItemDeleted
+    | DigitReported
+    | PlayoutStarted
+    | PlayoutEnded
+    | SessionClosed
     | ModelError
 )

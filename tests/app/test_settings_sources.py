@@ -163,8 +163,8 @@ nope: 1
         ' | put it in quotes: "0x10", or write 16',
         "etc/t.yaml:9:6: vad: start_window_ms must not be below start_ms, which is 500",
         "etc/t.yaml:10:1: nope: unknown key 'nope' | known here: agents, barge_in, cdr, dialplan, "
-        "digits, http, identity, limits, log, media, rehearsal, security, silence, sip, tls, "
-        "trunks, vad",
+        "digits, hosted_sip, http, identity, limits, log, media, rehearsal, security, silence, "
+        "sip, tls, tokens, trunks, vad",
     ]
     assert loaded.settings.dialplan.dir == str(config.parent / "plans")
     assert loaded.settings.media.ptime_ms == 10

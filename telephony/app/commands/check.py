@@ -10,8 +10,10 @@ from pathlib import Path
 from telephony.app.files import display_name
 from telephony.app.model_reader import REHEARSAL
 from telephony.app.preflight import Configuration, load_configuration
+from telephony.app.settings import Settings
 from telephony.app.settings_mapping import unknown_sources
 from telephony.app.settings_sources import BUILT_IN, find_config
+from telephony.app.web_settings import HostedSip, Tokens
 from telephony.base.errors import ConfigError
 from telephony.calls.agent import Agent
 from telephony.sip.values import bracketed_host
@@ -74,8 +76,28 @@ def summary(configuration: Configuration) -> str:
         "trunks": _trunks(configuration),
         "dialplan": _dialplan(configuration),
     }
+    lines.update(_web(configuration.settings))
     rows = [f"  {name:<10}{text}" for name, text in lines.items()]
     return "\n".join([f"{display_name(configuration.file)} is good", *rows])
+
+
+def _web(settings: Settings) -> dict[str, str]:
+    """Return what is offered to others over HTTP."""
+    hosted, tokens = settings.hosted_sip, settings.tokens
+    lines = {}
+    if hosted.enabled:
+        lines["hosted"] = f"webhooks at {_place(settings, hosted)}, trunk {hosted.trunk}"
+    if tokens.enabled:
+        lines["tokens"] = f"{_place(settings, tokens)} for {', '.join(tokens.agents)}"
+    return lines
+
+
+def _place(settings: Settings, section: HostedSip | Tokens) -> str:
+    shared = section.port is None
+    host, port = (
+        (settings.http.host, settings.http.port) if shared else (section.host, section.port)
+    )
+    return f"{'https' if section.tls else 'http'}://{bracketed_host(host)}:{port}{section.path}"
 
 
 def _agent(agent: Agent) -> str:

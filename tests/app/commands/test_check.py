@@ -91,3 +91,27 @@ def test_every_mistake_is_printed_and_the_status_is_1(
 def test_one_mistake_is_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "--config", str(tmp_path / "none.yaml")]) == 1
     assert capsys.readouterr().err.endswith("\n1 mistake\n")
+
+
+def test_the_summary_names_what_is_offered_over_http(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "k")
+    monkeypatch.setenv("HOOK_SECRET", "s")
+    monkeypatch.setenv("TOKENS_SECRET", "a-secret-of-32-characters-or-so-")
+    text = Path(CONFIG).read_text()
+    for section, secret in (("hosted_sip", "HOOK_SECRET"), ("tokens", "TOKENS_SECRET")):
+        before, header, after = text.partition(f"\n{section}:")
+        after = after.replace("enabled: false", "enabled: true", 1)
+        text = before + header + after.replace("secrets: []", f"secrets: ['${{{secret}}}']", 1)
+    text = text.replace("api_key: null", "api_key: '${OPENAI_API_KEY}'", 1)
+    text = text.replace("  agents: []", "  agents: [openai]", 1)
+    folder = Path(CONFIG).parent
+    for name in ("agents", "trunks"):
+        text = text.replace(f"dir: {name}", f"dir: {folder / name}", 1)
+    text = text.replace("dir: ../dialplans", f"dir: {folder.parent / 'dialplans'}", 1)
+    (tmp_path / "telephony.yaml").write_text(text)
+    assert main(["check", "--config", str(tmp_path / "telephony.yaml")]) == 0
+    out = capsys.readouterr().out
+    assert "hosted    webhooks at http://127.0.0.1:8080/hooks/openai, trunk openai\n" in out
+    assert "tokens    http://127.0.0.1:8080/tokens for openai\n" in out

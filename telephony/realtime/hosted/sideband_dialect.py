@@ -1,0 +1,51 @@
+"""What a hosted call asks of a sideband, whichever API accepted the call."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from telephony.realtime.events import ModelEvent
+
+
+class SidebandDialect(Protocol):
+    """One call's conversation over one sideband after another; the audio is elsewhere.
+
+    A connection: :meth:`connection_made`, then :meth:`receive_message` for each message until
+    :meth:`connection_lost`. Commands may be given at any time; what the server did not get waits
+    for the next connection. Drain :meth:`messages_to_send` and :meth:`events_received`, and ask
+    :meth:`next_timer`, after every call of any other method.
+    """
+
+    def url(self, base_url: str) -> str: ...
+
+    def connection_made(self, now: float) -> None: ...
+
+    def connection_lost(self, now: float) -> None: ...
+
+    def receive_message(self, message: str | bytes | bytearray, now: float) -> None: ...
+
+    def events_received(self) -> list[ModelEvent]: ...
+
+    def messages_to_send(self) -> list[bytes]: ...
+
+    def next_timer(self) -> float | None: ...
+
+    def handle_timer(self, now: float) -> None: ...
+
+    @property
+    def active_response_id(self) -> str:
+        """The response that is being generated, or ""."""
+
+    def create_response(self, instructions: str | None = None) -> None:
+        """Ask the model to speak."""
+
+    def interrupt(self) -> None:
+        """Stop what the model says and what of it is still to be played, where that can be done."""
+
+    def add_user_text(self, text: str) -> None: ...
+
+    def add_system_text(self, text: str) -> None: ...
+
+    def send_tool_output(self, call_id: str, output: str, *, respond: bool = True) -> None: ...
+
+    def answer_approval(self, approval_id: str, approve: bool, reason: str = "") -> None: ...

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import argparse
+import socket
+from pathlib import Path
+
+import pytest
+
+from telephony.app.cli import main
+from telephony.app.commands import hosted
+from tests.support.hosted import KEY, SECRET, hosted_bot
+
+
+@pytest.fixture(autouse=True)
+def _secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_WEBHOOK_SECRET", SECRET)
+
+
+def arguments(*given: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    hosted.add_arguments(parser)
+    return parser.parse_args(given)
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
+
+
+async def test_it_calls_a_bot_and_tells_what_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(hosted, "QUIET_S", 0.6)
+    port = free_port()
+    api = {"base_url": f"http://127.0.0.1:{port}/v1"}
+    async with hosted_bot(tmp_path, monkeypatch, hosted_sip=api) as bot:
+        args = arguments(
+            "--webhook", bot.webhook_url, "--port", str(port), "--say", "caller_goodbye"
+        )
+        assert await hosted._rehearse(args, SECRET, KEY)
+    out = capsys.readouterr().out
+    assert f"hosted_sip.base_url: http://127.0.0.1:{port}/v1" in out
+    assert "realtime: HTTP 200" in out
+    assert "accept realtime" in out
+    assert "“Hello, this is the rehearsal bot. How can I help you?”" in out
+    assert "“Thank you for calling. Goodbye!”" in out
+    assert "hangup" in out
+
+
+async def test_a_bot_that_is_not_there(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("telephony.rehearsal.hosted.webhooks.RETRY_DELAYS_S", ())
+    monkeypatch.setattr(hosted, "ANSWER_LIMIT_S", 0.01)
+    monkeypatch.setattr(hosted, "QUIET_S", 0.01)
+    url = f"http://127.0.0.1:{free_port()}/hooks/openai"
+    args = arguments("--webhook", url, "--port", "0", "--only", "live")
+    assert not await hosted._rehearse(args, SECRET, None)
+    assert "live: nobody answered" in capsys.readouterr().out
+
+
+def test_a_variable_that_is_not_set_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["hosted", "--key-variable", "NO_SUCH_KEY"]) == 1
+    assert capsys.readouterr().err == "telephony hosted: NO_SUCH_KEY is not set\n"
+    monkeypatch.delenv("OPENAI_WEBHOOK_SECRET")
+    assert main(["hosted"]) == 1
+    assert "OPENAI_WEBHOOK_SECRET is not set" in capsys.readouterr().err
+
+
+def test_a_phrase_that_nobody_can_say(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["hosted", "--say", "hello"]) == 1
+    assert "no phrase 'hello'; known: caller_question" in capsys.readouterr().err
+
+
+def test_a_taken_port(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert main(["hosted", "--port", str(port)]) == 1
+    assert f"cannot listen on 127.0.0.1 port {port}" in capsys.readouterr().err

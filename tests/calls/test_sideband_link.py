@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+import structlog
+
+from telephony.base.ids import Ids
+from telephony.base.interfaces import ModelUnavailable
+from telephony.calls.call_tasks import CallTasks
+from telephony.calls.sideband_link import SidebandLink, SidebandPlace
+from telephony.realtime.hosted.sideband import OpenAISideband
+from telephony.realtime.session_config import SessionConfig
+from tests.support.eventually import eventually
+from tests.support.fake_call import FakeClock, FakeConnection, FakeConnector, agent
+
+
+class Scene:
+    def __init__(self, connector: FakeConnector, tasks: CallTasks, **changes: Any) -> None:
+        self.connector = connector
+        self.ends: list[bool] = []
+        self.dialect = OpenAISideband(SessionConfig(), Ids.seeded(1), "rtc_1")
+        self.urls: list[tuple[str, Any]] = []
+
+        async def connect(url: str, headers: Any, on_message: Any, on_closed: Any) -> Any:
+            self.urls.append((url, headers))
+            return await connector(url, headers, on_message, on_closed)
+
+        self.link = SidebandLink(
+            self.dialect,
+            agent(**changes),
+            SidebandPlace("https://api.openai.com/v1", {"Authorization": "Bearer k"}),
+            connect,
+            FakeClock(),
+            Ids.seeded(2),
+            tasks,
+            structlog.get_logger(),
+            on_message=self.pull,
+            on_end=self.ends.append,
+        )
+
+    def pull(self) -> None:
+        for event in self.dialect.events_received():
+            if type(event).__name__ == "SessionReady":
+                self.link.session_ready()
+
+    @property
+    def connection(self) -> FakeConnection:
+        return self.connector.opened[-1]
+
+
+@asynccontextmanager
+async def scene(*refusals: Exception, ready: bool = True, **changes: Any) -> AsyncIterator[Scene]:
+    failures: list[Exception] = []
+    async with asyncio.TaskGroup() as group:
+        s = Scene(
+            FakeConnector(*refusals, ready=ready), CallTasks(group, failures.append), **changes
+        )
+        yield s
+        await s.link.close()
+    assert failures == []
+
+
+async def test_it_attaches_with_our_key() -> None:
+    async with scene() as s:
+        await s.link.open()
+        ((url, headers),) = s.urls
+        assert url == "wss://api.openai.com/v1/realtime?call_id=rtc_1"
+        assert headers == {"Authorization": "Bearer k"}
+        assert s.connection.kinds == ["session.update"]
+    assert s.connection.closed
+
+
+async def test_it_tries_again_as_often_as_the_agent_says() -> None:
+    async with scene(ModelUnavailable("busy"), ModelUnavailable("busy")) as s:
+        await s.link.open()
+        assert s.connector.tries == 3
+    async with scene(*[ModelUnavailable("busy")] * 9, reconnect_attempts=2) as s:
+        with pytest.raises(ModelUnavailable):
+            await s.link.open()
+        assert s.connector.tries == 3
+    async with scene(ModelUnavailable("wrong key", fatal=True)) as s:
+        with pytest.raises(ModelUnavailable):
+            await s.link.open()
+        assert s.connector.tries == 1
+
+
+async def test_a_server_that_says_nothing_is_not_waited_for() -> None:
+    async with scene(ready=False, connect_timeout_s=0.01, reconnect_attempts=0) as s:
+        with pytest.raises(ModelUnavailable, match=r"no sideband within 0\.01 s"):
+            await s.link.open()
+        assert s.connection.closed
+
+
+async def test_the_servers_goodbye_ends_it() -> None:
+    async with scene() as s:
+        await s.link.open()
+        s.connection.on_closed(1000, "call ended")
+        assert s.ends == [True]
+        assert s.connector.tries == 1
+
+
+async def test_a_loss_is_made_good() -> None:
+    async with scene() as s:
+        await s.link.open()
+        first = s.connection
+        first.on_closed(1006, "")
+        await eventually(lambda: s.link.reconnects == 1)
+        assert s.ends == []
+        # What the old connection still says is nobody's.
+        before = s.dialect.stats.messages_received
+        first.hear("session.updated", session={})
+        first.on_closed(1000, "")
+        assert s.dialect.stats.messages_received == before
+        assert s.ends == []
+
+
+@pytest.mark.parametrize("code", [1008, 4000])
+async def test_a_refusal_is_final(code: int) -> None:
+    async with scene() as s:
+        await s.link.open()
+        s.connection.on_closed(code, "policy")
+        await eventually(lambda: s.ends)
+        assert s.ends == [False]
+        assert s.connector.tries == 1
+
+
+async def test_a_loss_that_can_not_be_made_good_ends_it() -> None:
+    async with scene(reconnect_attempts=1) as s:
+        await s.link.open()
+        s.connector.refusals.extend([ModelUnavailable("gone", fatal=True)])
+        s.connection.on_closed(1011, "")
+        await eventually(lambda: s.ends)
+        assert s.ends == [False]
+
+
+async def test_a_connection_of_no_use_is_given_up() -> None:
+    async with scene() as s:
+        await s.link.open()
+        first = s.connection
+        s.link.give_up_connection("no_response", retry=True)
+        await eventually(lambda: s.link.reconnects == 1)
+        assert first.closed
+
+
+async def test_after_its_end_it_hears_nothing() -> None:
+    async with scene() as s:
+        await s.link.open()
+        await s.link.close()
+        s.connection.on_closed(1006, "")
+        s.connection.hear("session.updated", session={})
+        s.link.flush()
+        assert s.ends == []
