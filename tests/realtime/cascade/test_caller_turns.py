@@ -321,3 +321,25 @@ def test_a_voice_that_cannot_speak_early_is_asked_in_earnest() -> None:
     driver.transcript(QUESTION, final=True)
     driver.tell(say.TurnFlushed())
     assert len(driver.all(say.Generate)) == 2
+
+
+def test_words_that_change_in_the_pause_are_prepared_for_anew() -> None:
+    driver = likely("What are your hours?")
+    driver.transcript("What are your hours on Sunday?")
+    assert driver.last_words() == "What are your hours on Sunday?"
+    assert len(driver.all(say.CancelGeneration)) == 1
+    assert driver.core.cascade_stats.speculations == 2
+
+
+def test_a_service_may_take_back_that_the_turn_seems_over() -> None:
+    driver = Driver()
+    driver.speak()
+    driver.silence(240)
+    driver.transcript("What are", hint="likely")
+    assert driver.last_words() == "What are"
+    driver.transcript("What are", hint="resumed")
+    assert len(driver.all(say.CancelGeneration)) == 1
+    driver.silence(600)
+    assert driver.all(say.FinishTurn) == []
+    driver.silence(200)
+    assert driver.all(say.FinishTurn)
