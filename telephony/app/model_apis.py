@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from telephony.app.sdk_agents import agents_opener, read_agents_model
 from telephony.calls.model_source import ModelOpener
 from telephony.realtime.dialect import RealtimeModel
 from telephony.realtime.gemini_config import GeminiConfig, VertexConfig
@@ -64,6 +65,14 @@ MODEL_APIS: dict[str, ModelApi] = {
             _openai_realtime,
             base_url="wss://api.openai.com/v1",
             key_variable="OPENAI_API_KEY",
+        ),
+        ModelApi(
+            "openai_agents",
+            "OpenAI Agents SDK",
+            read_agents_model,
+            base_url="wss://api.openai.com/v1",
+            key_variable="OPENAI_API_KEY",
+            make_opener=agents_opener,
         ),
         ModelApi(
             GEMINI_LIVE,

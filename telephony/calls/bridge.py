@@ -185,6 +185,10 @@ class Bridge:
         self._turns.interrupt_bot(now)
         self._obey(now)
 
+    def playing(self) -> tuple[str, float] | None:
+        """Return the item that the caller hears at this moment, and how much of it was heard."""
+        return self._downlink.playing()
+
     def fill(self, audio: bytes) -> None:
         """Play audio of ours, in the line's format, as if the bot said it."""
         self._downlink.play(audio)

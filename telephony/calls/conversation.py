@@ -132,7 +132,13 @@ class Conversation:
     def _new_dialect(
         self, agent: Agent, source: ModelSource, history: Iterable[HistoryItem] = ()
     ) -> Dialect:
-        brief = Brief(agent.instructions, tool_definitions(agent), tuple(history))
+        brief = Brief(
+            agent.instructions,
+            tool_definitions(agent),
+            tuple(history),
+            self._context,
+            lambda: self.bridge.playing(),
+        )
         return source.new_dialect(brief, self._line, self._services.ids)
 
     async def connect(self) -> None:

@@ -28,6 +28,9 @@ class ToolContext:
     called: str = ""
 
 
+NO_CONTEXT = ToolContext()
+
+
 class Arguments:
     """Validates the arguments of one function. ``schema`` is a JSON Schema without references."""
 
