@@ -38,6 +38,16 @@ _OPENAI_AUDIO = "G.711, PCM16 24 kHz"
 _TRUNCATED = "cancelled, cut to the ms heard"
 _ROLLED = "rolled over to a new session"
 
+_GEMINI: Final[dict[str, str]] = {
+    "audio": "PCM16, 16 kHz up, 24 kHz down",
+    "turns": "the model (level) or ours",
+    "barge_in": "stops by itself; our history ends at the ms heard",
+    "tools": "ours, while it speaks or waits; Google Search",
+    "transcripts": "both sides",
+    "long_calls": "the same session over a new connection",
+    "usage": "tokens",
+}
+
 FEATURES: Final[dict[str, ModelFeatures]] = {
     "openai_realtime": ModelFeatures(
         default_model="gpt-realtime-2.1",
@@ -60,6 +70,8 @@ FEATURES: Final[dict[str, ModelFeatures]] = {
         usage="tokens",
         extra="agents",
     ),
+    "gemini_live": ModelFeatures(default_model="gemini-3.8-live", **_GEMINI),
+    "gemini_vertex": ModelFeatures(default_model="gemini-live-2.5-flash-native-audio", **_GEMINI),
 }
 
 

@@ -8,9 +8,13 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib.util import find_spec
 
 from telephony.calls.model_source import ModelSource
+from telephony.realtime.gemini_config import GeminiConfig
+from telephony.realtime.gemini_model import GeminiModel
 from telephony.realtime.openai_model import OpenAIRealtimeModel
 from telephony.realtime.session_config import SessionConfig
 from telephony.rehearsal.faults import ConnectionFaults
+from telephony.rehearsal.gemini import server as gemini_server
+from telephony.rehearsal.gemini.server import GeminiServer
 from telephony.rehearsal.model_server import ModelServer, serve
 from telephony.rehearsal.scenario import Scenario
 
@@ -99,6 +103,40 @@ class FarAgents(FarOpenAI):
         return ModelSource(model, self.server.base_url, opener=opener)
 
 
+class FarGemini(FarModel):
+    """It keeps what by its own clock was heard."""
+
+    api = "gemini_live"
+    truncates = False
+
+    def __init__(self, server: GeminiServer) -> None:
+        self.server = server
+        self.source = ModelSource(GeminiModel(GeminiConfig()), server.base_url)
+
+    @property
+    def connections(self) -> int:
+        return len(self.server.connections)
+
+    @property
+    def sessions(self) -> int:
+        return len(self.server.sessions)
+
+    def said(self) -> Said:
+        roles = {"user": "user", "model": "assistant"}
+        return [
+            (roles[entry.role], entry.text)
+            for entry in self.server.sessions[-1].conversation
+            if entry.kind in ("speech", "text")
+        ]
+
+    def drop(self) -> None:
+        for connection in list(self.server.connections):
+            connection.abort()
+
+    def refuse(self) -> None:
+        self.server.faults = ConnectionFaults(refuse_status=401)
+
+
 Start = Callable[[Scenario], AbstractAsyncContextManager[FarModel]]
 
 
@@ -111,6 +149,15 @@ def _on_model_server(face: type[FarOpenAI]) -> Start:
     return start
 
 
-FAR_MODELS: dict[str, Start] = {FarOpenAI.api: _on_model_server(FarOpenAI)}
+@asynccontextmanager
+async def _gemini(scenario: Scenario) -> AsyncIterator[FarModel]:
+    async with gemini_server.serve(scenario=scenario) as server:
+        yield FarGemini(server)
+
+
+FAR_MODELS: dict[str, Start] = {
+    FarOpenAI.api: _on_model_server(FarOpenAI),
+    FarGemini.api: _gemini,
+}
 if find_spec("agents") is not None:
     FAR_MODELS[FarAgents.api] = _on_model_server(FarAgents)
