@@ -246,10 +246,7 @@ def test_routing_needs_neither_secrets_nor_tools(root: Path) -> None:
 def test_the_shipped_configuration_is_good_without_any_key() -> None:
     configuration = load_configuration(ROOT / "config" / "telephony.yaml", {})
     assert sorted(configuration.agents) == ["rehearsal"]
-    for key, warning in zip(
-        ("GEMINI_API_KEY", "OPENAI_API_KEY"), configuration.warnings, strict=True
-    ):
-        assert key in str(warning)
+    assert ["OPENAI_API_KEY" in str(warning) for warning in configuration.warnings] == [True]
 
 
 def test_without_any_file_calls_go_to_the_rehearsal_agent(
