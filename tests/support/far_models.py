@@ -27,7 +27,7 @@ from telephony.rehearsal.gemini.server import GeminiServer
 from telephony.rehearsal.gemini.server import serve as serve_gemini
 from telephony.rehearsal.live.server import LiveServer, serve_live
 from telephony.rehearsal.model_server import ModelServer, serve
-from telephony.rehearsal.scenario import Scenario, Trigger
+from telephony.rehearsal.scenario import Scenario
 from telephony.rehearsal.speech.synthesizer import RehearsalSynthesizerService
 from telephony.rehearsal.speech.transcriber import RehearsalTranscriberService
 from tests.support.scenes import YES, speech
@@ -40,15 +40,13 @@ class FarModel(ABC):
     """One far end with what an agent needs to reach it.
 
     ``truncates``: it can be told where the caller stopped hearing it, so that its own memory ends
-    there. ``first_turn`` is the number that the scenario knows the caller's first words by: an
-    instruction to greet counts as one where it is words of the caller to the model. ``words`` is
-    something for the caller to say, PCM16 at 8 kHz: one that hears text needs a whole phrase.
+    there. ``words`` is something for the caller to say, PCM16 at 8 kHz: one that hears text needs
+    a whole phrase.
     ``keeps_warm``: its HTTP connections, and their tasks, outlive a call.
     """
 
     api = ""
     truncates = True
-    first_turn = 1
     words = YES
     keeps_warm = False
     source: ModelSource
@@ -139,7 +137,6 @@ class FarAgents(FarOpenAI):
 class FarGemini(FarModel):
     api = "gemini_live"
     truncates = False
-    first_turn = 2
 
     def __init__(self, server: GeminiServer) -> None:
         self.server = server
@@ -282,21 +279,8 @@ async def _live(scenario: Scenario) -> AsyncIterator[FarModel]:
 
 @asynccontextmanager
 async def _gemini(scenario: Scenario) -> AsyncIterator[FarModel]:
-    async with serve_gemini(scenario=_numbered(scenario, FarGemini.first_turn)) as server:
+    async with serve_gemini(scenario=scenario) as server:
         yield FarGemini(server)
-
-
-def _numbered(scenario: Scenario, first_turn: int) -> Scenario:
-    """Return the scenario with the caller's turns numbered from ``first_turn``."""
-    turns = [
-        turn
-        if turn.when.turn is None
-        else turn.model_copy(
-            update={"when": Trigger.model_validate({"turn": turn.when.turn + first_turn - 1})}
-        )
-        for turn in scenario.turns
-    ]
-    return scenario.model_copy(update={"turns": tuple(turns)})
 
 
 FAR_MODELS: dict[str, Start] = {
