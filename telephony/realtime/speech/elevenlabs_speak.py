@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -308,10 +308,8 @@ class ElevenLabsSpeak:
 
 def _spoken(alignment: JsonObject) -> tuple[list[str], list[float]]:
     """Return the characters spoken and where each ends, as far as both are given."""
-    characters = alignment.get("chars")
-    starts, lengths = alignment.get("charStartTimesMs"), alignment.get("charDurationsMs")
-    if not all(isinstance(part, list) for part in (characters, starts, lengths)):
-        return [], []
+    characters = _list(alignment, "chars")
+    starts, lengths = _list(alignment, "charStartTimesMs"), _list(alignment, "charDurationsMs")
     known: list[str] = []
     ends_ms: list[float] = []
     for character, start, length in zip(characters, starts, lengths, strict=False):
@@ -322,6 +320,11 @@ def _spoken(alignment: JsonObject) -> tuple[list[str], list[float]]:
     if any(later < earlier for earlier, later in pairwise(ends_ms)):
         ends_ms = _ascending(ends_ms)
     return known, ends_ms
+
+
+def _list(source: JsonObject, key: str) -> list[Any]:
+    value = source.get(key)
+    return value if isinstance(value, list) else []
 
 
 def _ascending(times_ms: list[float]) -> list[float]:

@@ -32,15 +32,8 @@ def _url(
         raise ValueError(f"{base_url!r} is no URL of a server")
     below = "/".join(quote(step, safe="") for step in path)
     pairs = [(name, _text(one)) for name, value in query.items() for one in _each(value)]
-    return urlunsplit(
-        (
-            schemes[parts.scheme],
-            parts.netloc,
-            f"{parts.path.rstrip('/')}/{below}",
-            urlencode(pairs),
-            "",
-        )
-    )
+    whole_path = f"{parts.path.rstrip('/')}/{below}"
+    return urlunsplit((schemes[parts.scheme], parts.netloc, whole_path, urlencode(pairs), ""))
 
 
 def _each(value: QueryValue) -> list[str | int | float | bool]:
