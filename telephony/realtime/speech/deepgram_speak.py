@@ -2,7 +2,8 @@
 
 Facts are those of the type definitions of ``deepgram-sdk`` 7.17.0. A turn is ``Speak`` and
 ``Flush``; all its audio, in binary messages, comes between ``SpeechStarted`` and
-``SpeechMetadata``. ``Interrupt`` ends it with ``SpeechInterrupted``; audio that comes before that is of the past.
+``SpeechMetadata``. ``Interrupt`` ends it with ``SpeechInterrupted``; audio that comes before that
+is of the past.
 
 Each piece of text is a turn of its own, and one turn is under way at a time: so the end of a piece
 is known in the audio, and an interrupt meets nothing but what it is meant for.
