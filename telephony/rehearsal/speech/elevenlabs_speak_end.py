@@ -175,6 +175,9 @@ class MultiStreamInputEnd:
             texts: asyncio.Queue[str | None] = asyncio.Queue()
             context = _Context(texts, tasks.create_task(self._speak(name, texts)))
             self._contexts[name] = context
+            if told.get("text") == " ":
+                # The blank that opens a context is no text.
+                return True
         context.buffer += told.get("text") or ""
         if told.get("flush") or len(context.buffer) >= _SCHEDULE_CHARACTERS:
             self._flush(context)

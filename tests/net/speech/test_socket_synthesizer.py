@@ -8,7 +8,7 @@ import pytest
 
 from telephony.audio.format import AudioFormat
 from telephony.base.interfaces import ModelUnavailable
-from telephony.base.speech import SynthesizerService
+from telephony.base.speech import SynthesizerService, WireFormat
 from telephony.net.speech import services
 from telephony.realtime.speech.deepgram_speak import DeepgramSpeakConfig
 from telephony.realtime.speech.elevenlabs_speak import ElevenLabsSpeakConfig

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from telephony.base.interfaces import ModelUnavailable
-from telephony.base.speech import TranscriberService
+from telephony.base.speech import TranscriberService, WireFormat
 from telephony.net.speech import services
 from telephony.realtime.speech.deepgram_listen import DeepgramListenConfig
 from telephony.realtime.speech.elevenlabs_listen import ElevenLabsListenConfig
