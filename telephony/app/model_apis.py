@@ -6,12 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from telephony.app.cascade_api import ANTHROPIC_URL, open_cascade, read_cascade
 from telephony.calls.model_source import ModelOpener
 from telephony.realtime.dialect import RealtimeModel
 from telephony.realtime.openai_model import OpenAIRealtimeModel
 from telephony.realtime.session_config import SessionConfig
 
 OPENAI_REALTIME = "openai_realtime"
+CASCADE = "cascade"
 
 ReadModel = Callable[[Mapping[str, Any]], RealtimeModel]
 """Makes a model from ``session`` with ``model`` and ``voice`` added where they are given; raises
@@ -52,6 +54,14 @@ MODEL_APIS: dict[str, ModelApi] = {
             _openai_realtime,
             base_url="wss://api.openai.com/v1",
             key_variable="OPENAI_API_KEY",
+        ),
+        ModelApi(
+            CASCADE,
+            "a cascade around Anthropic Claude",
+            read_cascade,
+            base_url=ANTHROPIC_URL,
+            key_variable="ANTHROPIC_API_KEY",
+            make_opener=open_cascade,
         ),
     )
 }

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import structlog
 
 from telephony.app.model_reader import REHEARSAL
+from telephony.app.rehearsal_claude import rehearses, with_rehearsal_claude
 from telephony.app.server import Server, with_base_url
 from telephony.base.errors import ConfigError
 from telephony.calls.agent import Agent
@@ -56,6 +57,9 @@ async def with_rehearsal_model(
 ) -> tuple[dict[str, Agent], ModelServer | None]:
     """Start the built-in model if an agent needs it, and give that agent its address."""
     sources = [source for agent in agents.values() for source in agent.sources]
+    if any(map(rehearses, sources)):
+        agents = await with_rehearsal_claude(agents, scenario_named(scenario), resources)
+        sources = [source for agent in agents.values() for source in agent.sources]
     if not any(source.base_url == REHEARSAL for source in sources):
         return dict(agents), None
     model = await resources.enter_async_context(serve("127.0.0.1", port, scenario_named(scenario)))

@@ -1,5 +1,5 @@
-"""Far ends we own of the speech services: they hear the phrases and say the prompts we know.
+"""Speech services that know the prompts that ship, and need no model, key or internet.
 
-Deepgram, ElevenLabs and OpenAI as their own SDKs speak to them, on one port, without key or
-internet.
+A transcriber and a voice in this process, and far ends that Deepgram's, ElevenLabs' and OpenAI's
+own SDKs speak to, all on one port.
 """
