@@ -14,7 +14,7 @@ from pydantic import Field
 from telephony.audio.format import AudioFormat
 from telephony.base.speech import SpeechFailure, Transcript, TurnHint, Word
 from telephony.realtime.speech.flushes import PendingFlushes
-from telephony.realtime.speech.queries import websocket_url
+from telephony.realtime.speech.queries import Texts, websocket_url
 from telephony.realtime.speech.wires import (
     TranscriberEvent,
     TranscriberReady,
@@ -49,8 +49,8 @@ class DeepgramListenConfig(StrictModel):
     api_key: str = Field("", repr=False)
     base_url: str = "wss://api.deepgram.com"
     model: str = "flux-general-en"
-    language_hints: tuple[str, ...] = ()
-    keyterms: tuple[str, ...] = ()
+    language_hints: Texts = ()
+    keyterms: Texts = ()
     eager_eot_threshold: Annotated[float, Field(ge=0.3, le=0.9)] | None = None
     eot_threshold: Annotated[float, Field(ge=0.5, le=1.0)] | None = None
     eot_timeout_ms: Annotated[int, Field(ge=500, le=60_000)] | None = None

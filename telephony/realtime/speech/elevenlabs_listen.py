@@ -17,7 +17,7 @@ from telephony.audio.format import AudioFormat
 from telephony.base.interfaces import Encoding
 from telephony.base.speech import SpeechFailure, Transcript, TurnHint, WireFormat
 from telephony.realtime.speech.flushes import PendingFlushes
-from telephony.realtime.speech.queries import websocket_url
+from telephony.realtime.speech.queries import Texts, websocket_url
 from telephony.realtime.speech.wires import (
     TranscriberEvent,
     TranscriberReady,
@@ -56,7 +56,7 @@ class ElevenLabsListenConfig(StrictModel):
     base_url: str = "wss://api.elevenlabs.io"
     model: str = "scribe_v2_realtime"
     language: str | None = None
-    keyterms: tuple[str, ...] = ()
+    keyterms: Texts = ()
     commit_strategy: Literal["manual", "vad"] = "manual"
     vad_silence_threshold_s: Annotated[float, Field(ge=0.3, le=3.0)] | None = None
     vad_threshold: Annotated[float, Field(ge=0.1, le=0.9)] | None = None

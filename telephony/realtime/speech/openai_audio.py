@@ -18,6 +18,7 @@ from telephony.audio.format import L16_24K
 from telephony.base.speech import SpeechFailure
 from telephony.realtime.openai_errors import is_hopeless
 from telephony.realtime.speech.event_stream import EventStream
+from telephony.realtime.speech.queries import Texts
 from telephony.realtime.strict_model import StrictModel
 from telephony.realtime.wire import JsonObject, object_of, parse_object, text_of
 
@@ -36,7 +37,7 @@ class TranscriptionsConfig(StrictModel):
     model: str = "gpt-transcribe"
     language: str | None = None
     prompt: str | None = None
-    keywords: tuple[str, ...] = ()
+    keywords: Texts = ()
     headers: Mapping[str, str] = Field(default_factory=dict, repr=False)
     stream: bool = True
     timeout_s: Annotated[float, Field(gt=0, le=120)] = 15.0

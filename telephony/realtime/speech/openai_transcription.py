@@ -17,7 +17,7 @@ from pydantic import Field
 from telephony.audio.format import AudioFormat
 from telephony.base.speech import SpeechFailure, Transcript, WireFormat
 from telephony.realtime.openai_errors import is_hopeless
-from telephony.realtime.speech.queries import websocket_url
+from telephony.realtime.speech.queries import Texts, websocket_url
 from telephony.realtime.speech.wires import (
     TranscriberEvent,
     TranscriberReady,
@@ -51,8 +51,8 @@ class OpenAITranscriptionConfig(StrictModel):
     base_url: str = "wss://api.openai.com/v1"
     model: str = "gpt-live-transcribe"
     language: str | None = None
-    languages: tuple[str, ...] = ()
-    keywords: tuple[str, ...] = ()
+    languages: Texts = ()
+    keywords: Texts = ()
     prompt: str | None = None
     delay: Literal["minimal", "low", "medium", "high", "xhigh"] | None = None
     noise_reduction: Literal["near_field", "far_field"] | None = None

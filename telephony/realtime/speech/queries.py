@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Annotated
 from urllib.parse import quote, urlencode, urlsplit, urlunsplit
+
+from pydantic import Field
 
 _WEBSOCKET = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
 _HTTP = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
+
+Texts = Annotated[tuple[str, ...], Field(strict=False)]
+"""A list in YAML."""
 
 QueryValue = str | int | float | bool | None | list[str] | tuple[str, ...]
 

@@ -10,7 +10,7 @@ from aiohttp import WSMessage, WSMsgType, web
 
 from telephony.audio.format import AudioFormat
 from telephony.base.ids import Ids
-from telephony.rehearsal.speech.speech_faults import SpeechFaults
+from telephony.rehearsal.speech.far_end_faults import FarEndFaults
 from telephony.rehearsal.speech.spoken_text import Mouth
 
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
@@ -36,7 +36,7 @@ class Dropped(Exception):  # noqa: N818 - what the scenario asked for
 class FarEnd:
     """Sends JSON and audio; counts messages for the faults."""
 
-    def __init__(self, socket: web.WebSocketResponse, faults: SpeechFaults) -> None:
+    def __init__(self, socket: web.WebSocketResponse, faults: FarEndFaults) -> None:
         self._socket = socket
         self._faults = faults
         self._sent = 0

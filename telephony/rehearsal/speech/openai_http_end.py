@@ -15,7 +15,7 @@ from telephony.audio.convert import Converter
 from telephony.audio.format import L16_8K, L16_24K, AudioFormat
 from telephony.audio.wav import read_wav, write_wav
 from telephony.rehearsal.speech.far_end import SpeechHost
-from telephony.rehearsal.speech.speech_faults import SpeechFaults
+from telephony.rehearsal.speech.far_end_faults import FarEndFaults
 
 _MAX_INPUT = 4096
 _CHUNK_MS = 100
@@ -48,7 +48,7 @@ class HttpEnd:
 
     # Transcriptions
 
-    async def transcribe(self, request: web.Request, faults: SpeechFaults) -> web.StreamResponse:
+    async def transcribe(self, request: web.Request, faults: FarEndFaults) -> web.StreamResponse:
         fields, audio = await _form(request)
         if not fields.get("model"):
             raise Refused(400, "missing_model", "you must provide a model parameter")
@@ -77,7 +77,7 @@ class HttpEnd:
 
     # Speech
 
-    async def speak(self, request: web.Request, faults: SpeechFaults) -> web.StreamResponse:
+    async def speak(self, request: web.Request, faults: FarEndFaults) -> web.StreamResponse:
         body = await _json(request)
         text, form = body.get("input"), body.get("response_format", "mp3")
         if not isinstance(text, str) or not text or len(text) > _MAX_INPUT:
@@ -98,7 +98,7 @@ class HttpEnd:
 
     # Chat Completions
 
-    async def complete(self, request: web.Request, faults: SpeechFaults) -> web.StreamResponse:
+    async def complete(self, request: web.Request, faults: FarEndFaults) -> web.StreamResponse:
         """What is in the audio parts is the answer; without one, the last text is summed up."""
         body = await _json(request)
         if not body.get("model") or not isinstance(body.get("messages"), list):
@@ -226,7 +226,7 @@ def _completion_events(common: dict[str, Any], text: str) -> list[bytes]:
 async def _stream(
     request: web.Request,
     chunks: list[bytes],
-    faults: SpeechFaults,
+    faults: FarEndFaults,
     content_type: str = "text/event-stream",
 ) -> web.StreamResponse:
     response = web.StreamResponse(headers={"Content-Type": content_type})
@@ -243,7 +243,7 @@ async def _stream(
     return response
 
 
-def _with_garbage(chunks: list[bytes], faults: SpeechFaults, content_type: str) -> list[bytes]:
+def _with_garbage(chunks: list[bytes], faults: FarEndFaults, content_type: str) -> list[bytes]:
     if content_type != "text/event-stream":
         return chunks
     return [b"data: {no json\n\n"] * faults.garbage + chunks

@@ -41,7 +41,7 @@ from telephony.rehearsal.speech.far_end import (
 )
 from telephony.rehearsal.speech.openai_http_end import HttpEnd, Refused
 from telephony.rehearsal.speech.openai_transcription_end import TranscriptionEnd
-from telephony.rehearsal.speech.speech_faults import NO_FAULTS, SpeechFaults
+from telephony.rehearsal.speech.far_end_faults import NO_FAULTS, FarEndFaults
 from telephony.rehearsal.speech.spoken_text import Mouth
 from telephony.rehearsal.utterance import Voice
 
@@ -50,7 +50,7 @@ _CLOSE_GRACE_S = 0.2
 _MAX_BODY_BYTES = 32 * 1024 * 1024
 
 RunEnd = Callable[[FarEnd, MultiMapping[str]], Awaitable[None]]
-AnswerRequest = Callable[[web.Request, SpeechFaults], Awaitable[web.StreamResponse]]
+AnswerRequest = Callable[[web.Request, FarEndFaults], Awaitable[web.StreamResponse]]
 Respond = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -193,7 +193,7 @@ class SpeechServer:
 
     # Requests
 
-    def _next_faults(self) -> SpeechFaults:
+    def _next_faults(self) -> FarEndFaults:
         self.requests += 1
         faults = self.faults
         if faults.requests is not None and self.requests > faults.requests:

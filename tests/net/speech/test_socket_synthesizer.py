@@ -12,7 +12,7 @@ from telephony.base.speech import SynthesizerService, WireFormat
 from telephony.net.speech import services
 from telephony.realtime.speech.deepgram_speak import DeepgramSpeakConfig
 from telephony.realtime.speech.elevenlabs_speak import ElevenLabsSpeakConfig
-from telephony.rehearsal.speech.speech_faults import SpeechFaults
+from telephony.rehearsal.speech.far_end_faults import FarEndFaults
 from telephony.rehearsal.speech.speech_server import SpeechServer, serve_speech
 from tests.support.eventually import eventually
 from tests.support.speech import PROMPTS, Spoken
@@ -42,9 +42,7 @@ def service(
 
 @pytest.mark.parametrize("name", SERVICES)
 @pytest.mark.parametrize("line", [("pcmu", 8000), ("pcma", 8000), ("l16", 16000), ("l16", 24000)])
-async def test_an_utterance_in_pieces(
-    server: SpeechServer, name: str, line: WireFormat
-) -> None:
+async def test_an_utterance_in_pieces(server: SpeechServer, name: str, line: WireFormat) -> None:
     spoken = Spoken()
     configured = service(name, server)
     form = configured.offered_format(line)
@@ -163,7 +161,7 @@ async def test_a_connection_that_ends_in_silence_is_replaced(
 
 @pytest.mark.parametrize("name", SERVICES)
 async def test_a_connection_lost_in_a_word_is_told_once(server: SpeechServer, name: str) -> None:
-    server.faults = SpeechFaults(drop_after_messages=4)
+    server.faults = FarEndFaults(drop_after_messages=4)
     spoken = Spoken()
     voice = await service(name, server).open(PCMU, spoken)
     voice.speak("u1", HOURS, more_follows=False)
@@ -184,7 +182,7 @@ async def test_a_wrong_key(server: SpeechServer, name: str) -> None:
 
 @pytest.mark.parametrize("name", SERVICES)
 async def test_a_voice_that_falls_silent_is_given_up(server: SpeechServer, name: str) -> None:
-    server.faults = SpeechFaults(mute=True)
+    server.faults = FarEndFaults(mute=True)
     spoken = Spoken()
     voice = await service(name, server).open(PCMU, spoken)
     voice.speak("u1", HOURS, more_follows=False)
@@ -204,7 +202,7 @@ async def test_a_voice_that_falls_silent_is_given_up(server: SpeechServer, name:
 async def test_errors_say_whether_to_try_again(
     server: SpeechServer, name: str, error: str, retryable: bool
 ) -> None:
-    server.faults = SpeechFaults(error=error)
+    server.faults = FarEndFaults(error=error)
     spoken = Spoken()
     voice = await service(name, server).open(PCMU, spoken)
     voice.speak("u1", HOURS, more_follows=False)
@@ -217,7 +215,7 @@ async def test_errors_say_whether_to_try_again(
 
 @pytest.mark.parametrize("name", SERVICES)
 async def test_garbage_is_passed_over(server: SpeechServer, name: str) -> None:
-    server.faults = SpeechFaults(garbage=5)
+    server.faults = FarEndFaults(garbage=5)
     spoken = Spoken()
     voice = await service(name, server).open(PCMU, spoken)
     voice.speak("u1", DONE, more_follows=False)

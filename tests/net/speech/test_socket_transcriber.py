@@ -12,7 +12,7 @@ from telephony.net.speech import services
 from telephony.realtime.speech.deepgram_listen import DeepgramListenConfig
 from telephony.realtime.speech.elevenlabs_listen import ElevenLabsListenConfig
 from telephony.realtime.speech.openai_transcription import OpenAITranscriptionConfig
-from telephony.rehearsal.speech.speech_faults import SpeechFaults
+from telephony.rehearsal.speech.far_end_faults import FarEndFaults
 from telephony.rehearsal.speech.speech_server import SpeechServer, serve_speech
 from tests.support.eventually import eventually
 from tests.support.speech import GOODBYE, QUESTION, Heard, say
@@ -115,7 +115,7 @@ async def test_a_wrong_key_is_of_no_use_twice(server: SpeechServer, name: str) -
 
 @pytest.mark.parametrize("name", SERVICES)
 async def test_too_many_requests_may_do_better_later(server: SpeechServer, name: str) -> None:
-    server.faults = SpeechFaults(refuse_status=429)
+    server.faults = FarEndFaults(refuse_status=429)
     with pytest.raises(ModelUnavailable) as refused:
         await service(name, server).open(PCMU, Heard())
     assert not refused.value.fatal
@@ -123,7 +123,7 @@ async def test_too_many_requests_may_do_better_later(server: SpeechServer, name:
 
 @pytest.mark.parametrize("name", SERVICES)
 async def test_garbage_is_passed_over(server: SpeechServer, name: str) -> None:
-    server.faults = SpeechFaults(garbage=5)
+    server.faults = FarEndFaults(garbage=5)
     heard = Heard()
     transcriber = await service(name, server).open(PCMU, heard)
     await say(transcriber, "caller_question", PCMU, quiet_ms=100)
@@ -137,7 +137,7 @@ async def test_garbage_is_passed_over(server: SpeechServer, name: str) -> None:
 
 @pytest.mark.parametrize("name", SERVICES)
 async def test_a_lost_connection_is_told_once(server: SpeechServer, name: str) -> None:
-    server.faults = SpeechFaults(drop_after_messages=2)
+    server.faults = FarEndFaults(drop_after_messages=2)
     heard = Heard()
     transcriber = await service(name, server).open(PCMU, heard)
     await say(transcriber, "caller_question", PCMU, quiet_ms=100)
@@ -159,7 +159,7 @@ async def test_a_lost_connection_is_told_once(server: SpeechServer, name: str) -
 async def test_errors_say_whether_to_try_again(
     server: SpeechServer, name: str, error: str, retryable: bool
 ) -> None:
-    server.faults = SpeechFaults(error=error)
+    server.faults = FarEndFaults(error=error)
     heard = Heard()
     transcriber = await service(name, server).open(PCMU, heard)
     await say(transcriber, "caller_question", PCMU, quiet_ms=100)
@@ -170,7 +170,7 @@ async def test_errors_say_whether_to_try_again(
 
 
 async def test_a_turn_that_failed_is_flushed_all_the_same(server: SpeechServer) -> None:
-    server.faults = SpeechFaults(error="overloaded")
+    server.faults = FarEndFaults(error="overloaded")
     heard = Heard()
     transcriber = await service("openai_realtime", server).open(PCMU, heard)
     for count in (1, 2):
@@ -186,7 +186,7 @@ async def test_a_turn_that_failed_is_flushed_all_the_same(server: SpeechServer) 
 async def test_a_service_that_says_nothing_is_not_waited_for(
     server: SpeechServer, name: str
 ) -> None:
-    server.faults = SpeechFaults(mute=True)
+    server.faults = FarEndFaults(mute=True)
     configured = service(name, server)
     configured._open_timeout_s = 0.2  # type: ignore[attr-defined]
     with pytest.raises(ModelUnavailable) as error:

@@ -12,7 +12,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from telephony.audio.format import PCMU
-from telephony.rehearsal.speech.speech_faults import SpeechFaults
+from telephony.rehearsal.speech.far_end_faults import FarEndFaults
 from telephony.rehearsal.speech.speech_server import SpeechServer, serve_speech
 from tests.support.speech import PROMPTS, QUESTION, phrase
 
@@ -167,7 +167,7 @@ async def test_interrupt(server: SpeechServer) -> None:
 
 @pytest.mark.parametrize(("key", "faults", "status"), [("wrong", None, 401), ("secret", 429, 429)])
 async def test_refusals(server: SpeechServer, key: str, faults: int | None, status: int) -> None:
-    server.faults = SpeechFaults(refuse_status=faults)
+    server.faults = FarEndFaults(refuse_status=faults)
 
     def talk() -> None:
         connect = client(server, key).listen.v2.connect

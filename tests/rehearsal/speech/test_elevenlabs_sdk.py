@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 from websockets.asyncio.client import connect
 
 from telephony.audio.format import PCMU
-from telephony.rehearsal.speech.speech_faults import SpeechFaults
+from telephony.rehearsal.speech.far_end_faults import FarEndFaults
 from telephony.rehearsal.speech.speech_server import SpeechServer, serve_speech
 from tests.support.eventually import eventually
 from tests.support.speech import GOODBYE, PROMPTS, QUESTION, phrase
@@ -106,7 +106,7 @@ async def test_commits_of_the_service(server: SpeechServer) -> None:
 
 
 async def test_errors_reach_the_sdk(server: SpeechServer) -> None:
-    server.faults = SpeechFaults(error="quota_exceeded")
+    server.faults = FarEndFaults(error="quota_exceeded")
     session = await scribe(server, CommitStrategy.MANUAL)
     await session.send(phrase("caller_question", PCMU))
     await session.connection.commit()
@@ -147,7 +147,7 @@ async def test_a_wrong_key(server: SpeechServer) -> None:
 
 
 async def test_an_error_in_the_stream(server: SpeechServer) -> None:
-    server.faults = SpeechFaults(error="quota_exceeded")
+    server.faults = FarEndFaults(error="quota_exceeded")
 
     def talk() -> None:
         list(

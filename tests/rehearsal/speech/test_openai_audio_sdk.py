@@ -17,7 +17,7 @@ from pydantic import TypeAdapter
 
 from telephony.audio.format import L16_8K, PCMU
 from telephony.audio.wav import read_wav, write_wav
-from telephony.rehearsal.speech.speech_faults import SpeechFaults
+from telephony.rehearsal.speech.far_end_faults import FarEndFaults
 from telephony.rehearsal.speech.speech_server import SpeechServer, serve_speech
 from tests.support.speech import PROMPTS, QUESTION, phrase
 
@@ -138,10 +138,10 @@ async def test_a_transcription_session(client: AsyncOpenAI) -> None:
 
 
 async def test_refusals(server: SpeechServer, client: AsyncOpenAI) -> None:
-    server.faults = SpeechFaults(refuse_status=429)
+    server.faults = FarEndFaults(refuse_status=429)
     with pytest.raises(openai.RateLimitError):
         await client.audio.transcriptions.create(model="m", file=("a.wav", WAV))
-    server.faults = SpeechFaults()
+    server.faults = FarEndFaults()
     wrong = client.with_options(api_key="wrong")
     with pytest.raises(openai.AuthenticationError):
         await wrong.audio.speech.create(model="m", voice="v", input="Hello.")

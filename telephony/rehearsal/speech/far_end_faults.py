@@ -1,4 +1,4 @@
-"""What a rehearsal speech service can be told to do wrong."""
+"""What a far end of a speech service can be told to do wrong."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 
-class SpeechFaults(BaseModel):
+class FarEndFaults(BaseModel):
     """``requests`` limits them to the first so many requests and connections of a server."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -27,4 +27,4 @@ class SpeechFaults(BaseModel):
     """Report this error, in the service's own way, instead of the first result."""
 
 
-NO_FAULTS = SpeechFaults.model_validate({})
+NO_FAULTS = FarEndFaults.model_validate({})
