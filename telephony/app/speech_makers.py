@@ -53,11 +53,8 @@ def _hosted(model: type[Config], values: Values, variable: str) -> Config:
     config = read_config(model, values)
     url: str = getattr(config, "base_url")  # noqa: B009 - not every configuration has one
     problem = url_problem(url, has_key=bool(values.get("api_key")))
-    if (
-        problem is None
-        and "api_key" not in values
-        and url == model.model_fields["base_url"].default
-    ):
+    own_url = url == model.model_fields["base_url"].default
+    if problem is None and own_url and "api_key" not in values:
         problem = FieldProblem("api_key", f"{url} needs a key", f"add api_key: ${{{variable}}}")
     if problem is not None:
         raise InvalidSessionConfig([problem])

@@ -28,11 +28,15 @@ _IGNORED = ("Connected", "SpeechStarted", "Flushed", "SessionMetadata", "Configu
 
 
 class DeepgramSpeakConfig(StrictModel):
-    """``model`` names the voice: ``flux-{voice}-{language}``. ``speed`` goes in steps of 0.05."""
+    """A voice is a model here, ``flux-{voice}-{language}``: one of ``voice`` and ``model`` names it.
+
+    ``speed`` goes in steps of 0.05.
+    """
 
     api_key: str = Field("", repr=False)
     base_url: str = "wss://api.deepgram.com"
     model: str = "flux-alexis-en"
+    voice: str | None = None
     speed: Annotated[float, Field(ge=0.5, le=1.5)] | None = None
     expressivity: Annotated[int, Field(ge=-2, le=2)] | None = None
     mip_opt_out: bool | None = None
@@ -58,7 +62,7 @@ class DeepgramSpeak:
             config.base_url,
             ("v2", "speak"),
             {
-                "model": config.model,
+                "model": config.voice or config.model,
                 "encoding": ENCODINGS[self._format.encoding],
                 "sample_rate": self._format.sample_rate_hz,
                 "speed": config.speed,

@@ -39,9 +39,9 @@ from telephony.rehearsal.speech.far_end import (
     FarEnd,
     format_of,
 )
+from telephony.rehearsal.speech.far_end_faults import NO_FAULTS, FarEndFaults
 from telephony.rehearsal.speech.openai_http_end import HttpEnd, Refused
 from telephony.rehearsal.speech.openai_transcription_end import TranscriptionEnd
-from telephony.rehearsal.speech.far_end_faults import NO_FAULTS, FarEndFaults
 from telephony.rehearsal.speech.spoken_text import Mouth
 from telephony.rehearsal.utterance import Voice
 
