@@ -28,7 +28,7 @@ _IGNORED = ("Connected", "SpeechStarted", "Flushed", "SessionMetadata", "Configu
 
 
 class DeepgramSpeakConfig(StrictModel):
-    """A voice is a model here, ``flux-{voice}-{language}``: one of ``voice`` and ``model`` names it.
+    """A voice is a model here, ``flux-{voice}-{language}``: ``voice`` or ``model`` names it.
 
     ``speed`` goes in steps of 0.05.
     """
