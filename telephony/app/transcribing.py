@@ -9,7 +9,7 @@ from pathlib import Path
 
 from telephony.audio.format import L16_8K
 from telephony.calls.call_transcript import CallTranscript, Said
-from telephony.calls.recorded_speech import SpeechCutter, Stretch
+from telephony.calls.recorded_speech import SpeechCutter, Stretch, without_crosstalk
 from telephony.calls.recording_reader import Recorded, open_recording
 from telephony.net.speech.file_transcriber import FileTranscriber, FileTranscriberConfig
 from telephony.net.speech.turn_transcriber import SpeechError
@@ -79,7 +79,8 @@ async def _stretches(
     """Yield the stretches of all channels as they end; reading is done beside the loop."""
     blocks = recorded.blocks
     while (block := await asyncio.to_thread(next, blocks, None)) is not None:
-        for channel, pcm16 in enumerate(block.channels):
+        channels = without_crosstalk(block.channels, recorded.sample_rate_hz)
+        for channel, pcm16 in enumerate(channels):
             for stretch in cutters[channel].receive(pcm16):
                 yield channel, stretch
     for channel, stretch in _last(cutters):
