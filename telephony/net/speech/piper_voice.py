@@ -11,6 +11,7 @@ import asyncio
 import re
 import shutil
 import tempfile
+import weakref
 from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Annotated
@@ -55,8 +56,10 @@ class PiperWorker:
     """The process and its directory."""
 
     def __init__(self, config: PiperConfig) -> None:
-        self._directory = tempfile.TemporaryDirectory(prefix="telephony-piper-")
-        options = [f"--output-dir={self._directory.name}", "--output-dir-naming=timestamp"]
+        self.directory = Path(tempfile.mkdtemp(prefix="telephony-piper-"))
+        # It goes with the worker, and at the latest with this process.
+        self._remove = weakref.finalize(self, shutil.rmtree, self.directory, ignore_errors=True)
+        options = [f"--output-dir={self.directory}", "--output-dir-naming=timestamp"]
         if config.speaker is not None:
             options.append(f"--speaker={config.speaker}")
         if config.length_scale is not None:
@@ -83,7 +86,7 @@ class PiperWorker:
 
     async def close(self) -> None:
         await self.lines.close()
-        self._directory.cleanup()
+        self._remove()
 
 
 def _take(path: Path) -> WavAudio:

@@ -39,12 +39,16 @@ _HINTS: dict[str, TurnHint] = {
     "EndOfTurn": "ended",
 }
 _EVENTS = ("Update", "StartOfTurn", *_HINTS)
+_PATIENCE = 6.0
+"""How much longer the end of a turn that we know of is waited for than one there may not be."""
+
 _HOPELESS = ("AUTH", "INVALID", "FORBIDDEN", "PAYMENT", "BAD_REQUEST", "UNPARSABLE")
 
 
 class DeepgramListenConfig(StrictModel):
     """``eager_eot_threshold`` makes the service say that a turn is *likely* over, and take it back;
-    thresholds are confidences, ``eot_timeout_ms`` is the silence that ends a turn in any case."""
+    thresholds are confidences, ``eot_timeout_ms`` is the silence that ends a turn in any case.
+    ``flush_timeout_s`` is how long the end of a turn is waited for that there may not be."""
 
     api_key: str = Field("", repr=False)
     base_url: str = "wss://api.deepgram.com"
@@ -69,10 +73,11 @@ class DeepgramListen:
         self.stats = WireStats()
         self._config = config
         self._format = audio_format
-        self._flushes = PendingFlushes(config.flush_timeout_s)
+        self._flushes = PendingFlushes()
         self._outbox: list[bytes] = []
         self._events: list[TranscriberEvent] = []
         self._ready = False
+        self._in_turn = False
 
     def url(self) -> str:
         config = self._config
@@ -105,7 +110,8 @@ class DeepgramListen:
         return audio
 
     def finish_turn(self, now: float) -> None:
-        self._flushes.add(now)
+        patience = _PATIENCE if self._in_turn else 1.0
+        self._flushes.add(now + patience * self._config.flush_timeout_s)
         self._outbox.append(encode_object({"type": "ForceEndTurn"}))
 
     def goodbye(self) -> list[bytes]:
@@ -154,6 +160,7 @@ class DeepgramListen:
             self.stats.messages_unknown += 1
             return
         hint = _HINTS.get(kind)
+        self._in_turn = hint != "ended"
         audio_ms = (number_of(info, "audio_window_end") or 0.0) * 1000
         text, words = text_of(info, "transcript"), _words(info)
         self._events.append(Transcript(text, hint == "ended", hint, max(0.0, audio_ms), words))

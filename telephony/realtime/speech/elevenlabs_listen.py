@@ -85,7 +85,7 @@ class ElevenLabsListen:
         self.stats = WireStats()
         self._config = config
         self._format = audio_format
-        self._flushes = PendingFlushes(config.flush_timeout_s)
+        self._flushes = PendingFlushes()
         self._outbox: list[bytes] = []
         self._events: list[TranscriberEvent] = []
         self._frame = (
@@ -126,7 +126,7 @@ class ElevenLabsListen:
         return start + binascii.b2a_base64(audio, newline=False) + end
 
     def finish_turn(self, now: float) -> None:
-        self._flushes.add(now)
+        self._flushes.add(now + self._config.flush_timeout_s)
         commit = {
             "message_type": "input_audio_chunk",
             "audio_base_64": "",

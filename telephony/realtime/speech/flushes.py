@@ -8,20 +8,20 @@ from collections import deque
 class PendingFlushes:
     """Counts ``finish_turn()`` calls until each is answered, or until its time is over.
 
-    A service that heard nothing often says nothing: after ``limit_s`` silence is the answer.
+    A service that heard nothing often says nothing: after a while silence is the answer.
     """
 
-    __slots__ = ("_due", "_limit_s")
+    __slots__ = ("_due",)
 
-    def __init__(self, limit_s: float) -> None:
-        self._limit_s = limit_s
+    def __init__(self) -> None:
         self._due: deque[float] = deque()
 
     def __len__(self) -> int:
         return len(self._due)
 
-    def add(self, now: float) -> None:
-        self._due.append(now + self._limit_s)
+    def add(self, due: float) -> None:
+        """Wait for the answer until ``due``."""
+        self._due.append(due)
 
     def answered(self) -> bool:
         """Take the oldest; returns whether there was one."""
@@ -31,12 +31,10 @@ class PendingFlushes:
         return True
 
     def next_timer(self) -> float | None:
-        return self._due[0] if self._due else None
+        return min(self._due, default=None)
 
     def overdue(self, now: float) -> int:
         """Take those whose time is over; returns how many."""
-        count = 0
-        while self._due and self._due[0] <= now:
-            self._due.popleft()
-            count += 1
-        return count
+        before = len(self._due)
+        self._due = deque(due for due in self._due if due > now)
+        return before - len(self._due)

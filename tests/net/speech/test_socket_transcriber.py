@@ -33,7 +33,7 @@ def service(
     url = server.url.replace("http", "ws")
     if name == "deepgram":
         config = DeepgramListenConfig.model_validate(
-            {"api_key": key, "base_url": url, "flush_timeout_s": 0.3, **more}
+            {"api_key": key, "base_url": url, "flush_timeout_s": 1.5, **more}
         )
         return services.deepgram_transcriber(config)
     if name == "elevenlabs":

@@ -108,6 +108,16 @@ def test_a_forced_end_that_finds_no_turn_is_answered_by_silence() -> None:
     assert deepgram.events_received() == [TurnFlushed()]
 
 
+def test_the_end_of_a_turn_that_goes_on_is_waited_for_longer() -> None:
+    deepgram = wire(flush_timeout_s=0.5)
+    deepgram.receive_message(turn("StartOfTurn"), 1.0)
+    deepgram.finish_turn(1.0)
+    assert deepgram.next_timer() == 4.0
+    deepgram.receive_message(turn("EndOfTurn", "Yes."), 2.0)
+    deepgram.finish_turn(2.0)
+    assert deepgram.next_timer() == 2.5
+
+
 @pytest.mark.parametrize(
     ("code", "retryable"), [("INTERNAL_SERVER_ERROR", True), ("INVALID_AUTH", False)]
 )

@@ -4,10 +4,10 @@ from telephony.realtime.speech.flushes import PendingFlushes
 
 
 def test_each_is_answered_once_or_overdue_once() -> None:
-    flushes = PendingFlushes(1.0)
+    flushes = PendingFlushes()
     assert not flushes.answered()
-    flushes.add(0.0)
-    flushes.add(0.5)
+    flushes.add(1.0)
+    flushes.add(1.5)
     assert len(flushes) == 2
     assert flushes.answered()
     assert flushes.next_timer() == 1.5
