@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncGenerator
 from contextlib import suppress
-from typing import Any, cast
+from typing import Any
 
 import anthropic
 import httpx2
@@ -67,7 +67,7 @@ class ClaudeClient:
         Raises AnswerFailed. Leaving the loop, or cancelling the task, closes the connection.
         """
         try:
-            request = self._open().messages.with_streaming_response.create(**cast(Any, body))
+            request = self._request(body)
             async with request as response:
                 events = anthropic.AsyncStream.raw_events(response.http_response)
                 async for event in events:
@@ -80,6 +80,18 @@ class ClaudeClient:
             raise AnswerFailed(0, "connection_error", text) from None
         except anthropic.AnthropicError as error:
             raise AnswerFailed(0, "client_error", str(error)) from None
+
+    def _request(self, body: JsonObject) -> Any:
+        """Return what opens the stream; fields that the client does not know go out as well."""
+        required = {"model", "max_tokens", "messages", "stream"}
+        more = {key: value for key, value in body.items() if key not in required}
+        return self._open().messages.with_streaming_response.create(
+            model=body["model"],
+            max_tokens=body["max_tokens"],
+            messages=body["messages"],
+            stream=True,
+            extra_body=more,
+        )
 
     async def close(self) -> None:
         """Close the pool. Idempotent; a later answer opens another."""

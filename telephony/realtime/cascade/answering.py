@@ -102,7 +102,9 @@ class Answering:
             self.fillers.stop()
         self.active = reply
         reply.held = False
-        reply.said_for = ""
+        if reply.said_for:
+            # What it was prepared for is an item now.
+            reply.after, reply.said_for = self._state.last_item_id(), ""
         self._state.stats.responses += 1
         self._state.events.append(ResponseStarted(reply.response_id, reply.ask.out_of_band))
         pieces, reply.waiting_pieces = reply.waiting_pieces, []
@@ -124,6 +126,7 @@ class Answering:
         filler = Reply(f"resp_{state.ids.token(8)}", Ask(), SpokenItem(state.item_id()))
         filler.filler = filler.written = True
         filler.group = self._group_of_open_calls()
+        filler.after = state.last_item_id()
         filler.waiting_pieces.append(phrase)
         self._promote(filler)
 
@@ -275,7 +278,8 @@ class Answering:
             item = HistoryItem(call.item_id, "function_call", response_id=reply.group)
             item.call_id, item.name = call.call_id, call.name
             item.replace_text(call.arguments)
-            state.history.place(item)
+            state.history.place(item, reply.after)
+            reply.after = call.item_id
         if reply.tools and reply.stream.thinking:
             state.thinking[reply.group] = reply.stream.thinking
             if len(state.thinking) > _MAX_THINKING:

@@ -111,7 +111,6 @@ class CallerTurns:
         if turn is None:
             return
         state = self._state
-        state.caller_speaking = False
         state.events.append(SpeechStopped(turn.item_id, fact.audio_ms))
         if turn.hint == "ended" and self._trusts_hints and turn.finals and not turn.guess:
             self._commit(turn)
@@ -177,6 +176,7 @@ class CallerTurns:
 
     def _commit(self, turn: _Turn) -> None:
         text = turn.text
+        self._state.caller_speaking = False
         if not text:
             self._commit_nothing(turn)
             return

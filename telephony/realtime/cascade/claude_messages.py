@@ -181,7 +181,8 @@ class _Turns:
         """What is said while its own response's tools run belongs before them."""
         current = self._assistant
         same = bool(item.response_id) and item.response_id == current.response_id
-        if (self._user.texts or self._user.outputs or current.calls) and not same:
+        answered = bool(self._user.texts or self._user.outputs)
+        if not same and (answered or (current.calls and item.kind == "message")):
             self._close()
         self._assistant.response_id = item.response_id
 

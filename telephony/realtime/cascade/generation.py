@@ -29,6 +29,7 @@ class Generations:
         """Ask for an answer to the conversation as it is, and to ``reply.said_for``."""
         state = self._state
         items = list(state.history)
+        reply.after = state.last_item_id()
         if reply.said_for:
             words = HistoryItem("", "message", "user")
             words.replace_text(reply.said_for)

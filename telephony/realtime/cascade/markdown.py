@@ -44,4 +44,6 @@ def _is_picture(character: str) -> bool:
     """Whether this is an emoji, a dingbat or what joins them; letters' signs (°, ®) are none."""
     if ord(character) < _FIRST_PICTURE:
         return character in "\u200d\u20e3"
-    return 0xFE00 <= ord(character) <= 0xFE0F or unicodedata.category(character) == "So"
+    if 0xFE00 <= ord(character) <= 0xFE0F or 0x1F3FB <= ord(character) <= 0x1F3FF:
+        return True
+    return unicodedata.category(character) == "So"

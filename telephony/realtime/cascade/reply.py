@@ -37,7 +37,8 @@ class Ask:
 
 @dataclass(slots=True)
 class Reply:
-    """``generation_id`` is "" while no stream runs; ``held`` keeps it from being heard.
+    """``after`` is the last item of the conversation that it knows of, behind which its own stand.
+    ``generation_id`` is "" while no stream runs; ``held`` keeps it from being heard.
 
     ``group`` is the response to which the conversation counts it: a phrase said while tools run
     belongs to the answer that called them (a ``filler``).
@@ -47,6 +48,7 @@ class Reply:
     ask: Ask
     spoken: SpokenItem
     group: str = ""
+    after: str | None = None
     held: bool = False
     filler: bool = False
     generation_id: str = ""

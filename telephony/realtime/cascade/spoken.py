@@ -60,7 +60,9 @@ class SpokenItem:
         else:
             pace = begin / begin_ms if begin_ms else _CHARACTERS_PER_S / 1000
             return min(begin + (audio_ms - begin_ms) * pace, len(self.text))
-        share = min(1.0, (audio_ms - begin_ms) / (end_ms - begin_ms)) if end_ms > begin_ms else 1.0
+        if end_ms <= begin_ms:
+            return end
+        share = min(1.0, max(0.0, (audio_ms - begin_ms) / (end_ms - begin_ms)))
         return begin + (end - begin) * share
 
 

@@ -61,6 +61,7 @@ class CascadeState:
         self.now = 0.0
         """The last time that was told; commands come without one."""
         self.caller_speaking = False
+        """A turn goes on, or its words are still waited for."""
         self.cuts = 0
         """How often something the bot said was cut off."""
         self.billed_bytes = 0
@@ -70,6 +71,13 @@ class CascadeState:
 
     def item_id(self) -> str:
         return f"item_{self.ids.token(8)}"
+
+    def last_item_id(self) -> str | None:
+        """Return the end of the conversation as it is now; for an empty one, its beginning."""
+        last = None
+        for item in self.history:
+            last = item.item_id
+        return last or "root"
 
     def take_billed_s(self) -> float:
         seconds = self.billed_bytes / self.input_format.bytes_per_second

@@ -40,7 +40,8 @@ class Voice:
         spoken.text += text
         if not reply.ask.out_of_band:
             item = HistoryItem(spoken.item_id, "message", "assistant", response_id=reply.group)
-            state.history.place(item).append_text(text)
+            state.history.place(item, reply.after).append_text(text)
+            reply.after = spoken.item_id
         state.events.append(TranscriptDelta("assistant", spoken.item_id, text))
         state.outbox.append(Speak(spoken.item_id, text, more_follows=True))
         if first and not reply.written:

@@ -71,10 +71,14 @@ class ClaudeServer:
         app = web.Application(client_max_size=32 * 1024 * 1024)
         app.add_routes([web.post("/v1/messages", self._messages)])
         self._runner = web.AppRunner(
-            app, access_log=None, handle_signals=False, handler_cancellation=True
+            app,
+            access_log=None,
+            handle_signals=False,
+            handler_cancellation=True,
+            shutdown_timeout=0.1,
         )
         await self._runner.setup()
-        await web.SockSite(self._runner, listening, shutdown_timeout=0.1).start()
+        await web.SockSite(self._runner, listening).start()
         address = listening.getsockname()
         self.base_url = f"http://{address[0]}:{address[1]}"
 

@@ -20,7 +20,7 @@ from telephony.rehearsal.speech.faults import SpeechFaults
 _KEPT_S = 20
 _FRAME_MS = 20
 _PAUSE_MS = 160
-"""After so much silence a guess at what was said is reported."""
+"""After so much silence a phrase that is understood is reported."""
 _ENCODINGS: tuple[Encoding, ...] = ("pcmu", "pcma", "l16")
 
 
@@ -33,7 +33,7 @@ def _ears() -> Ears:
 class RehearsalTranscriberService:
     """Opens sessions; ``delay_ms`` is how long it takes to say what it understood.
 
-    ``guesses``: it reports what it understands in each pause too, before the turn is over.
+    ``guesses``: it reports each phrase in the pause after it, before the turn is over.
     """
 
     delay_ms: int = 0
@@ -84,7 +84,7 @@ class RehearsalTranscriber:
             frame = bytes(self._heard[self._seen_bytes : self._seen_bytes + size])
             self._seen_bytes += size
             if self._vad.process(frame) is False and self._service.guesses:
-                self._start(self._guess(bytes(self._heard)))
+                self._start(self._guess(bytes(self._heard), self._turns))
 
     def finish_turn(self) -> None:
         self._turns += 1
@@ -110,11 +110,15 @@ class RehearsalTranscriber:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _guess(self, pcm16: bytes) -> None:
+    async def _guess(self, pcm16: bytes, turn: int) -> None:
         async with self._order:
             text = await self._recognise(pcm16)
-        if text:
-            self._listener.transcript_received(self._transcript(text, is_final=False))
+            if not text or turn != self._turns:
+                # Of a turn that is over the whole is reported.
+                return
+            del self._heard[: len(pcm16)]
+            self._seen_bytes = max(0, self._seen_bytes - len(pcm16))
+            self._listener.transcript_received(self._transcript(text, is_final=True))
 
     async def _finish(self, pcm16: bytes) -> None:
         async with self._order:
