@@ -22,6 +22,7 @@ from telephony.net.message_queue import MessageQueue
 from telephony.net.model_handshake import (
     ModelConnectError,
     check_headers,
+    default_tls,
     handshake_error,
     read_url,
 )
@@ -137,7 +138,7 @@ class ModelSocket(asyncio.Protocol):
         return connection
 
     async def _open(self, uri: WebSocketURI, ssl_context: ssl.SSLContext | None) -> None:
-        context = (ssl_context or ssl.create_default_context()) if uri.secure else None
+        context = (ssl_context or default_tls()) if uri.secure else None
         try:
             await self._loop.create_connection(lambda: self, uri.host, uri.port, ssl=context)
         except OSError as error:
