@@ -22,7 +22,7 @@ from multidict import MultiMapping
 
 from telephony.base.ids import Ids
 from telephony.rehearsal.ears import Ears
-from telephony.rehearsal.prompt_library import shipped_prompts
+from telephony.rehearsal.prompt_library import PromptLibrary, shipped_prompts
 from telephony.rehearsal.speech import (
     deepgram_listen_end,
     deepgram_speak_end,
@@ -43,7 +43,6 @@ from telephony.rehearsal.speech.far_end_faults import NO_FAULTS, FarEndFaults
 from telephony.rehearsal.speech.openai_http_end import HttpEnd, Refused
 from telephony.rehearsal.speech.openai_transcription_end import TranscriptionEnd
 from telephony.rehearsal.speech.spoken_text import Mouth
-from telephony.rehearsal.utterance import Voice
 
 _REMEMBERED_TEXTS = 512
 _CLOSE_GRACE_S = 0.2
@@ -57,16 +56,16 @@ Respond = Callable[[web.Request], Awaitable[web.StreamResponse]]
 class SpeechServer:
     """Answers until :meth:`close`; ``faults`` may be replaced at any time."""
 
-    def __init__(self, api_key: str | None, voice: Voice, ids: Ids) -> None:
+    def __init__(self, api_key: str | None, prompts: PromptLibrary, ids: Ids) -> None:
         self.api_key = api_key
         self.faults = NO_FAULTS
-        self.mouth = Mouth(voice)
+        self.mouth = Mouth(prompts)
         self.ids = ids
         self.texts_heard: deque[str] = deque(maxlen=_REMEMBERED_TEXTS)
         self.texts_said: deque[str] = deque(maxlen=_REMEMBERED_TEXTS)
         self.requests = 0
         self.host, self.port = "", 0
-        self._voice = voice
+        self._prompts = prompts
         self._ears: Ears | None = None
         # One thread: ears are never worth more than one core.
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="speech-ears")
@@ -113,7 +112,7 @@ class SpeechServer:
 
     def _recognised(self, pcm16: bytes) -> str:
         if self._ears is None:
-            prompts = self._voice.prompts
+            prompts = self._prompts
             known = [*prompts.spoken_by("caller"), *prompts.spoken_by("model")]
             self._ears = Ears(known)
         return self._ears.recognise(pcm16).text or ""
@@ -284,14 +283,12 @@ class serve_speech:  # noqa: N801 - used as a function
         port: int = 0,
         *,
         api_key: str | None = None,
-        voice: Voice | None = None,
+        prompts: PromptLibrary | None = None,
         ids: Ids | None = None,
     ) -> None:
         self._host = host
         self._port = port
-        self._server = SpeechServer(
-            api_key, voice or Voice(shipped_prompts()), ids or Ids(os.urandom)
-        )
+        self._server = SpeechServer(api_key, prompts or shipped_prompts(), ids or Ids(os.urandom))
 
     async def __aenter__(self) -> SpeechServer:
         await self._server.start(self._host, self._port)

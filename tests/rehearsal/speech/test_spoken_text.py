@@ -4,10 +4,9 @@ import pytest
 
 from telephony.audio.format import L16_24K, PCMU
 from telephony.rehearsal.speech.spoken_text import Mouth
-from telephony.rehearsal.utterance import Voice
 from tests.support.speech import PROMPTS
 
-MOUTH = Mouth(Voice(PROMPTS))
+MOUTH = Mouth(PROMPTS)
 HOURS = PROMPTS["opening_hours"]
 
 
