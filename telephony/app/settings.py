@@ -167,12 +167,25 @@ class Rtcp(Section):
     mux: RtcpMux = "accept"
 
 
+class Transcribe(Section):
+    via: Literal["transcriptions", "chat"] = "transcriptions"
+    base_url: Line = "https://api.openai.com/v1"
+    api_key: SecretReference | None = None
+    model: Line | None = None
+    language: Line | None = None
+    summary: bool = False
+    summary_model: Line = "gpt-5.4-mini"
+    timeout_s: PositiveSeconds = 60.0
+    max_waiting: Annotated[int, Field(ge=1, le=10_000)] = 100
+
+
 class Recording(Section):
     calls: Literal["all", "dialplan"] = "all"
     format: RecordingFormat = "wav"
     announcement: PathText | None = None
     key: SecretReference | None = None
     keep_days: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    transcribe: Transcribe | None = None
 
 
 class Processing(Section):

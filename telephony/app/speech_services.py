@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
+from telephony.app.speech_makers import MAKE_SYNTHESIZERS, MAKE_TRANSCRIBERS, read_config
 from telephony.base.schema_problems import did_you_mean
 from telephony.base.speech import SynthesizerService, TranscriberService
-from telephony.realtime.config_problems import FieldProblem, InvalidSessionConfig, explain
+from telephony.realtime.config_problems import FieldProblem, InvalidSessionConfig
 from telephony.realtime.strict_model import StrictModel
 from telephony.rehearsal.speech.synthesizer import RehearsalSynthesizerService
 from telephony.rehearsal.speech.transcriber import RehearsalTranscriberService
@@ -68,23 +69,13 @@ class _RehearsalTts(StrictModel):
 
 
 def _rehearsal_transcriber(values: Mapping[str, Any]) -> TranscriberService:
-    config = _read(_RehearsalStt, values)
+    config = read_config(_RehearsalStt, values)
     return RehearsalTranscriberService(config.delay_ms, config.guesses)
 
 
 def _rehearsal_synthesizer(values: Mapping[str, Any]) -> SynthesizerService:
-    config = _read(_RehearsalTts, values)
+    config = read_config(_RehearsalTts, values)
     return RehearsalSynthesizerService(config.first_ms, speed=config.speed)
-
-
-Config = TypeVar("Config", bound=StrictModel)
-
-
-def _read(model: type[Config], values: Mapping[str, Any]) -> Config:
-    try:
-        return model.model_validate(dict(values))
-    except ValidationError as error:
-        raise InvalidSessionConfig(explain(error, values, model.model_fields)) from None
 
 
 def _by_name(kinds: Iterable[SpeechKind[Service]]) -> dict[str, SpeechKind[Service]]:
@@ -92,9 +83,15 @@ def _by_name(kinds: Iterable[SpeechKind[Service]]) -> dict[str, SpeechKind[Servi
 
 
 TRANSCRIBERS: dict[str, SpeechKind[TranscriberService]] = _by_name(
-    [SpeechKind("rehearsal", "the rehearsal's ears", _rehearsal_transcriber)]
+    [
+        SpeechKind("rehearsal", "the rehearsal's ears", _rehearsal_transcriber),
+        *(SpeechKind(name, *made) for name, made in MAKE_TRANSCRIBERS.items()),
+    ]
 )
 
 SYNTHESIZERS: dict[str, SpeechKind[SynthesizerService]] = _by_name(
-    [SpeechKind("rehearsal", "the rehearsal's recorded voice", _rehearsal_synthesizer)]
+    [
+        SpeechKind("rehearsal", "the rehearsal's recorded voice", _rehearsal_synthesizer),
+        *(SpeechKind(name, *made) for name, made in MAKE_SYNTHESIZERS.items()),
+    ]
 )

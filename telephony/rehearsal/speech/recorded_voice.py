@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,17 +40,20 @@ class RecordedVoice:
 
     def speak(self, text: str) -> bytes:
         """Return ``text`` as 16-bit PCM; text without letters or digits is nothing."""
-        left = words(text).split()
-        parts: list[bytes] = []
+        parts = [audio for _, audio in self.runs(words(text).split())]
+        if not parts and any(character.isalnum() for character in text):
+            parts.append(_tone(text))
+        return b"".join(parts)
+
+    def runs(self, said: list[str]) -> Iterator[tuple[int, bytes]]:
+        """Yield how many of the words, as :func:`words` writes them, come next, and their audio."""
+        left = said
         while left:
             count, audio = self._longest(left)
             if count < min(_SHORTEST_MATCH, len(left)):
                 count, audio = 1, _tone(left[0])
-            parts.append(audio)
+            yield count, audio
             left = left[count:]
-        if not parts and any(character.isalnum() for character in text):
-            parts.append(_tone(text))
-        return b"".join(parts)
 
     def _longest(self, left: list[str]) -> tuple[int, bytes]:
         best, found = 0, b""
