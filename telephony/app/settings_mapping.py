@@ -138,6 +138,7 @@ def to_jitter_config(media: Media) -> JitterConfig:
         min_ms=jitter.min_ms,
         start_ms=jitter.start_ms,
         max_ms=jitter.max_ms,
+        drop_over_ms=jitter.drop_over_ms,
         ptime_ms=media.ptime_ms,
     )
 

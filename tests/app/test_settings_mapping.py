@@ -72,7 +72,7 @@ def test_every_setting_reaches_its_part() -> None:
                 "send_silence": False,
                 "latch": False,
                 "timeout_s": 5.0,
-                "jitter": {"min_ms": 1, "start_ms": 2, "max_ms": 3},
+                "jitter": {"min_ms": 1, "start_ms": 2, "max_ms": 3, "drop_over_ms": 4},
                 "rtcp": {"enabled": False, "interval_s": 7.5, "mux": "offer"},
             },
             "limits": {"max_call_s": 7.0, "setup_timeout_s": 8.0, "retry_after_s": 9},
@@ -102,7 +102,7 @@ def test_every_setting_reaches_its_part() -> None:
         digit_timing=DigitTiming(250, 120),
         send_silence=False,
         latch="off",
-        jitter=JitterConfig(min_ms=1, start_ms=2, max_ms=3, ptime_ms=30),
+        jitter=JitterConfig(min_ms=1, start_ms=2, max_ms=3, drop_over_ms=4, ptime_ms=30),
         rtcp=RtcpPolicy(enabled=False, interval_s=7.5, mux="offer"),
     )
     assert media.rtcp.negotiated_mux == "off"
