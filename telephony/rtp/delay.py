@@ -12,6 +12,8 @@ _REVIEW_PACKETS = 32
 _QUEUE_PACKETS = 96  # 2 s
 _WINDOW_REVIEWS = 4
 _DECAY = 0.1
+_FIRST_REVIEWS = 4
+_FIRST_DECAY = 0.5
 _ATTACK_MS = 5
 _DRAINING_MS = 10
 _STEP_MS = 30
@@ -22,8 +24,8 @@ class DelayEstimate:
     """Follows ``base`` (transit of the fastest packets) and ``target`` (delay to keep), in samples.
 
     The target is what the lateness of some 20 seconds is worth. :meth:`came_late` raises it at
-    once; it falls back slowly, except from the delay to start with: of that as fast as it becomes
-    known how packets come. A lasting step of the transit (another path, or a sender whose
+    once; it falls back slowly, except from the delay to start with, which is given up as soon as it
+    is known how packets come. A lasting step of the transit (another path, or a sender whose
     timestamps stood still) moves ``base`` and leaves the target alone. A queue on the way that
     drains within two seconds is no step.
 
@@ -154,9 +156,10 @@ class DelayEstimate:
 
     def _move_target(self) -> None:
         self._reviews += 1
+        decay = _FIRST_DECAY if self._reviews <= _FIRST_REVIEWS else _DECAY
         wanted = min(max(self._histogram.worthwhile(), self._minimum), self._maximum)
         if wanted < self.target - 1:
-            self.target -= (self.target - wanted) * max(_DECAY, 1 / (self._reviews + 1))
+            self.target -= (self.target - wanted) * decay
         else:
             self.target = wanted
 
