@@ -191,6 +191,7 @@ class Media(Section):
     codecs: Annotated[list[Codec], Field(min_length=1)] = ["pcmu", "pcma"]
     ptime_ms: int = 20
     telephone_event: bool = True
+    comfort_noise: bool = True
     dtmf: DigitMode = "auto"
     dtmf_tone_ms: Annotated[int, Field(ge=40, le=5000)] = 160
     dtmf_gap_ms: Annotated[int, Field(ge=40, le=5000)] = 80

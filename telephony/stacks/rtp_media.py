@@ -275,6 +275,9 @@ class RtpMedia:
         try:
             if slot.skipped != self._skipped:
                 self._catch_up(session, sink, slot, now)
+            elif not session.jitter.packets_held:
+                # Timers run before sockets are read: if the loop is late, what is due lies there.
+                self._endpoint.read_pending(MAX_CATCH_UP_FRAMES)
             if now >= self._control.due_at:
                 self._control.send_report(now)
             sink.hear(self._next_heard(session, now), now)
