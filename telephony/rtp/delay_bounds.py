@@ -69,7 +69,7 @@ class DelayBounds:
         if self._lossy_reviews:
             # The packet after a lost one is there at its turn, and tells that it was lost. Short
             # ones are taken before their turn.
-            target = max(target, frame) + max(pull - frame, 0)
+            target = max(target, frame, pull) + max(pull - frame, 0)
         self.target = target
         self.floor = max(target - self._slack, target / 2)
         # Before nothing at all is left: what runs dry is heard more than what is stretched.
