@@ -36,7 +36,7 @@ def spoken() -> bytes:
     wav = read_wav(PROMPT.read_bytes())
     assert wav.sample_rate_hz == 24000
     pcm16 = Converter(L16_24K, L16_16K).convert(wav.pcm16)
-    return G722Encoder().encode(pcm16[: len(pcm16) // 640 * 640] * 4)
+    return G722Encoder().encode(pcm16[: len(pcm16) // 640 * 640] * 8)
 
 
 SPOKEN = spoken()
