@@ -85,7 +85,7 @@ class RtpMedia:
             plane.loop, plane.ports, self._place.host, self._received, plane.clock
         )
         self._control = RtpControl(
-            plane.config.rtcp, self._endpoint, plane.loop, plane.clock, plane.ids, self._fail
+            plane.config.rtcp, self._endpoint, plane.clock, plane.ids, self._fail
         )
         self._session: RtpSession | None = None
         self._srtp: SrtpSession | None = None
