@@ -35,11 +35,17 @@ class Succession:
 
     async def renew(self, agent: Agent, left_s: float | None) -> Outcome:
         """Take a new session before the present one ends, in ``left_s`` if that is known."""
-        if self._bridge.dialect.traits.resumes:
+        if self._busy:
+            return "failed"
+        if not self._bridge.dialect.traits.resumes:
+            return await self.move(agent, left_s)
+        self._busy = True
+        try:
             await self._quiet(self._deadline(left_s))
             self._link.reconnect()
-            return "switched"
-        return await self.move(agent, left_s)
+        finally:
+            self._busy = False
+        return "switched"
 
     async def move(self, agent: Agent, left_s: float | None = None) -> Outcome:
         """Go on with a session of ``agent``, which may be another one."""

@@ -97,6 +97,20 @@ async def test_a_model_that_resumes_gets_a_new_connection_only(
     assert s.link.did == ["reconnect"]
 
 
+async def test_a_model_that_resumes_is_reconnected_once_though_it_warns_twice(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    s = Scene(monkeypatch)
+    s.bridge.dialect.traits = Traits(resumes=True)
+    s.bridge.quiet = False
+    first = asyncio.ensure_future(s.succession.renew(agent(), 60.0))
+    await eventually(lambda: s.clock.now > 1000.0)
+    assert await s.succession.renew(agent(), 10.0) == "failed"
+    s.bridge.quiet = True
+    assert await first == "switched"
+    assert s.link.did == ["reconnect"]
+
+
 async def test_there_is_one_move_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     s = Scene(monkeypatch)
     s.bridge.quiet = False
