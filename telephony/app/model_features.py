@@ -152,6 +152,17 @@ FEATURES: Final[dict[str, ModelFeatures]] = {
         usage="tokens",
         extra="agents",
     ),
+    "cascade": ModelFeatures(
+        default_model="claude-haiku-5-5",
+        audio="what transcriber and voice take: G.711 untouched or PCM16",
+        turns="ours, by pause, words and the transcriber's hints",
+        barge_in="cancelled, cut to the word heard",
+        tools="ours, with filler phrases",
+        transcripts="both sides",
+        long_calls="no limit: there is no session",
+        usage="tokens, characters, seconds",
+        extra="anthropic",
+    ),
     "openai_live": _LIVE,
     "azure_openai_live": replace(_LIVE, audio="PCM16 24 kHz"),
 }
