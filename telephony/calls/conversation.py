@@ -3,33 +3,41 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from telephony.audio.format import AudioFormat
 from telephony.base.errors import LocalProtocolError
 from telephony.calls import cause
 from telephony.calls.agent import Agent
 from telephony.calls.bridge import Bridge
+from telephony.calls.built_in_tools import (
+    hands_off,
+    hangs_up,
+    recording_tools,
+    sends_digits,
+    switches_language,
+    tool_definitions,
+    transfers,
+)
 from telephony.calls.call_tasks import CallTasks
+from telephony.calls.call_values import on_this_call
 from telephony.calls.cause import Ending
 from telephony.calls.destination import Destination, TransferResult
-from telephony.calls.digits_tool import (
-    SEND_DIGITS,
-    SEND_DIGITS_DEFINITION,
-    PressKeys,
-    outcome_text,
-    wanted_keys,
-)
+from telephony.calls.digits_tool import SEND_DIGITS, PressKeys, outcome_text, wanted_keys
 from telephony.calls.farewell import Farewell
-from telephony.calls.goodbye import GOODBYE, HANGUP, HANGUP_DEFINITION
+from telephony.calls.goodbye import GOODBYE, HANGUP
+from telephony.calls.guard import Guard, InterruptsBot
+from telephony.calls.handoff import HandOff, cannot_hand_off
+from telephony.calls.handoff_tool import HANDOFF, SWITCH_LANGUAGE
+from telephony.calls.handovers import Handovers
 from telephony.calls.model_link import ModelLink
-from telephony.calls.recording_tool import Pausable, recording_definitions, run_recording_tool
+from telephony.calls.recording_tool import Pausable, run_recording_tool
 from telephony.calls.services import CallServices, LineShape
-from telephony.calls.tool_runner import run_tool
+from telephony.calls.tool_desk import ToolDesk
 from telephony.calls.transfer_tool import (
     ANNOUNCEMENT,
     CALLING,
@@ -40,12 +48,16 @@ from telephony.calls.transfer_tool import (
     cancels,
     chosen,
     failure_text,
-    transfer_definition,
     unknown_destination,
 )
 from telephony.realtime.dialect import Brief
-from telephony.realtime.events import NO_RESPONSE, ModelError, ResponseFinished, ToolCallRequested
-from telephony.realtime.function_tool import FunctionTool
+from telephony.realtime.events import (
+    NO_RESPONSE,
+    ApprovalRequested,
+    ModelError,
+    ResponseFinished,
+    ToolCallRequested,
+)
 from telephony.realtime.tool_schema import ToolContext
 from telephony.realtime.tools import error_output
 from telephony.turns.latency import TurnLatency
@@ -76,6 +88,7 @@ class Conversation:
         press_keys: PressKeys,
         recording: Pausable,
     ) -> None:
+        agent = on_this_call(agent, context, services.utc_now())
         self._agent = agent
         self._transfer = transfer
         self._give_up_transfer = give_up_transfer
@@ -103,6 +116,10 @@ class Conversation:
             on_lost=lambda: self._end(cause.MODEL_LOST),
         )
         self._farewell = Farewell(self.bridge, self.dialect)
+        self._desk = ToolDesk(agent, self, tasks, services, log, context)
+        self._guard = Guard(agent.guardrails, self, tasks, services, log, context)
+        self._handovers = Handovers(self._farewell, self, log)
+        self.hand_off: HandOff = cannot_hand_off
         self._drained = asyncio.Event()
         self._held = self._parked = False
         self._transferring = False
@@ -147,6 +164,7 @@ class Conversation:
         await self.link.close()
 
     def digit_received(self, digit: str, held: bool = False) -> None:
+        self._desk.caller_turn_ended()
         self.bridge.digit_received(digit, held=held)
 
     def digit_finished(self) -> None:
@@ -168,7 +186,7 @@ class Conversation:
 
     def caller_changed(self, caller: str) -> None:
         """Somebody else has taken the caller's place."""
-        self._context = replace(self._context, caller=caller)
+        self._context = self._desk.context = replace(self._context, caller=caller)
 
     def _ask(self, instructions: str | None = None) -> None:
         self.dialect.create_response(instructions)
@@ -199,9 +217,30 @@ class Conversation:
     def timers_changed(self) -> None:
         self.link.timers_changed()
 
-    def transcript(self, role: str, text: str) -> None:
+    def transcript(self, role: str, text: str, item_id: str = "") -> None:
+        self._guard.transcript_finished(role, item_id, text)
         if self._services.observer is not None:
             self._services.observer.transcript_finished(self._call_id, role, text)
+
+    def transcript_grew(self, role: str, item_id: str, piece: str) -> None:
+        """A piece of what somebody says has come; what the bot says is ahead of its sound."""
+        self._guard.transcript_delta(role, item_id, piece)
+
+    def caller_turn_ended(self) -> None:
+        """The caller has said something, and is done."""
+        self._desk.caller_turn_ended()
+
+    def tool_calls_cancelled(self, call_ids: Iterable[str]) -> None:
+        self._desk.cancelled(call_ids)
+
+    def approval_requested(self, event: ApprovalRequested) -> None:
+        """The model's provider asks before it calls a tool of its own."""
+        allowed = self._agent.provider_approvals.allows(event.server_label, event.name)
+        outcome = "given" if allowed else "refused"
+        self._log.info(f"approval.{outcome}", server=event.server_label, tool=event.name)
+        reason = "" if allowed else "not allowed on this telephone line"
+        self.dialect.answer_approval(event.approval_id, allowed, reason)
+        self.bridge.send_control()
 
     def turn_measured(self, latency: TurnLatency) -> None:
         self._log.debug("turn.measured", total_s=round(latency.total_s, 3))
@@ -218,6 +257,8 @@ class Conversation:
                 # The caller waits for what would have been said.
                 self._answer_owed = True
         cut_off = interrupted or event.status == "cancelled"
+        self._desk.response_finished(event.response_id, calls_tools=bool(event.tool_calls))
+        others: list[ToolCallRequested] = []
         for call in event.tool_calls:
             if call.name == HANGUP and hangs_up(self._agent):
                 self._log.info("hangup.requested")
@@ -230,8 +271,13 @@ class Conversation:
                 self._tasks.start(self._send_digits, call)
             elif call.name in recording_tools(self._agent):
                 self._answer(call, run_recording_tool(call.name, self._recording), respond=True)
+            elif call.name == HANDOFF and hands_off(self._agent):
+                self._handovers.requested(call, self._agent, interrupted=cut_off)
+            elif call.name == SWITCH_LANGUAGE and switches_language(self._agent):
+                self._handovers.language_requested(call, self._agent, interrupted=cut_off)
             else:
-                self._tasks.start(self._run_tool, call)
+                others.append(call)
+        self._desk.requested(others)
         self._farewell.response_finished(event)
 
     def playout_drained(self) -> None:
@@ -261,13 +307,39 @@ class Conversation:
         if owed and not (self.bridge.turn_follows and self.dialect.traits.responds_by_itself):
             self._ask(None if self.bridge.was_heard else self._agent.greeting)
 
-    async def _run_tool(self, call: ToolCallRequested) -> None:
-        started_at = self._services.clock()
-        outcome = await run_tool(self._agent.tools, call, self._context)
-        seconds = round(self._services.clock() - started_at, 3)
-        self._log.info("tool.finished", tool=call.name, outcome=outcome.status, seconds=seconds)
-        self.dialect.send_tool_output(call.call_id, outcome.output)
+    # What tools, handoffs and guardrails ask of the call
+
+    @property
+    def last_said(self) -> str:
+        return self.bridge.spoken_response_id
+
+    def answer_tool(self, call_id: str, output: str, *, respond: bool) -> None:
+        self.dialect.send_tool_output(call_id, output, respond=respond)
         self.bridge.send_control()
+
+    def make_talk(self, instructions: str) -> None:
+        self.dialect.create_response(instructions, tool_choice="none")
+        self.bridge.send_control()
+
+    def interrupt_bot(self, reason: str) -> None:
+        cast(InterruptsBot, self.bridge).interrupt_bot(reason)
+
+    def correct(self, text: str) -> None:
+        self.dialect.add_system_text(text)
+        self._ask()
+
+    def send_away(self, destination: str) -> None:
+        self._tasks.start(self._transfer_or_end, destination)
+
+    async def _transfer_or_end(self, name: str) -> None:
+        self._transferring = True
+        result = await self._transfer(self._agent.transfers[name])
+        self._transferring = False
+        if not result.succeeded:
+            self.give_up()
+
+    def give_up(self) -> None:
+        self._end(cause.GUARDRAIL)
 
     async def _send_digits(self, call: ToolCallRequested) -> None:
         """Press the keys that the model asked for; what they are may be a secret."""
@@ -320,43 +392,9 @@ class Conversation:
             return
         text = failure_text(name, result)
         if answered:
-            self.dialect.add_system_text(text)
-            self._ask()
+            self.correct(text)
         else:
             self._answer(call, text)
 
     def _answer(self, call: ToolCallRequested, text: str, *, respond: bool = True) -> None:
-        self.dialect.send_tool_output(call.call_id, text, respond=respond)
-        self.bridge.send_control()
-
-
-def hangs_up(agent: Agent) -> bool:
-    """Whether the agent has our ``hangup``; a tool of its own of that name is just a tool."""
-    return agent.can_hang_up and HANGUP not in agent.tools
-
-
-def transfers(agent: Agent) -> bool:
-    """Whether the agent has our ``transfer``."""
-    return bool(agent.transfers) and TRANSFER not in agent.tools
-
-
-def sends_digits(agent: Agent) -> bool:
-    """Whether the agent has our ``send_digits``."""
-    return agent.can_send_digits and SEND_DIGITS not in agent.tools
-
-
-def recording_tools(agent: Agent) -> frozenset[str]:
-    """Return those of our tools for the recording that the agent has."""
-    return frozenset(name for name in agent.recording_tools if name not in agent.tools)
-
-
-def tool_definitions(agent: Agent) -> tuple[FunctionTool, ...]:
-    """Return the tools that run here, the built-in ones included."""
-    definitions = agent.tools.definitions()
-    if hangs_up(agent):
-        definitions += (HANGUP_DEFINITION,)
-    if transfers(agent):
-        definitions += (transfer_definition(agent.transfers),)
-    if sends_digits(agent):
-        definitions += (SEND_DIGITS_DEFINITION,)
-    return definitions + recording_definitions(recording_tools(agent))
+        self.answer_tool(call.call_id, text, respond=respond)

@@ -6,7 +6,8 @@ import inspect
 import re
 import typing
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, PydanticUserError, ValidationError, create_model
@@ -19,13 +20,48 @@ _SECTION = re.compile(r"^(Args|Arguments|Parameters)\s*:\s*$")
 _KEPT_AS_IS = frozenset({"default", "const", "enum", "examples"})
 
 
+class CallVariables:
+    """The variables of one call, by name; those that are not there from the start can't be set."""
+
+    def __init__(self, values: Mapping[str, str] | None = None) -> None:
+        self._values = dict(values or {})
+
+    @property
+    def values(self) -> Mapping[str, str]:
+        return MappingProxyType(self._values)
+
+    def adopt(self, values: Mapping[str, str]) -> None:
+        """Add the variables of another agent; what is known keeps its value."""
+        self._values = {**values, **self._values}
+
+    def set(self, name: str, value: str) -> None:
+        """Give a variable a value; raises KeyError for one that the agent's file has not."""
+        if name not in self._values:
+            known = ", ".join(self._values) or "none"
+            raise KeyError(f"there is no variable {name!r}; the agent's file has: {known}")
+        self._values[name] = str(value)
+
+
 @dataclass(frozen=True, slots=True)
 class ToolContext:
-    """What a tool may know of its call: a parameter of this type is filled in by us."""
+    """What a tool may know of its call: a parameter of this type is filled in by us.
+
+    ``caller_name`` is what the caller's own telephone says, and nothing to rely on.
+    """
 
     call_id: str = ""
     caller: str = ""
     called: str = ""
+    caller_name: str = ""
+    variables: CallVariables = field(default_factory=CallVariables, compare=False)
+
+    def set_variable(self, name: str, value: str) -> None:
+        """Set a variable for the texts of the agent that the call is handed to next.
+
+        May be called from any thread. Raises KeyError for a name that no agent of the call has
+        under ``variables``.
+        """
+        self.variables.set(name, value)
 
 
 class Arguments:

@@ -1,0 +1,137 @@
+"""Runs the tools that the model of one call asks for, within their bounds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any, Protocol
+
+from telephony.calls.agent import Agent
+from telephony.calls.call_tasks import CallTasks
+from telephony.calls.services import ConversationServices
+from telephony.calls.tool_runner import run_tool
+from telephony.realtime.approvals import CONFIRM_ACTION, Agreed, Approvals
+from telephony.realtime.events import ToolCallRequested
+from telephony.realtime.tool_limits import STOP_AND_TALK, Limit, ToolBreaker, limit_text
+from telephony.realtime.tool_schema import ToolContext
+from telephony.realtime.tools import error_output
+
+
+class ModelSide(Protocol):
+    """The session with the model, whichever it is at the time."""
+
+    @property
+    def last_said(self) -> str:
+        """An id of what the bot said last; another one once it has said something else."""
+
+    def answer_tool(self, call_id: str, output: str, *, respond: bool) -> None:
+        """Give a call of a tool its output."""
+
+    def make_talk(self, instructions: str) -> None:
+        """Ask the model to say something, and to call no tool."""
+
+
+class ToolDesk:
+    """Every call of a tool gets one output, when it has one: talking goes on meanwhile.
+
+    A tool outlives the response that called it, the caller's next words and the connection that
+    it was asked for on; only the end of the phone call ends it.
+    """
+
+    def __init__(
+        self,
+        agent: Agent,
+        side: ModelSide,
+        tasks: CallTasks,
+        services: ConversationServices,
+        log: Any,
+        context: ToolContext,
+    ) -> None:
+        self.context = context
+        self._agent = agent
+        self._side = side
+        self._tasks = tasks
+        self._services = services
+        self._log = log
+        self._breaker = ToolBreaker(agent.tool_limits)
+        self._approvals = Approvals(services.ids)
+        self._open: set[str] = set()
+
+    def hand_over(self, agent: Agent) -> None:
+        """Go on with the tools of another agent; what runs and what is counted stays."""
+        self._agent = agent
+        self.context.variables.adopt(agent.variables)
+
+    # What happens in the conversation
+
+    def caller_turn_ended(self) -> None:
+        """The caller has said or pressed something."""
+        self._breaker.caller_spoke()
+        self._approvals.caller_answered(self._side.last_said)
+
+    def response_finished(self, response_id: str, *, calls_tools: bool) -> None:
+        spoken = response_id == self._side.last_said
+        if calls_tools:
+            self._breaker.round_ended(spoken=spoken)
+        elif spoken:
+            self._breaker.bot_spoke()
+
+    def requested(self, calls: Iterable[ToolCallRequested]) -> None:
+        """Take the calls of one response."""
+        refused = False
+        for call in calls:
+            self._open.add(call.call_id)
+            limit = self._breaker.admit(call.name, call.arguments)
+            if limit is not None:
+                refused = True
+                self._refuse(call, limit)
+            elif call.name == CONFIRM_ACTION and CONFIRM_ACTION not in self._agent.tools:
+                self._confirm(call)
+            elif self._needs_agreement(call.name):
+                self._log.info("approval.asked", tool=call.name)
+                now = self._services.clock()
+                said = self._side.last_said
+                text = self._approvals.ask(call.name, call.arguments, said, now)
+                self._answer(call.call_id, text)
+            else:
+                self._tasks.start(self._run, call)
+        if refused:
+            # Left to itself it would call the next one.
+            self._side.make_talk(STOP_AND_TALK)
+
+    def cancelled(self, call_ids: Iterable[str]) -> None:
+        """The model no longer wants these outputs; what runs is not stopped half-way."""
+        self._open.difference_update(call_ids)
+
+    # Running
+
+    def _needs_agreement(self, name: str) -> bool:
+        tool = self._agent.tools.get(name)
+        return tool is not None and tool.approval == "caller"
+
+    def _refuse(self, call: ToolCallRequested, limit: Limit) -> None:
+        self._log.warning("tool.refused", tool=call.name, limit=limit)
+        self._services.metrics.tool_limit_reached(limit)
+        self._answer(call.call_id, error_output(limit_text(limit)), respond=False)
+
+    def _confirm(self, call: ToolCallRequested) -> None:
+        verdict = self._approvals.confirm(call.arguments, self._services.clock())
+        if isinstance(verdict, Agreed):
+            self._log.info("approval.given", tool=verdict.name)
+            agreed = replace(call, name=verdict.name, arguments=verdict.arguments)
+            self._tasks.start(self._run, agreed)
+        else:
+            self._log.info("approval.refused")
+            self._answer(call.call_id, verdict)
+
+    async def _run(self, call: ToolCallRequested) -> None:
+        started_at = self._services.clock()
+        outcome = await run_tool(self._agent.tools, call, self.context)
+        seconds = round(self._services.clock() - started_at, 3)
+        self._log.info("tool.finished", tool=call.name, outcome=outcome.status, seconds=seconds)
+        self._answer(call.call_id, outcome.output)
+
+    def _answer(self, call_id: str, output: str, *, respond: bool = True) -> None:
+        if call_id in self._open:
+            self._open.discard(call_id)
+            self._side.answer_tool(call_id, output, respond=respond)
