@@ -16,7 +16,7 @@ from typing import Any, Literal, Protocol
 
 from pydantic_core import to_json
 
-from telephony.base.errors import LocalProtocolError
+from telephony.base.errors import LocalProtocolError, TelephonyError
 from telephony.realtime.function_tool import FunctionTool
 from telephony.realtime.tool_schema import Arguments, ToolContext, split_docstring
 from telephony.realtime.wire import parse_object
@@ -28,6 +28,10 @@ _NO_CONTEXT = ToolContext()
 
 Approval = Literal["never", "caller"]
 """Who has to agree before a tool runs."""
+
+
+class ToolFailed(TelephonyError):  # noqa: N818 - reads as the fact it states
+    """A tool could not do its work; the text is for the model, and may be said to the caller."""
 
 
 class ReadsArguments(Protocol):
@@ -123,13 +127,18 @@ class Refusal:
 
 
 class ToolSource(Protocol):
-    """A server whose tools may become others while we run."""
+    """Where tools come from that live outside of this process; they may change while we run."""
 
     @property
     def name(self) -> str: ...
 
     @property
     def tools(self) -> Sequence[Tool]: ...
+
+    async def start(self) -> None:
+        """Connect, if that is needed; what can't be had now is tried again later."""
+
+    async def close(self) -> None: ...
 
 
 class ToolRegistry:
