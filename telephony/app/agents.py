@@ -41,6 +41,7 @@ class Reconnect(Section):
     attempts: Annotated[int, Field(ge=0, le=100)] = 3
     initial_s: PositiveSeconds = 0.2
     max_s: PositiveSeconds = 2.0
+    failover_after_s: PositiveSeconds = 1.0
 
 
 class AgentFile(ModelPart):
@@ -58,6 +59,7 @@ class AgentFile(ModelPart):
     tool_timeout_s: PositiveSeconds = 10.0
     reconnect: Reconnect = Field(default_factory=Reconnect)
     fallback: list[ModelPart] = Field(default_factory=list)
+    filler: PathText | None = None
     vad: dict[str, Any] = Field(default_factory=dict)
     barge_in: dict[str, Any] = Field(default_factory=dict)
     silence: dict[str, Any] = Field(default_factory=dict)
@@ -160,6 +162,7 @@ class _AgentReader:
         settings = self._settings
         sources = self._sources(part)
         tools = self._tools(part)
+        filler = read_sound(part.filler, settings, ("filler",), self._report)
         music = read_sound(part.hold_music, settings, ("hold_music",), self._report)
         transfers = read_transfers(part.transfers, settings, self._trunks, self._report, music)
         vad = self._overlay(settings.vad, part.vad, "vad")
@@ -189,6 +192,8 @@ class _AgentReader:
             reconnect_attempts=part.reconnect.attempts,
             reconnect_initial_s=part.reconnect.initial_s,
             reconnect_maximum_s=part.reconnect.max_s,
+            failover_after_s=part.reconnect.failover_after_s,
+            filler=filler,
         )
 
     def _sources(self, part: AgentFile) -> list[ModelSource]:

@@ -72,6 +72,10 @@ class Agent:
     reconnect_attempts: int = 3
     reconnect_initial_s: float = 0.2
     reconnect_maximum_s: float = 2.0
+    failover_after_s: float = 1.0
+    """How long the model that was lost may take to come back while another one waits."""
+    filler: str | None = None
+    """What a caller who waits hears when the model is lost: a sound of the prompts."""
     variables: Mapping[str, str] = field(default_factory=dict)
     time_zone: str = "UTC"
     tool_limits: ToolLimits = field(default_factory=ToolLimits)

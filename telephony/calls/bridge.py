@@ -7,8 +7,7 @@ ptime, model messages arrive in between, and a barge-in is carried out in one pi
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from telephony.audio.echo_gate import EchoGate
 from telephony.audio.format import AudioFormat
@@ -16,62 +15,19 @@ from telephony.audio.g711 import decode
 from telephony.audio.vad import VoiceActivityDetector
 from telephony.base.interfaces import CallMetrics, Clock, ModelConnection
 from telephony.calls.agent import Agent
+from telephony.calls.bridge_listener import BridgeListener, BridgeStats
 from telephony.calls.downlink import Downlink
 from telephony.calls.keypad import Keypad
 from telephony.calls.turn_taking import TurnTaking
 from telephony.calls.uplink import Uplink
 from telephony.realtime import events as model
 from telephony.realtime.dialect import Dialect
+from telephony.realtime.traits import Traits
 from telephony.turns.barge_in import DeleteItem, corrections
 from telephony.turns.controller import Interrupt
-from telephony.turns.latency import TurnLatency
 
 _HELD_VOICE_MS = 300
 """Voice that a model hears late, after a reconnect, but surely takes for a turn."""
-
-
-@dataclass(slots=True)
-class BridgeStats:
-    """What one conversation came to, for the CDR."""
-
-    responses: int = 0
-    barge_ins: int = 0
-    barge_in_s: list[float] = field(default_factory=list)
-    latencies: list[TurnLatency] = field(default_factory=list)
-    input_tokens: int = 0
-    output_tokens: int = 0
-
-
-class BridgeListener(Protocol):
-    """Who does what takes time: tools, reconnects, hanging up."""
-
-    def session_ready(self) -> None: ...
-
-    def session_expiring(self) -> None:
-        """The session nears its length limit."""
-
-    def response_finished(self, event: model.ResponseFinished) -> None: ...
-
-    def model_failed(self, error: model.ModelError) -> None: ...
-
-    def playout_drained(self) -> None:
-        """The caller heard everything that was queued."""
-
-    def interrupted(self, reason: str, seconds: float | None) -> None:
-        """The caller barged in; what was queued is gone.
-
-        ``seconds`` went from the caller's first voice to the end of the bot's last packet; None
-        when the bot was not heard speaking.
-        """
-
-    def turn_measured(self, latency: TurnLatency) -> None: ...
-
-    def caller_silent(self, hang_up: bool) -> None: ...
-
-    def transcript(self, role: str, text: str) -> None: ...
-
-    def timers_changed(self) -> None:
-        """The dialect's next deadline may be another one now."""
 
 
 class Bridge:
@@ -91,7 +47,7 @@ class Bridge:
         self._agent = agent
         self._line = line
         self._ptime_ms = ptime_ms
-        self._dialect = dialect
+        self.dialect = dialect
         self._listener = listener
         self._metrics = metrics
         self._clock = clock
@@ -105,8 +61,8 @@ class Bridge:
         self._downlink = Downlink(
             line, dialect.output_format, ptime_ms=ptime_ms, prebuffer_ms=agent.prebuffer_ms
         )
-        self._traits = dialect.traits
-        self._turn_owed = False
+        self._follow(dialect.traits)
+        self._turn_owed = self._model_tells_turns = False
         self._held_voice_ms = 0
         self._keypad = Keypad(agent.keypad)
         self._talking = False
@@ -125,12 +81,21 @@ class Bridge:
             model.AudioDelta: self._audio_delta,
             model.AudioFinished: self._audio_finished,
             model.SpeechStarted: self._speech_started,
+            model.ModelInterrupted: self._model_interrupted,
             model.SpeechStopped: self._speech_stopped,
             model.InputCommitted: self._input_committed,
-            model.TranscriptFinished: self._transcript_finished,
+            model.TranscriptDelta: lambda e, _: listener.transcript_grew(e.role, e.item_id, e.text),
+            model.TranscriptFinished: lambda e, _: listener.transcript(e.role, e.text, e.item_id),
+            model.ToolCallsCancelled: lambda e, _: listener.tool_calls_cancelled(e.call_ids),
+            model.ApprovalRequested: lambda e, _: listener.approval_requested(e),
             model.ResponseFinished: self._response_finished,
-            model.ModelError: self._model_error,
+            model.ModelError: lambda e, _: listener.model_failed(e),
         }
+
+    def _follow(self, traits: Traits) -> None:
+        self._traits = traits
+        wish_ms = traits.prebuffer_ms
+        self._downlink.prebuffer_ms = self._agent.prebuffer_ms if wish_ms is None else wish_ms
 
     @property
     def caller_hears(self) -> bool:
@@ -140,7 +105,7 @@ class Bridge:
     @property
     def quiet(self) -> bool:
         """True while nobody speaks and no answer is under way."""
-        waits = self._turn_owed or self._turns.caller_waits or self._dialect.active_response_id
+        waits = self._turn_owed or self._turns.caller_waits or self.dialect.active_response_id
         return not (self._vad.speaking or self.caller_hears or waits)
 
     @property
@@ -164,8 +129,8 @@ class Bridge:
             self._keypad.answered()
             if self._connection is None:
                 self._held_voice_ms += self._ptime_ms
-            if changed is False and not self._traits.detects_turns:
-                self._end_turn()
+            if changed is False:
+                self._voice_ended()
         self.uplink.hear(frame, now)
         if now >= self._turns.next_timer:
             self._turns.handle_timer(now)
@@ -174,15 +139,21 @@ class Bridge:
         if self._turns.has_commands:
             self._obey(now)
 
+    def _voice_ended(self) -> None:
+        if not self._model_tells_turns:
+            self._listener.caller_turn_ended()
+        if not self._traits.detects_turns:
+            self._end_turn()
+
     def _end_turn(self) -> None:
         """Without turn detection of the model's own, our detector ends the caller's turn.
 
         A turn that ends while there is no session is ended as soon as the next one has heard it.
         """
-        self._turn_owed = not self._dialect.ready
+        self._turn_owed = not self.dialect.ready
         if not self._turn_owed and self.uplink.appended_ms:
-            self._dialect.commit_input()
-            self._dialect.create_response()
+            self.dialect.commit_input()
+            self.dialect.create_response()
             self.send_control()
 
     def speak(self, now: float) -> bytes | None:
@@ -211,6 +182,16 @@ class Bridge:
             )
             self._listener.turn_measured(latency)
 
+    def interrupt_bot(self) -> None:
+        """Cut the bot off, whatever it says: flushed, fenced, cancelled, truncated."""
+        now = self._clock()
+        self._turns.interrupt_bot(now)
+        self._obey(now)
+
+    def fill(self, audio: bytes) -> None:
+        """Play audio of ours, in the line's format, as if the bot said it."""
+        self._downlink.play(audio)
+
     def caller_held(self, held: bool) -> None:
         """The caller put us on hold, or came back."""
         self._turns.caller_held(held, self._clock())
@@ -232,8 +213,9 @@ class Bridge:
 
     def _tell(self, entry: str | None) -> None:
         if entry is not None:
-            self._dialect.add_user_text(entry)
-            self._dialect.create_response()
+            self._listener.caller_turn_ended()
+            self.dialect.add_user_text(entry)
+            self.dialect.create_response()
             self.send_control()
 
     # The model's side.
@@ -241,8 +223,25 @@ class Bridge:
     def connected(self, connection: ModelConnection) -> None:
         """A socket to the model is open; configure the session on it."""
         self._connection = connection
-        self._dialect.connection_made(self._clock())
+        self.dialect.connection_made(self._clock())
         self.send_control()
+
+    def change_session(self, agent: Agent, dialect: Dialect) -> None:
+        """Go on with another session of the same conversation, which has no connection yet.
+
+        What is queued still plays.
+        """
+        if self._connection is not None:
+            self.disconnected()
+        self._agent, self.dialect = agent, dialect
+        self._turns.change_model(agent, dialect.traits, self._clock())
+        self._model_tells_turns = False
+        self._follow(dialect.traits)
+
+    def attach(self, connection: ModelConnection) -> None:
+        """Talk over a connection on which the session is ready already."""
+        self._connection = connection
+        self._begin(self._clock())
 
     def disconnected(self) -> None:
         """The socket is gone: what is queued still plays, what the caller says is kept."""
@@ -250,27 +249,27 @@ class Bridge:
         self._connection = None
         self._held_voice_ms = 0
         self.uplink.disconnect()
-        self._dialect.connection_lost(now)
+        self.dialect.connection_lost(now)
         self._pull_events(now)
         self._turns.model_disconnected(now)
 
     def message_received(self, message: Any) -> None:
         """Take one message of the model."""
         now = self._clock()
-        self._dialect.receive_message(message, now)
+        self.dialect.receive_message(message, now)
         self._pull_events(now)
         self.send_control()
 
     def handle_timer(self) -> None:
         """Let the dialect act on its deadline."""
         now = self._clock()
-        self._dialect.handle_timer(now)
+        self.dialect.handle_timer(now)
         self._pull_events(now)
         self.send_control()
 
     def send_control(self) -> None:
         """Send what the dialect has to say."""
-        messages = self._dialect.messages_to_send()
+        messages = self.dialect.messages_to_send()
         connection = self._connection
         if connection is not None:
             for message in messages:
@@ -278,7 +277,7 @@ class Bridge:
         self._listener.timers_changed()
 
     def _pull_events(self, now: float) -> None:
-        for event in self._dialect.events_received():
+        for event in self.dialect.events_received():
             react = self._react.get(type(event))
             if react is not None:
                 react(event, now)
@@ -287,21 +286,25 @@ class Bridge:
 
     def _send_audio(self, audio: bytes) -> bool:
         connection = self._connection
-        return connection is not None and connection.send_audio(self._dialect.append_message(audio))
+        return connection is not None and connection.send_audio(self.dialect.append_message(audio))
 
     # What the model reports.
 
     def _session_ready(self, event: model.SessionReady, now: float) -> None:
-        self._downlink.change_model_format(event.output_format)
-        # The conversation so far goes before what the caller said meanwhile.
-        self.send_control()
-        self.uplink.connect(event.input_format, self._send_audio, now)
-        if self._turn_owed:
-            self._end_turn()
+        self._begin(now)
         self._listener.session_ready()
 
+    def _begin(self, now: float) -> None:
+        dialect = self.dialect
+        self._downlink.change_model_format(dialect.output_format)
+        # The conversation so far goes before what the caller said meanwhile.
+        self.send_control()
+        self.uplink.connect(dialect.input_format, self._send_audio, now)
+        if self._turn_owed:
+            self._end_turn()
+
     def _session_expiring(self, event: model.SessionExpiring, now: float) -> None:
-        self._listener.session_expiring()
+        self._listener.session_expiring(event.left_s)
 
     def _output_format_changed(self, event: model.OutputFormatChanged, now: float) -> None:
         self._downlink.change_model_format(event.format)
@@ -323,8 +326,13 @@ class Bridge:
         heard_at = self.uplink.time_of(event.audio_start_ms)
         self._turns.server_speech_started(heard_at, now)
 
+    def _model_interrupted(self, event: model.ModelInterrupted, now: float) -> None:
+        self._turns.model_interrupted(now)
+
     def _speech_stopped(self, event: model.SpeechStopped, now: float) -> None:
         self._turns.server_speech_stopped(self._voice_ended_at(event, now), now)
+        self._model_tells_turns = True
+        self._listener.caller_turn_ended()
 
     def _voice_ended_at(self, event: model.SpeechStopped, now: float) -> float:
         """Return when the caller's voice was last heard: the model waits before it is sure."""
@@ -335,10 +343,7 @@ class Bridge:
     def _input_committed(self, event: model.InputCommitted, now: float) -> None:
         traits = self._traits
         if traits.detects_turns and not traits.responds_by_itself:
-            self._dialect.create_response()
-
-    def _transcript_finished(self, event: model.TranscriptFinished, now: float) -> None:
-        self._listener.transcript(event.role, event.text)
+            self.dialect.create_response()
 
     def _response_finished(self, event: model.ResponseFinished, now: float) -> None:
         if event.usage is not None:
@@ -349,9 +354,6 @@ class Bridge:
             self._turns.response_finished(event.response_id, now)
         self._listener.response_finished(event)
 
-    def _model_error(self, event: model.ModelError, now: float) -> None:
-        self._listener.model_failed(event)
-
     # What the turns decide.
 
     def _obey(self, now: float) -> None:
@@ -359,7 +361,7 @@ class Bridge:
             if isinstance(command, Interrupt):
                 self._interrupt(command, now)
             else:
-                self._dialect.create_response()
+                self.dialect.create_response()
         silence = self._turns.silence_verdict()
         if silence is not None:
             self._listener.caller_silent(silence)
@@ -373,14 +375,14 @@ class Bridge:
         self._turns.playout_drained(now)
         if command.response_id is not None:
             self.interrupted_response_id = command.response_id
-            self._dialect.fence(command.response_id)
+            self.dialect.fence(command.response_id)
         if command.cancel:
-            self._dialect.cancel_response(command.response_id)
+            self.dialect.cancel_response(command.response_id)
         for correction in corrections(heard, self._agent.playout_latency_ms):
             if isinstance(correction, DeleteItem):
-                self._dialect.delete_item(correction.item_id)
+                self.dialect.delete_item(correction.item_id)
             else:
-                self._dialect.truncate_item(correction.item_id, correction.audio_end_ms)
+                self.dialect.truncate_item(correction.item_id, correction.audio_end_ms)
         self.send_control()
         seconds = self._count_barge_in(command) if was_talking else None
         self._listener.interrupted(command.reason, seconds)

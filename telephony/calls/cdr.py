@@ -67,7 +67,10 @@ class Cdr:
     barge_in_max_ms: int | None = None
     echo_return_loss_db: float | None = None
     echo_delay_ms: float | None = None
+    model: str | None = None
     model_reconnects: int = 0
+    model_failovers: int = 0
+    model_rollovers: int = 0
     model_input_tokens: int = 0
     model_output_tokens: int = 0
     model_audio_dropped_ms: int = 0
@@ -149,7 +152,8 @@ def _conversation_of(call: Call) -> dict[str, Any]:
     conversation = call.conversation
     if conversation is None:
         return {}
-    stats = conversation.bridge.stats
+    stats, link = conversation.bridge.stats, conversation.link
+    source = link.source
     echo = conversation.bridge.echo.estimate
     latencies_ms = sorted(round(turn.total_s * 1000) for turn in stats.latencies)
     return {
@@ -161,7 +165,10 @@ def _conversation_of(call: Call) -> dict[str, Any]:
         "barge_in_max_ms": round(max(stats.barge_in_s) * 1000) if stats.barge_in_s else None,
         "echo_return_loss_db": None if echo is None else echo.return_loss_db,
         "echo_delay_ms": None if echo is None else echo.delay_ms,
-        "model_reconnects": conversation.link.reconnects,
+        "model": f"{source.model.api}/{source.model.model}",
+        "model_reconnects": link.stats.reconnects,
+        "model_failovers": link.stats.failovers,
+        "model_rollovers": link.stats.rollovers,
         "model_input_tokens": stats.input_tokens,
         "model_output_tokens": stats.output_tokens,
         "model_audio_dropped_ms": _audio_dropped_ms(call, conversation.bridge.uplink.stats),

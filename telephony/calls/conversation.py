@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
-from functools import partial
-from typing import Any, cast
+from typing import Any
 
 from telephony.audio.format import AudioFormat
 from telephony.base.errors import LocalProtocolError
@@ -26,31 +25,21 @@ from telephony.calls.built_in_tools import (
 from telephony.calls.call_tasks import CallTasks
 from telephony.calls.call_values import on_this_call
 from telephony.calls.cause import Ending
-from telephony.calls.destination import Destination, TransferResult
 from telephony.calls.digits_tool import SEND_DIGITS, PressKeys, outcome_text, wanted_keys
 from telephony.calls.farewell import Farewell
 from telephony.calls.goodbye import GOODBYE, HANGUP
-from telephony.calls.guard import Guard, InterruptsBot
-from telephony.calls.handoff import HandOff, cannot_hand_off
-from telephony.calls.handoff_tool import HANDOFF, SWITCH_LANGUAGE
+from telephony.calls.guard import Guard
+from telephony.calls.handoff_tool import HANDED_OVER, HANDOFF, SWITCH_LANGUAGE, SWITCHED
 from telephony.calls.handovers import Handovers
 from telephony.calls.model_link import ModelLink
+from telephony.calls.model_source import ModelSource
 from telephony.calls.recording_tool import Pausable, run_recording_tool
 from telephony.calls.services import CallServices, LineShape
+from telephony.calls.succession import Succession
 from telephony.calls.tool_desk import ToolDesk
-from telephony.calls.transfer_tool import (
-    ANNOUNCEMENT,
-    CALLING,
-    CANCELLED,
-    NOT_CANCELLED,
-    TRANSFER,
-    UNDER_WAY,
-    cancels,
-    chosen,
-    failure_text,
-    unknown_destination,
-)
-from telephony.realtime.dialect import Brief
+from telephony.calls.transfer_requests import TransferCaller, TransferRequests
+from telephony.calls.transfer_tool import TRANSFER
+from telephony.realtime.dialect import Brief, Dialect
 from telephony.realtime.events import (
     NO_RESPONSE,
     ApprovalRequested,
@@ -58,12 +47,10 @@ from telephony.realtime.events import (
     ResponseFinished,
     ToolCallRequested,
 )
+from telephony.realtime.history import HistoryItem
 from telephony.realtime.tool_schema import ToolContext
 from telephony.realtime.tools import error_output
 from telephony.turns.latency import TurnLatency
-
-TransferCaller = Callable[[Destination], Awaitable[TransferResult]]
-"""Transfers the caller of a call; when that succeeds the call ends by itself."""
 
 REPROMPT = "The caller has been silent. Ask briefly whether they are still there."
 
@@ -89,9 +76,6 @@ class Conversation:
         recording: Pausable,
     ) -> None:
         agent = on_this_call(agent, context, services.utc_now())
-        self._agent = agent
-        self._transfer = transfer
-        self._give_up_transfer = give_up_transfer
         self._press_keys = press_keys
         self._recording = recording
         self._tasks = tasks
@@ -100,47 +84,64 @@ class Conversation:
         self._context = context
         self._call_id = context.call_id
         line = AudioFormat(shape.encoding, shape.sample_rate_hz)
-        brief = Brief(agent.instructions, tool_definitions(agent))
-        self.dialect = agent.source.new_dialect(brief, line, services.ids)
+        self._line = line
+        dialect = self._new_dialect(agent, agent.source)
         self.bridge = Bridge(
-            agent, line, shape.ptime_ms, self.dialect, self, services.metrics, services.clock
+            agent, line, shape.ptime_ms, dialect, self, services.metrics, services.clock
         )
         self.link = ModelLink(
             agent,
-            self.dialect,
             self.bridge,
             services,
             tasks,
             log,
+            self._new_dialect,
             on_restored=self._restored,
             on_lost=lambda: self._end(cause.MODEL_LOST),
+            on_gap=self._fill_gap,
         )
-        self._farewell = Farewell(self.bridge, self.dialect)
-        self._desk = ToolDesk(agent, self, tasks, services, log, context)
+        self._succession = Succession(self.link, self.bridge, services, log)
+        self._filler = b""
+        self._farewell = Farewell(self.bridge)
+        self._desk = ToolDesk(self, tasks, services, log, context, agent.tool_limits)
         self._guard = Guard(agent.guardrails, self, tasks, services, log, context)
-        self._handovers = Handovers(self._farewell, self, log)
-        self.hand_off: HandOff = cannot_hand_off
+        self._handovers = Handovers(self._farewell, self, tasks, log)
+        self._transfers = TransferRequests(
+            self._farewell, self, transfer, give_up_transfer, tasks, log
+        )
         self._drained = asyncio.Event()
         self._held = self._parked = False
-        self._transferring = False
         self._answer_owed = False
-        self._renewal_due = False
-        self._closed = False
+        self.closed = False
         self._ending: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
 
     @property
-    def reconnects(self) -> int:
-        """How many times the model was lost and found again."""
-        return self.link.reconnects
+    def dialect(self) -> Dialect:
+        """The session that the bridge talks through."""
+        return self.bridge.dialect
+
+    @property
+    def agent(self) -> Agent:
+        """The agent that talks now."""
+        return self.link.agent
+
+    def _new_dialect(
+        self, agent: Agent, source: ModelSource, history: Iterable[HistoryItem] = ()
+    ) -> Dialect:
+        brief = Brief(agent.instructions, tool_definitions(agent), tuple(history))
+        return source.new_dialect(brief, self._line, self._services.ids)
 
     async def connect(self) -> None:
         """Open the first connection; raises ModelUnavailable when it cannot be had."""
         await self.link.open()
+        if self.agent.filler is not None:
+            audio = await self._services.prompts.fetch(self.agent.filler, self._line)
+            self._filler = audio
 
     async def run(self) -> Ending:
         """Greet, then talk until one side is done; returns why."""
-        if self._agent.greeting:
-            self._ask(self._agent.greeting)
+        if self.agent.greeting:
+            self._ask(self.agent.greeting)
         return await self._ending
 
     async def lost(self) -> Ending:
@@ -157,14 +158,13 @@ class Conversation:
 
     async def close(self) -> None:
         echo = self.bridge.echo.estimate
-        if echo is not None and not self._closed:
+        if echo is not None and not self.closed:
             self._services.metrics.echo_measured(echo.return_loss_db, echo.delay_ms / 1000)
-        self._closed = True
+        self.closed = True
         self._farewell.close()
         await self.link.close()
 
     def digit_received(self, digit: str, held: bool = False) -> None:
-        self._desk.caller_turn_ended()
         self.bridge.digit_received(digit, held=held)
 
     def digit_finished(self) -> None:
@@ -201,15 +201,36 @@ class Conversation:
     def session_ready(self) -> None:
         self.link.session_ready()
 
-    def session_expiring(self) -> None:
-        self._renewal_due = True
-        self._renew_if_quiet()
+    def session_expiring(self, left_s: float | None) -> None:
+        self._tasks.start(self._renew, left_s)
 
-    def _renew_if_quiet(self) -> None:
-        """Take a new session in a pause; without one the model ends this in its own time."""
-        if self._renewal_due and self.bridge.quiet:
-            self._renewal_due = False
-            self.link.renew()
+    async def _renew(self, left_s: float | None) -> None:
+        """Go on in a new session; without one the model ends this in its own time."""
+        if await self._succession.renew(self.agent, left_s) == "cut_in":
+            self._restored()
+
+    async def hand_off(self, name: str, language: str = "") -> bool:
+        """Give the caller to another agent in the next silent gap; False: it can't be had.
+
+        ``language`` is one of that agent's languages; without one it begins with its first.
+        """
+        agent = self._services.agents.get(name)
+        if agent is None or (language and language not in agent.languages):
+            return False
+        agent = agent.in_language(language) if language else agent
+        self._context.variables.adopt(agent.variables)
+        agent = on_this_call(agent, self._context, self._services.utc_now())
+        if await self._succession.move(agent) == "failed":
+            return False
+        self._guard.adopt(agent.guardrails)
+        self._log.info("agent.changed", agent=name, language=agent.language)
+        self._ask(SWITCHED if language else HANDED_OVER)
+        return True
+
+    def _fill_gap(self) -> None:
+        """Say something in the place of a model that is gone while the caller waits for it."""
+        if self._filler and (self._answer_owed or self.bridge.caller_waits):
+            self.bridge.fill(self._filler)
 
     def model_failed(self, error: ModelError) -> None:
         self.link.failed(error)
@@ -223,11 +244,9 @@ class Conversation:
             self._services.observer.transcript_finished(self._call_id, role, text)
 
     def transcript_grew(self, role: str, item_id: str, piece: str) -> None:
-        """A piece of what somebody says has come; what the bot says is ahead of its sound."""
         self._guard.transcript_delta(role, item_id, piece)
 
     def caller_turn_ended(self) -> None:
-        """The caller has said something, and is done."""
         self._desk.caller_turn_ended()
 
     def tool_calls_cancelled(self, call_ids: Iterable[str]) -> None:
@@ -235,7 +254,7 @@ class Conversation:
 
     def approval_requested(self, event: ApprovalRequested) -> None:
         """The model's provider asks before it calls a tool of its own."""
-        allowed = self._agent.provider_approvals.allows(event.server_label, event.name)
+        allowed = self.agent.provider_approvals.allows(event.server_label, event.name)
         outcome = "given" if allowed else "refused"
         self._log.info(f"approval.{outcome}", server=event.server_label, tool=event.name)
         reason = "" if allowed else "not allowed on this telephone line"
@@ -248,7 +267,7 @@ class Conversation:
             self._services.observer.turn_measured(self._call_id, latency)
 
     def response_finished(self, event: ResponseFinished) -> None:
-        if self._closed:
+        if self.closed:
             return
         interrupted = event.response_id == self.bridge.interrupted_response_id
         if event.status == "failed":
@@ -260,21 +279,21 @@ class Conversation:
         self._desk.response_finished(event.response_id, calls_tools=bool(event.tool_calls))
         others: list[ToolCallRequested] = []
         for call in event.tool_calls:
-            if call.name == HANGUP and hangs_up(self._agent):
+            if call.name == HANGUP and hangs_up(self.agent):
                 self._log.info("hangup.requested")
                 self._farewell.requested(
                     call, GOODBYE, lambda _: self._end(cause.BOT_HUNG_UP), interrupted=cut_off
                 )
-            elif call.name == TRANSFER and transfers(self._agent):
-                self._transfer_requested(call, interrupted=cut_off)
-            elif call.name == SEND_DIGITS and sends_digits(self._agent):
+            elif call.name == TRANSFER and transfers(self.agent):
+                self._transfers.requested(call, interrupted=cut_off)
+            elif call.name == SEND_DIGITS and sends_digits(self.agent):
                 self._tasks.start(self._send_digits, call)
-            elif call.name in recording_tools(self._agent):
-                self._answer(call, run_recording_tool(call.name, self._recording), respond=True)
-            elif call.name == HANDOFF and hands_off(self._agent):
-                self._handovers.requested(call, self._agent, interrupted=cut_off)
-            elif call.name == SWITCH_LANGUAGE and switches_language(self._agent):
-                self._handovers.language_requested(call, self._agent, interrupted=cut_off)
+            elif call.name in recording_tools(self.agent):
+                self._answer(call, run_recording_tool(call.name, self._recording))
+            elif call.name == HANDOFF and hands_off(self.agent):
+                self._handovers.requested(call, interrupted=cut_off)
+            elif call.name == SWITCH_LANGUAGE and switches_language(self.agent):
+                self._handovers.language_requested(call, interrupted=cut_off)
             else:
                 others.append(call)
         self._desk.requested(others)
@@ -283,7 +302,6 @@ class Conversation:
     def playout_drained(self) -> None:
         self._drained.set()
         self._farewell.playout_drained()
-        self._renew_if_quiet()
 
     def interrupted(self, reason: str, seconds: float | None) -> None:
         self._drained.set()
@@ -303,9 +321,9 @@ class Conversation:
     def _restored(self) -> None:
         """Ask for the answer that the lost connection owed, unless the caller goes on anyway."""
         owed = self._answer_owed or self.bridge.caller_waits
-        self._answer_owed = self._renewal_due = False
+        self._answer_owed = False
         if owed and not (self.bridge.turn_follows and self.dialect.traits.responds_by_itself):
-            self._ask(None if self.bridge.was_heard else self._agent.greeting)
+            self._ask(None if self.bridge.was_heard else self.agent.greeting)
 
     # What tools, handoffs and guardrails ask of the call
 
@@ -313,7 +331,7 @@ class Conversation:
     def last_said(self) -> str:
         return self.bridge.spoken_response_id
 
-    def answer_tool(self, call_id: str, output: str, *, respond: bool) -> None:
+    def answer_tool(self, call_id: str, output: str, *, respond: bool = True) -> None:
         self.dialect.send_tool_output(call_id, output, respond=respond)
         self.bridge.send_control()
 
@@ -321,22 +339,19 @@ class Conversation:
         self.dialect.create_response(instructions, tool_choice="none")
         self.bridge.send_control()
 
-    def interrupt_bot(self, reason: str) -> None:
-        cast(InterruptsBot, self.bridge).interrupt_bot(reason)
+    def tell(self, text: str) -> None:
+        self.dialect.add_system_text(text)
+        self.bridge.send_control()
 
     def correct(self, text: str) -> None:
         self.dialect.add_system_text(text)
         self._ask()
 
-    def send_away(self, destination: str) -> None:
-        self._tasks.start(self._transfer_or_end, destination)
+    def interrupt_bot(self) -> None:
+        self.bridge.interrupt_bot()
 
-    async def _transfer_or_end(self, name: str) -> None:
-        self._transferring = True
-        result = await self._transfer(self._agent.transfers[name])
-        self._transferring = False
-        if not result.succeeded:
-            self.give_up()
+    def send_away(self, destination: str) -> None:
+        self._transfers.send_away(destination, self.give_up)
 
     def give_up(self) -> None:
         self._end(cause.GUARDRAIL)
@@ -355,46 +370,5 @@ class Conversation:
             self._log.warning("digits.failed", reason=outcome.failure)
         self._answer(call, outcome_text(outcome))
 
-    # Transfers
-
-    def _transfer_requested(self, call: ToolCallRequested, *, interrupted: bool) -> None:
-        destinations = self._agent.transfers
-        name = chosen(call.arguments, destinations)
-        if cancels(call.arguments, destinations):
-            self._answer(call, CANCELLED if self._give_up_transfer() else NOT_CANCELLED)
-        elif name is None:
-            self._answer(call, unknown_destination(destinations))
-        elif self._transferring:
-            self._answer(call, UNDER_WAY)
-        else:
-            self._log.info("transfer.requested", destination=name)
-            depart = partial(self._depart, call, name)
-            self._farewell.requested(call, ANNOUNCEMENT, depart, interrupted=interrupted)
-
-    def _depart(self, call: ToolCallRequested, name: str, answered: bool) -> None:
-        """Transfer the caller; ``answered``: the call of the tool has its output already."""
-        self._transferring = True
-        self._tasks.start(self._run_transfer, call, name, answered)
-
-    async def _run_transfer(self, call: ToolCallRequested, name: str, answered: bool) -> None:
-        destination = self._agent.transfers[name]
-        if destination.mode == "attended":
-            # The caller stays with the bot, which has to know what it waits for.
-            if answered:
-                self.dialect.add_system_text(CALLING)
-                self.bridge.send_control()
-            else:
-                self._answer(call, CALLING, respond=False)
-            answered = True
-        result = await self._transfer(destination)
-        self._transferring = False
-        if result.succeeded or result.outcome == "cancelled" or self._closed:
-            return
-        text = failure_text(name, result)
-        if answered:
-            self.correct(text)
-        else:
-            self._answer(call, text)
-
-    def _answer(self, call: ToolCallRequested, text: str, *, respond: bool = True) -> None:
-        self.answer_tool(call.call_id, text, respond=respond)
+    def _answer(self, call: ToolCallRequested, text: str) -> None:
+        self.answer_tool(call.call_id, text)

@@ -6,6 +6,9 @@ from telephony.audio.convert import Converter
 from telephony.audio.format import AudioFormat
 from telephony.rtp.playout import Heard, Playout
 
+FILLER = "filler"
+"""The item of what we say in the model's place; no model knows it."""
+
 
 class Downlink:
     """Converts the model's audio to the line's format and plays it out, item by item.
@@ -20,8 +23,8 @@ class Downlink:
         "_line",
         "_model",
         "_playout",
-        "_prebuffer_ms",
         "_speaking",
+        "prebuffer_ms",
     )
 
     def __init__(
@@ -35,7 +38,7 @@ class Downlink:
             ptime_ms=ptime_ms,
             silence_byte=line.silence(1)[0],
         )
-        self._prebuffer_ms = prebuffer_ms
+        self.prebuffer_ms = prebuffer_ms
         self._item_id: str | None = None
         self._speaking = False
 
@@ -68,6 +71,12 @@ class Downlink:
             self._item_id = item_id
         self._playout.write(item_id, self._converter.convert(audio))
 
+    def play(self, audio: bytes) -> None:
+        """Queue audio that is in the line's format already, as an item of its own."""
+        self._finish_item()
+        self._playout.write(FILLER, audio)
+        self._playout.finish_item(FILLER)
+
     def finish(self, item_id: str) -> None:
         """No more audio of ``item_id`` comes."""
         if item_id == self._item_id:
@@ -93,7 +102,7 @@ class Downlink:
         """Return the frame to send now, or None when nothing is to be said."""
         if not self._speaking:
             queued_ms = self._playout.queued_ms
-            if not queued_ms or (queued_ms < self._prebuffer_ms and self._item_id is not None):
+            if not queued_ms or (queued_ms < self.prebuffer_ms and self._item_id is not None):
                 return None
         frame = self._playout.next_frame()
         if frame is None:

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from telephony.calls.bridge import Bridge
-from telephony.realtime.dialect import Dialect
 from telephony.realtime.events import ResponseFinished, ToolCallRequested
 
 FAREWELL_LIMIT_S = 20.0
@@ -38,9 +37,8 @@ class Farewell:
     said is asked for. A caller who interrupts it keeps the call as it is.
     """
 
-    def __init__(self, bridge: Bridge, dialect: Dialect) -> None:
+    def __init__(self, bridge: Bridge) -> None:
         self._bridge = bridge
-        self._dialect = dialect
         self._call: ToolCallRequested | None = None
         self._wish: Wish | None = None
         self._depart: Depart | None = None
@@ -75,7 +73,7 @@ class Farewell:
             self._go_if_heard()
         else:
             self._asked_for = self._awaits_response = True
-            self._dialect.send_tool_output(call.call_id, wish.say)
+            self._bridge.dialect.send_tool_output(call.call_id, wish.say)
             self._bridge.send_control()
 
     def response_finished(self, event: ResponseFinished) -> None:
@@ -96,7 +94,7 @@ class Farewell:
         asked_for = self._asked_for
         self.close()
         if asked_for:
-            self._dialect.add_system_text(wish.goes_on)
+            self._bridge.dialect.add_system_text(wish.goes_on)
             self._bridge.send_control()
         else:
             self._answer(call, wish.goes_on)
@@ -110,7 +108,7 @@ class Farewell:
 
     def _answer(self, call: ToolCallRequested, text: str) -> None:
         """Give the call its output; the caller's next turn is answered anyway."""
-        self._dialect.send_tool_output(call.call_id, text, respond=False)
+        self._bridge.dialect.send_tool_output(call.call_id, text, respond=False)
         self._bridge.send_control()
 
     def _go_if_heard(self) -> None:

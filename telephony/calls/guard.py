@@ -21,23 +21,15 @@ from telephony.realtime.guardrails import (
 )
 from telephony.realtime.tool_schema import ToolContext
 
-INTERRUPTED_BY = "guardrail"
-
 _SIDES: dict[str, Side] = {"user": "input", "assistant": "output"}
 _MAX_REMEMBERED = 64
-
-
-class InterruptsBot(Protocol):
-    """The bridge, as far as guardrails know it."""
-
-    def interrupt_bot(self, reason: str) -> None:
-        """Cut off what the bot says: flush playout, fence and cancel the response, truncate."""
 
 
 class GuardedCall(Protocol):
     """What may be done about a rule that was broken."""
 
-    def interrupt_bot(self, reason: str) -> None: ...
+    def interrupt_bot(self) -> None:
+        """Cut off what the bot says: flush playout, fence and cancel the response, truncate."""
 
     def correct(self, text: str) -> None:
         """Tell the model what was wrong, and ask it for another answer."""
@@ -143,7 +135,7 @@ class Guard:
             del self._dealt_with[next(iter(self._dealt_with))]
         self._log.info("guardrail.tripped", rule=rule.name, side=rule.side)
         self._services.metrics.guardrail_tripped(rule.name, rule.side)
-        self._call.interrupt_bot(INTERRUPTED_BY)
+        self._call.interrupt_bot()
         if rule.side == "output":
             self._answer_was_wrong(rule)
         elif rule.remedy == "transfer":

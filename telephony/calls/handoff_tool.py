@@ -27,14 +27,16 @@ LANGUAGE_ANNOUNCEMENT = Wish(
     goes_on="The caller interrupted you; the language stays as it is. Listen to them.",
     pending="The caller is about to leave you already.",
 )
-HANDED_OVER = "The caller is with {name} from here on."
-SWITCHED = "From here on the conversation is in {name}."
+UNDER_WAY = "It is under way; say nothing more."
 FAILED = "Nobody could take over. The caller is still with you: help them yourself."
-TAKEN_OVER = (
-    "You have just taken over this phone call; what was said before is the conversation so far. "
-    "Go on with the caller in one or two short sentences. Do not ask again what is known."
+HANDED_OVER = (
+    "You have just taken over this conversation from a colleague; the caller knows. "
+    "Say who you are in a few words and go on where it stands."
 )
-"""What the agent who takes over is asked for first."""
+SWITCHED = (
+    "You go on with this conversation in the language that the caller asked for. "
+    "Say in a few words that you do, and go on where it stands."
+)
 
 
 def handoff_definition(handoffs: Mapping[str, Handoff]) -> FunctionTool:

@@ -6,14 +6,13 @@ from functools import partial
 from typing import Any, Protocol
 
 from telephony.calls.agent import Agent
-from telephony.calls.farewell import Farewell
-from telephony.calls.handoff import HandOff
+from telephony.calls.call_tasks import CallTasks
+from telephony.calls.farewell import Farewell, Wish
 from telephony.calls.handoff_tool import (
     ANNOUNCEMENT,
     FAILED,
-    HANDED_OVER,
     LANGUAGE_ANNOUNCEMENT,
-    SWITCHED,
+    UNDER_WAY,
     chosen_handoff,
     chosen_language,
     no_such,
@@ -21,62 +20,74 @@ from telephony.calls.handoff_tool import (
 from telephony.realtime.events import ToolCallRequested
 
 
-class HandsOver(Protocol):
+class HandedOver(Protocol):
     """The conversation, as far as handoffs know it."""
 
-    def answer_tool(self, call_id: str, output: str, *, respond: bool) -> None: ...
+    @property
+    def agent(self) -> Agent:
+        """The agent that talks now."""
+
+    def answer_tool(self, call_id: str, output: str, *, respond: bool = True) -> None: ...
 
     def correct(self, text: str) -> None:
         """Tell the model a fact and ask it to speak."""
 
-    @property
-    def hand_off(self) -> HandOff: ...
+    async def hand_off(self, name: str, language: str = "") -> bool:
+        """Give the caller to an agent, who is asked to speak; False when it can't be had."""
 
 
 class Handovers:
-    """The handoffs of one call."""
+    """The handoffs of one call that its model asks for."""
 
-    def __init__(self, farewell: Farewell, call: HandsOver, log: Any) -> None:
+    def __init__(self, farewell: Farewell, call: HandedOver, tasks: CallTasks, log: Any) -> None:
         self._farewell = farewell
         self._call = call
+        self._tasks = tasks
         self._log = log
+        self._under_way = False
 
-    def requested(self, call: ToolCallRequested, agent: Agent, *, interrupted: bool) -> None:
+    def requested(self, call: ToolCallRequested, *, interrupted: bool) -> None:
         """The model called ``handoff``, in a response that is over now."""
-        name = chosen_handoff(call.arguments, agent.handoffs)
+        handoffs = self._call.agent.handoffs
+        name = chosen_handoff(call.arguments, handoffs)
         if name is None:
-            text = no_such("colleague", agent.handoffs)
-            self._call.answer_tool(call.call_id, text, respond=True)
-            return
-        self._log.info("handoff.requested", to=name)
-        text = HANDED_OVER.format(name=name)
-        depart = partial(self._depart, call, agent.handoffs[name].agent, "", text)
-        self._farewell.requested(call, ANNOUNCEMENT, depart, interrupted=interrupted)
+            self._call.answer_tool(call.call_id, no_such("colleague", handoffs))
+        else:
+            self._log.info("handoff.requested", to=name)
+            self._announce(call, ANNOUNCEMENT, handoffs[name].agent, "", interrupted)
 
-    def language_requested(
-        self, call: ToolCallRequested, agent: Agent, *, interrupted: bool
-    ) -> None:
+    def language_requested(self, call: ToolCallRequested, *, interrupted: bool) -> None:
         """The model called ``switch_language``, in a response that is over now."""
+        agent = self._call.agent
         tag = chosen_language(call.arguments, agent.languages)
         if tag is None:
-            text = no_such("language", agent.languages)
-            self._call.answer_tool(call.call_id, text, respond=True)
+            self._call.answer_tool(call.call_id, no_such("language", agent.languages))
         elif tag == agent.language:
-            text = f"The conversation is in {tag} already."
-            self._call.answer_tool(call.call_id, text, respond=True)
+            self._call.answer_tool(call.call_id, f"The conversation is in {tag} already.")
         else:
             self._log.info("language.requested", language=tag)
-            depart = partial(self._depart, call, agent.name, tag, SWITCHED.format(name=tag))
-            wish = LANGUAGE_ANNOUNCEMENT
-            self._farewell.requested(call, wish, depart, interrupted=interrupted)
+            self._announce(call, LANGUAGE_ANNOUNCEMENT, agent.name, tag, interrupted)
 
-    def _depart(
-        self, call: ToolCallRequested, agent_name: str, language: str, text: str, answered: bool
+    def _announce(
+        self, call: ToolCallRequested, wish: Wish, name: str, language: str, interrupted: bool
     ) -> None:
+        if self._under_way:
+            self._call.answer_tool(call.call_id, UNDER_WAY, respond=False)
+            return
+        depart = partial(self._depart, call, name, language)
+        self._farewell.requested(call, wish, depart, interrupted=interrupted)
+
+    def _depart(self, call: ToolCallRequested, name: str, language: str, answered: bool) -> None:
         """Hand over; ``answered``: the call of the tool has its output already."""
         if not answered:
             # Before the session changes: the history that goes along has call and output.
-            self._call.answer_tool(call.call_id, text, respond=False)
-        if not self._call.hand_off(agent_name, language):
+            self._call.answer_tool(call.call_id, UNDER_WAY, respond=False)
+        self._under_way = True
+        self._tasks.start(self._run, name, language)
+
+    async def _run(self, name: str, language: str) -> None:
+        handed_over = await self._call.hand_off(name, language)
+        self._under_way = False
+        if not handed_over:
             self._log.warning("handoff.failed")
             self._call.correct(FAILED)

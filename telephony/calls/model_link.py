@@ -1,54 +1,75 @@
-"""The way to a model: one connection at a time, opened again when it is lost."""
+"""The way to a model: one session in use, another taken when it is lost or nears its end."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from telephony.base.interfaces import ModelConnection, ModelUnavailable
 from telephony.calls.agent import Agent
 from telephony.calls.bridge import Bridge
 from telephony.calls.call_tasks import CallTasks
+from telephony.calls.model_attempt import Attempt, Standby
+from telephony.calls.model_source import ModelSource
 from telephony.calls.services import ConversationServices
-from telephony.realtime.backoff import Backoff, may_reconnect
+from telephony.realtime.backoff import Backoff, is_refusal_of_account, may_reconnect
 from telephony.realtime.dialect import Dialect
 from telephony.realtime.events import NO_RESPONSE, ModelError
+from telephony.realtime.history import HistoryItem, carried_over
 
 STABLE_S = 10.0
 """A connection that held for so long is a new beginning: the tries are counted anew after it."""
 
+NewDialect = Callable[[Agent, ModelSource, Iterable[HistoryItem]], Dialect]
+
+
+@dataclass(slots=True)
+class LinkStats:
+    """How often a call changed sessions, for the CDR."""
+
+    reconnects: int = 0
+    failovers: int = 0
+    rollovers: int = 0
+
 
 class ModelLink:
-    """Keeps a bridge connected to its model for as long as the call lasts.
+    """Keeps a bridge connected to a model for as long as the call lasts.
 
-    ``on_restored`` follows a reconnect, ``on_lost`` the last try that failed. No try outlives
-    the call, as all run in its ``tasks``.
+    A lost session is replaced by one with the same model, or with the next of the agent's models
+    that can be had; one that nears its end by a session that was opened before. ``on_restored``
+    follows whenever another session took over in the middle of something, ``on_lost`` the last
+    try that failed, ``on_gap`` every loss. No try outlives the call, as all run in its ``tasks``.
     """
 
     def __init__(
         self,
         agent: Agent,
-        dialect: Dialect,
         bridge: Bridge,
         services: ConversationServices,
         tasks: CallTasks,
         log: Any,
+        new_dialect: NewDialect,
         *,
         on_restored: Callable[[], None],
         on_lost: Callable[[], None],
+        on_gap: Callable[[], None] = lambda: None,
     ) -> None:
-        self.reconnects = 0
-        self._agent = agent
-        self._dialect = dialect
+        self.stats = LinkStats()
+        self.source = agent.source
+        self.agent = agent
         self._bridge = bridge
         self._services = services
         self._tasks = tasks
         self._log = log
+        self._new_dialect = new_dialect
         self._on_restored = on_restored
         self._on_lost = on_lost
+        self._on_gap = on_gap
         self._connection: ModelConnection | None = None
-        self._attempt: _Attempt | None = None
+        self._attempt: Attempt | None = None
+        self._standby: Standby | None = None
         self._connected_at = 0.0
         self._mute_after: str | None = None
         self._backoff = Backoff(
@@ -65,22 +86,56 @@ class ModelLink:
     # Opening
 
     async def open(self) -> None:
-        """Connect and configure a session; returns when the model takes audio.
+        """Connect and configure a session with the first model that can be had.
 
-        Raises ModelUnavailable: refused, lost meanwhile, or not ready in time.
+        Returns when the model takes audio. Raises ModelUnavailable: refused, lost meanwhile, or
+        not ready in time, all of them.
         """
-        source, dialect = self._agent.source, self._dialect
-        attempt = self._attempt = _Attempt(self._loop.create_future(), self)
+        refusal = ModelUnavailable("every model of the agent is left alone for now", fatal=True)
+        for source in self._usable(self.agent.sources):
+            try:
+                await self._open(source)
+            except ModelUnavailable as error:
+                refusal = error
+                if source is not self.agent.sources[-1]:
+                    self._log_unavailable(source, error)
+            else:
+                return
+        raise refusal
+
+    def _usable(self, sources: Iterable[ModelSource]) -> list[ModelSource]:
+        return [source for source in sources if self._services.breakers.allows(source)]
+
+    def _log_unavailable(self, source: ModelSource, error: ModelUnavailable) -> None:
+        self._log.warning("model.unavailable", api=source.model.api, reason=error.reason)
+
+    async def _open(self, source: ModelSource, limit_s: float | None = None) -> None:
         try:
-            async with asyncio.timeout(source.connect_timeout_s):
-                connection = await source.connect(
-                    dialect, self._services.connector, attempt.message_received, attempt.closed
-                )
+            await self._connect(source, limit_s)
+        except ModelUnavailable as error:
+            self._note_refusal(source, error)
+            raise
+        self._services.breakers.closed(source)
+
+    def _note_refusal(self, source: ModelSource, error: ModelUnavailable) -> None:
+        if error.fatal:
+            self._services.breakers.refused(source)
+
+    async def _connect(self, source: ModelSource, limit_s: float | None) -> None:
+        if source is not self.source:
+            dialect = self._successor(self.agent, source)
+            self._bridge.change_session(self.agent, dialect)
+            self.source = source
+        timeout_s = min(source.connect_timeout_s, limit_s or source.connect_timeout_s)
+        attempt = self._attempt = Attempt(source, self._bridge.dialect, self)
+        try:
+            async with asyncio.timeout(timeout_s):
+                connection = await self._dial(attempt)
                 self._connection = connection
                 self._bridge.connected(connection)
                 await attempt.ready
         except TimeoutError:
-            reason = f"no session within {source.connect_timeout_s:g} s"
+            reason = f"no session within {timeout_s:g} s"
             await self._abandon(attempt)
             raise ModelUnavailable(reason) from None
         except BaseException:
@@ -90,15 +145,25 @@ class ModelLink:
             # Ready and lost again before this task had its turn.
             await self._abandon(attempt)
             raise attempt.failure
+        self._establish(attempt)
+
+    async def _dial(self, attempt: Attempt) -> ModelConnection:
+        return await attempt.source.connect(
+            attempt.dialect, self._services.connector, attempt.message_received, attempt.closed
+        )
+
+    def _establish(self, attempt: Attempt) -> None:
         attempt.established = True
         self._connected_at = self._services.clock()
 
-    async def _abandon(self, attempt: _Attempt) -> None:
+    def _successor(self, agent: Agent, source: ModelSource) -> Dialect:
+        """Return a dialect that goes on where the present one is."""
+        return self._new_dialect(agent, source, carried_over(self._bridge.dialect.history))
+
+    async def _abandon(self, attempt: Attempt) -> None:
         if self._attempt is attempt:
             self._attempt = None
-        if attempt.ready.done() and not attempt.ready.cancelled():
-            # Looked at, or the loop complains of an error that nobody saw.
-            attempt.ready.exception()
+        attempt.look_at_outcome()
         connection = self._detach()
         if connection is not None:
             await connection.close()
@@ -117,6 +182,9 @@ class ModelLink:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        standby, self._standby = self._standby, None
+        if standby is not None:
+            await standby.close()
         connection = self._detach()
         if connection is not None:
             await connection.close()
@@ -135,6 +203,8 @@ class ModelLink:
         if error.fatal and self._attempt is not None:
             text = f"{error.code}: {error.message}"
             retry = error.retryable and not self._mute_again(error)
+            if is_refusal_of_account(error.code):
+                self._services.breakers.refused(self._attempt.source)
             self._lost(self._attempt, text, retry=retry)
 
     def _mute_again(self, error: ModelError) -> bool:
@@ -147,14 +217,9 @@ class ModelLink:
         before, self._mute_after = self._mute_after, self._bridge.spoken_response_id
         return before == self._mute_after
 
-    def renew(self) -> None:
-        """Go on with a new connection: the session nears its length limit."""
-        if self._attempt is not None and self._attempt.established:
-            self._lost(self._attempt, "the session nears its length limit", retry=True)
-
     def timers_changed(self) -> None:
         """Wake up for the dialect's next deadline, or sooner: most deadlines only move back."""
-        deadline = self._dialect.next_timer()
+        deadline = self._bridge.dialect.next_timer()
         if deadline is None or self._closed:
             return
         if self._timer is not None:
@@ -170,27 +235,85 @@ class ModelLink:
         self._tasks.guard(self._bridge.handle_timer)
         self.timers_changed()
 
+    # Changing over to a session that is opened while the present one goes on
+
+    @property
+    def established(self) -> bool:
+        return self._attempt is not None and self._attempt.established
+
+    def reconnect(self) -> None:
+        """Go on over a new connection: the model resumes the session on it."""
+        if self._attempt is not None and self._attempt.established:
+            self._lost(self._attempt, "the session nears its length limit", retry=True)
+
+    async def prepare(self, agent: Agent) -> bool:
+        """Open a session of ``agent`` beside the present one; returns whether there is one now."""
+        if self._standby is not None or self._closed:
+            return False
+        # The model in use first: the caller knows its voice.
+        same = agent is self.agent
+        sources = sorted(agent.sources, key=lambda source: not (same and source is self.source))
+        for source in self._usable(sources):
+            attempt = Attempt(source, self._successor(agent, source), self)
+            standby = self._standby = Standby(agent, attempt, self._services.clock)
+            try:
+                await standby.open(self._dial, source.connect_timeout_s)
+            except ModelUnavailable as error:
+                self._note_refusal(source, error)
+                self._log_unavailable(source, error)
+                self._standby = None
+                await standby.close()
+            else:
+                return True
+        return False
+
+    def switch(self) -> bool:
+        """Put the session that was prepared in the place of the present one, now."""
+        standby = self._standby
+        if standby is None or not standby.ready or standby.connection is None:
+            return False
+        self._standby = None
+        attempt, dialect = standby.attempt, standby.attempt.dialect
+        known = {item.item_id for item in dialect.history}
+        news = [i for i in self._bridge.dialect.history if i.item_id not in known]
+        dialect.add_items(carried_over(news))
+        self._attempt = attempt
+        old, self._connection = self._connection, standby.connection
+        self.agent, self.source = standby.agent, attempt.source
+        self._bridge.change_session(standby.agent, dialect)
+        self._bridge.attach(standby.connection)
+        self._establish(attempt)
+        self.stats.rollovers += 1
+        if old is not None:
+            self._tasks.start(old.close)
+        return True
+
     # Losing
 
-    def message_received(self, attempt: _Attempt, message: Any) -> None:
+    def message_received(self, attempt: Attempt, message: Any) -> None:
         if attempt is self._attempt:
             self._tasks.guard(self._bridge.message_received, message)
+        elif self._standby is not None and attempt is self._standby.attempt:
+            self._tasks.guard(self._standby.message_received, message)
 
-    def socket_closed(self, attempt: _Attempt, code: int, reason: str) -> None:
+    def socket_closed(self, attempt: Attempt, code: int, reason: str) -> None:
         text = f"closed with {code} {reason}".rstrip()
-        self._tasks.guard(self._lost, attempt, text, retry=may_reconnect(code))
+        if self._standby is not None and attempt is self._standby.attempt:
+            attempt.failed(ModelUnavailable(text, fatal=not may_reconnect(code)))
+        else:
+            self._tasks.guard(self._lost, attempt, text, retry=may_reconnect(code))
 
-    def _lost(self, attempt: _Attempt, reason: str, *, retry: bool) -> None:
+    def _lost(self, attempt: Attempt, reason: str, *, retry: bool) -> None:
         """Take the end of a connection; whoever opens it at the moment learns of it there."""
         if attempt is not self._attempt:
             return
-        if not attempt.ready.done():
-            attempt.ready.set_exception(ModelUnavailable(reason, fatal=not retry))
+        error = ModelUnavailable(reason, fatal=not retry)
+        if not attempt.established:
+            if attempt.ready.done():
+                self._attempt = None
+            attempt.failed(error)
             return
         self._attempt = None
-        if not attempt.established:
-            attempt.failure = ModelUnavailable(reason, fatal=not retry)
-            return
         self._log.warning("model.lost", reason=reason)
         self._tasks.start(self._reconnect, retry=retry)
 
@@ -199,48 +322,60 @@ class ModelLink:
         if connection is not None:
             # A peer that is slow to say goodbye does not hold up the next try.
             self._tasks.start(connection.close)
-        restored = retry and await self._try_again()
-        self._services.metrics.model_reconnected("restored" if restored else "lost")
-        if restored:
-            self.reconnects += 1
-            self._log.info("model.restored", reconnects=self.reconnects)
-            self._on_restored()
-        else:
+        self._on_gap()
+        before = self.source
+        restored = self.switch() or await self._try_again(retry=retry)
+        self.stats.reconnects += restored
+        if not restored:
+            self._services.metrics.model_reconnected("lost")
             self._on_lost()
+            return
+        failed_over = self.source is not before
+        self.stats.failovers += failed_over
+        self._services.metrics.model_reconnected("failed_over" if failed_over else "restored")
+        self._log.info(
+            "model.restored", api=self.source.model.api, reconnects=self.stats.reconnects
+        )
+        self._on_restored()
 
-    async def _try_again(self) -> bool:
+    async def _try_again(self, *, retry: bool) -> bool:
+        """Try the model that was lost, then the others, and all of them again until it is late."""
         if self._services.clock() - self._connected_at >= STABLE_S:
             self._backoff.reset()
-        while (delay_s := self._backoff.next_delay_s()) is not None:
-            await asyncio.sleep(delay_s)
-            try:
-                await self.open()
-            except ModelUnavailable as error:
-                self._log.warning("model.unavailable", reason=error.reason)
-                if error.fatal:
-                    return False
+        lost = self.source
+        others = [source for source in self.agent.sources if source is not lost]
+        candidates = [lost] * retry + others
+        delay_s = self._backoff.next_delay_s() if retry else 0.0
+        while candidates:
+            if delay_s is None:
+                # No try is left; but one who was never asked is.
+                candidates, others = others, []
             else:
+                await asyncio.sleep(delay_s)
+            candidates = await self._try_each(candidates, lost)
+            if self.established:
                 return True
+            delay_s = self._backoff.next_delay_s()
         return False
 
-
-class _Attempt:
-    """One connection, from its opening on; what comes of one given up is dropped.
-
-    ``ready`` ends with the session's confirmation or with what prevented it. ``failure`` is the
-    loss of a session that was ready but not yet ``established``.
-    """
-
-    __slots__ = ("_link", "established", "failure", "ready")
-
-    def __init__(self, ready: asyncio.Future[None], link: ModelLink) -> None:
-        self.ready = ready
-        self.established = False
-        self.failure: ModelUnavailable | None = None
-        self._link = link
-
-    def message_received(self, message: Any) -> None:
-        self._link.message_received(self, message)
-
-    def closed(self, code: int, reason: str) -> None:
-        self._link.socket_closed(self, code, reason)
+    async def _try_each(
+        self, candidates: list[ModelSource], lost: ModelSource
+    ) -> list[ModelSource]:
+        """Try models until there is a session; return those that are worth another try."""
+        left = []
+        for source in candidates:
+            if not self._services.breakers.allows(source):
+                continue
+            # Another model waits: the one that was lost must not keep the caller.
+            limit_s = (
+                self.agent.failover_after_s if source is lost and len(candidates) > 1 else None
+            )
+            try:
+                await self._open(source, limit_s)
+            except ModelUnavailable as error:
+                self._log_unavailable(source, error)
+                if not error.fatal:
+                    left.append(source)
+            else:
+                return left
+        return left

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from time import monotonic
 from typing import Protocol
 
 from telephony.audio.format import AudioFormat
@@ -15,6 +16,7 @@ from telephony.base.interfaces import CallMetrics, Clock, Encoding, LegFacts, Mo
 from telephony.calls.agent import Agent
 from telephony.calls.call_recording import RecordingRules
 from telephony.calls.line import FrameRecorder
+from telephony.calls.model_breakers import ModelBreakers
 from telephony.calls.prompt_audio import PromptAudio
 from telephony.calls.recorder import Kept
 from telephony.calls.recording_encoders import RecordingFormat
@@ -127,6 +129,9 @@ class ConversationServices(Protocol):
     @property
     def ids(self) -> Ids: ...
 
+    @property
+    def breakers(self) -> ModelBreakers: ...
+
 
 @dataclass(frozen=True, slots=True)
 class CallServices:
@@ -139,6 +144,7 @@ class CallServices:
     limits: CallLimits
     open_recorder: OpenRecorder | None = None
     recording: RecordingRules = field(default_factory=RecordingRules)
+    breakers: ModelBreakers = field(default_factory=lambda: ModelBreakers(monotonic))
     observer: CallObserver | None = None
     dialer: Dialer | None = None
     """Places calls; without one there are no attended transfers and no outbound calls."""

@@ -12,13 +12,23 @@ from telephony.calls.services import ConversationServices
 from telephony.calls.tool_runner import run_tool
 from telephony.realtime.approvals import CONFIRM_ACTION, Agreed, Approvals
 from telephony.realtime.events import ToolCallRequested
-from telephony.realtime.tool_limits import STOP_AND_TALK, Limit, ToolBreaker, limit_text
+from telephony.realtime.tool_limits import (
+    STOP_AND_TALK,
+    Limit,
+    ToolBreaker,
+    ToolLimits,
+    limit_text,
+)
 from telephony.realtime.tool_schema import ToolContext
 from telephony.realtime.tools import error_output
 
 
 class ModelSide(Protocol):
     """The session with the model, whichever it is at the time."""
+
+    @property
+    def agent(self) -> Agent:
+        """The agent that talks now."""
 
     @property
     def last_said(self) -> str:
@@ -40,27 +50,21 @@ class ToolDesk:
 
     def __init__(
         self,
-        agent: Agent,
         side: ModelSide,
         tasks: CallTasks,
         services: ConversationServices,
         log: Any,
         context: ToolContext,
+        limits: ToolLimits,
     ) -> None:
         self.context = context
-        self._agent = agent
         self._side = side
         self._tasks = tasks
         self._services = services
         self._log = log
-        self._breaker = ToolBreaker(agent.tool_limits)
+        self._breaker = ToolBreaker(limits)
         self._approvals = Approvals(services.ids)
         self._open: set[str] = set()
-
-    def hand_over(self, agent: Agent) -> None:
-        """Go on with the tools of another agent; what runs and what is counted stays."""
-        self._agent = agent
-        self.context.variables.adopt(agent.variables)
 
     # What happens in the conversation
 
@@ -85,7 +89,7 @@ class ToolDesk:
             if limit is not None:
                 refused = True
                 self._refuse(call, limit)
-            elif call.name == CONFIRM_ACTION and CONFIRM_ACTION not in self._agent.tools:
+            elif call.name == CONFIRM_ACTION and CONFIRM_ACTION not in self._side.agent.tools:
                 self._confirm(call)
             elif self._needs_agreement(call.name):
                 self._log.info("approval.asked", tool=call.name)
@@ -106,7 +110,7 @@ class ToolDesk:
     # Running
 
     def _needs_agreement(self, name: str) -> bool:
-        tool = self._agent.tools.get(name)
+        tool = self._side.agent.tools.get(name)
         return tool is not None and tool.approval == "caller"
 
     def _refuse(self, call: ToolCallRequested, limit: Limit) -> None:
@@ -126,7 +130,7 @@ class ToolDesk:
 
     async def _run(self, call: ToolCallRequested) -> None:
         started_at = self._services.clock()
-        outcome = await run_tool(self._agent.tools, call, self.context)
+        outcome = await run_tool(self._side.agent.tools, call, self.context)
         seconds = round(self._services.clock() - started_at, 3)
         self._log.info("tool.finished", tool=call.name, outcome=outcome.status, seconds=seconds)
         self._answer(call.call_id, outcome.output)

@@ -9,6 +9,7 @@ from telephony.calls.agent import Agent
 from telephony.realtime.traits import Traits
 from telephony.turns.controller import Command, CreateResponse, Interrupt, TurnController
 from telephony.turns.latency import LatencyTracker, TurnLatency
+from telephony.turns.policy import BargeInPolicy
 from telephony.turns.silence import HangUpSilentCaller, SilenceWatch
 
 ANSWER_LIMIT_S = 12.0
@@ -41,11 +42,7 @@ class TurnTaking:
     )
 
     def __init__(self, agent: Agent, traits: Traits, now: float) -> None:
-        policy = replace(agent.barge_in, server_interrupts=traits.interrupts_by_itself)
-        if not traits.detects_turns:
-            # Our detector ends the turns then, and each end asks for a response already.
-            policy = replace(policy, false_interruption_ms=0)
-        self._controller = TurnController(policy)
+        self._controller = TurnController(_policy(agent, traits))
         self._held = False
         self._latency = LatencyTracker()
         self._silence = SilenceWatch(agent.silence, now) if agent.silence is not None else None
@@ -54,6 +51,15 @@ class TurnTaking:
         self._pending: list[Command] = []
         self.has_commands = False
         self.next_timer = _NEVER
+        self._settle()
+
+    def change_model(self, agent: Agent, traits: Traits, now: float) -> None:
+        """Go on with another agent, or with a model that has other traits."""
+        self._controller.follow(_policy(agent, traits))
+        if agent.silence is None:
+            self._silence = None
+        elif self._silence is None:
+            self._silence = SilenceWatch(agent.silence, now)
         self._settle()
 
     @property
@@ -162,6 +168,16 @@ class TurnTaking:
             self._silence.caller_stopped(now)
         self._settle()
 
+    def model_interrupted(self, now: float) -> None:
+        """The model cut itself off."""
+        self._controller.model_interrupted(now)
+        self._settle()
+
+    def interrupt_bot(self, now: float) -> None:
+        """Cut the bot off for reasons of ours."""
+        self._controller.interrupt(now)
+        self._settle()
+
     def digit_received(self, now: float) -> None:
         self._controller.digit_received(now)
         if self._silence is not None:
@@ -209,3 +225,11 @@ class TurnTaking:
         if self._silence is not None:
             self._silence.playout_drained(now)
         self._settle()
+
+
+def _policy(agent: Agent, traits: Traits) -> BargeInPolicy:
+    policy = replace(agent.barge_in, server_interrupts=traits.interrupts_by_itself)
+    if not traits.detects_turns:
+        # Our detector ends the turns then, and each end asks for a response already.
+        policy = replace(policy, false_interruption_ms=0)
+    return policy

@@ -8,6 +8,19 @@ from telephony.base.ids import Ids
 _RECONNECTABLE = frozenset({1000, 1001, 1005, 1006, 1011, 1012, 1013, 1015})
 
 
+_ACCOUNT_CODES = frozenset(
+    {
+        "account_deactivated",
+        "authentication_error",
+        "billing_hard_limit_reached",
+        "credit_balance_exhausted",
+        "insufficient_quota",
+        "invalid_api_key",
+        "permission_error",
+    }
+)
+
+
 class Backoff:
     """Delays that double from ``initial_s`` up to ``maximum_s``, ``attempts`` times.
 
@@ -47,3 +60,8 @@ def may_reconnect(close_code: int) -> bool:
     refusals.
     """
     return close_code in _RECONNECTABLE
+
+
+def is_refusal_of_account(code: str) -> bool:
+    """Return whether an error is about our key or account: no call does better with them now."""
+    return code in _ACCOUNT_CODES

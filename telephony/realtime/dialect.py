@@ -7,6 +7,7 @@ A :class:`RealtimeModel` is what an agent's file configures. Each session with i
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -155,6 +156,9 @@ class Dialect(Protocol):
 
     def add_user_text(self, text: str) -> None:
         """Add words of the caller that did not come as audio, such as digits pressed."""
+
+    def add_items(self, items: Iterable[HistoryItem]) -> None:
+        """Take in a part of the conversation that came about in another session, in order."""
 
     def add_system_text(self, text: str) -> None:
         """Tell the model a fact in the course of the conversation."""

@@ -86,7 +86,9 @@ def carried_over(items: Iterable[HistoryItem]) -> tuple[HistoryItem, ...]:
         text = item.heard_text if item.kind == "message" else item.text
         if item.kind == "message" and not text.strip():
             continue
-        kept.append(replace(item, text=text, heard_ms=None, generated_ms=0.0, replayed=True))
+        # What still plays may yet be cut off, by its share of what there is of it.
+        spoken_ms = item.generated_ms if item.heard_ms is None else item.heard_ms
+        kept.append(replace(item, text=text, heard_ms=None, generated_ms=spoken_ms, replayed=True))
     return tuple(kept)
 
 

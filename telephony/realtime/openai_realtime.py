@@ -223,7 +223,10 @@ class OpenAIRealtime:
     @property
     def history(self) -> tuple[HistoryItem, ...]:
         """The conversation so far, in order."""
-        return tuple(self._session.history)
+        session = self._session
+        for item in session.history:
+            item.generated_ms = session.audio.received_ms(item.item_id) or item.generated_ms
+        return tuple(session.history)
 
     # Commands
 
@@ -313,11 +316,12 @@ class OpenAIRealtime:
         item = session.history.get(item_id)
         if item is None or item.role != "assistant":
             return
-        received_ms = int(session.audio.received_ms(item_id))
+        received_ms = int(session.audio.received_ms(item_id) or item.generated_ms)
         end_ms = min(audio_end_ms, received_ms)
+        complete = item.replayed or session.audio.is_finished(item_id)
         if end_ms <= 0:
             session.delete(item_id)
-        elif not (session.audio.is_finished(item_id) and end_ms >= received_ms) and (
+        elif not (complete and end_ms >= received_ms) and (
             item.heard_ms is None or end_ms < item.heard_ms
         ):
             session.truncate(item, end_ms)
@@ -355,6 +359,16 @@ class OpenAIRealtime:
     def add_user_text(self, text: str) -> None:
         """Add words of the caller that did not come as audio, such as digits pressed."""
         self._add_text("user", text)
+
+    def add_items(self, items: Iterable[HistoryItem]) -> None:
+        """Take in a part of the conversation that came about in another session."""
+        session = self._session
+        for item in items:
+            if item.kind == "function_call":
+                session.calls.adopt(item.call_id)
+            elif item.kind == "function_call_output":
+                session.calls.settled(item.call_id)
+            session.add_item(item)
 
     def add_system_text(self, text: str) -> None:
         """Tell the model a fact in the course of the conversation."""

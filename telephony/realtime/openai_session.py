@@ -179,7 +179,7 @@ class OpenAISession:
     def truncate(self, item: HistoryItem, audio_end_ms: int) -> None:
         """Cut an item off where the caller stopped hearing it."""
         item.heard_ms = audio_end_ms
-        item.generated_ms = self.audio.received_ms(item.item_id)
+        item.generated_ms = self.audio.received_ms(item.item_id) or item.generated_ms
         self.stats.truncated += 1
         if item.replayed or not self.ready:
             self.events.append(ItemTruncated(item.item_id, audio_end_ms, item.heard_text))

@@ -29,6 +29,10 @@ class ToolCalls:
         self._seen[call_id] = None
         self._open[call_id] = ""
 
+    def settled(self, call_id: str) -> None:
+        """A call of an earlier session got its output there."""
+        self._open.pop(call_id, None)
+
     def requested(self, call: ToolCallRequested) -> bool:
         """Take note of a call; returns whether it is new."""
         if call.call_id in self._seen:

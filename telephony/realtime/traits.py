@@ -12,7 +12,8 @@ class Traits:
     ``detects_turns``: it finds the end of the caller's turn. ``responds_by_itself``: it then
     answers unasked. ``interrupts_by_itself``: it stops generating when the caller speaks.
     ``endpointing_ms`` is the silence after which it takes a turn for ended (0: not known).
-    ``prebuffer_ms`` replaces the configured one for a model that sends in real time.
+    ``prebuffer_ms`` replaces the configured one for a model that sends in real time. ``resumes``:
+    a new connection goes on with the session of the one before, so that a call needs no other.
     """
 
     detects_turns: bool = True
@@ -20,3 +21,4 @@ class Traits:
     interrupts_by_itself: bool = True
     endpointing_ms: int = 0
     prebuffer_ms: int | None = None
+    resumes: bool = False

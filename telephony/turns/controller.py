@@ -19,7 +19,7 @@ from telephony.turns.turn_table import (
     turn_of,
 )
 
-Reason = Literal["local_speech", "server_speech", "digit", "command"]
+Reason = Literal["local_speech", "server_speech", "digit", "command", "model"]
 
 _PATIENCE = 4
 """False-interruption periods after which a voice only we hear no longer delays the recovery."""
@@ -96,6 +96,10 @@ class TurnController:
         self._commands: list[Command] = []
         self.stats = TurnStats()
 
+    def follow(self, policy: BargeInPolicy) -> None:
+        """Decide by another policy from here on."""
+        self._policy = policy
+
     @property
     def turn(self) -> Turn:
         return turn_of(self._caller, self._bot)
@@ -164,6 +168,12 @@ class TurnController:
         self._recover_at = None
         if self._policy.digits:
             self._interrupt("digit", now)
+
+    def model_interrupted(self, now: float) -> None:
+        """The model cut itself off: what is left of it is not worth playing."""
+        self._greeting = False
+        self._recover_at = None
+        self._interrupt("model", now)
 
     def interrupt(self, now: float) -> None:
         """Stop the bot for our own reasons (hold, transfer), whatever the policy says."""
@@ -257,7 +267,7 @@ class TurnController:
             self._discounted_ms = self._voiced_ms
             return
         cancel = self._responses.active is not None
-        if reason == "server_speech" and self._policy.server_interrupts:
+        if reason == "model" or (reason == "server_speech" and self._policy.server_interrupts):
             cancel = False
         response_id = self._responses.interrupt()
         self._bot_fact(BotFact.INTERRUPTED)

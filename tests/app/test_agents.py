@@ -61,7 +61,8 @@ tool_timeout_s: 3
 base_url: https://models.example.com/v1
 api_key: ${OPENAI_API_KEY}
 connect_timeout_s: 2
-reconnect: {attempts: 0, initial_s: 1, max_s: 4}
+reconnect: {attempts: 0, initial_s: 1, max_s: 4, failover_after_s: 0.5}
+filler: tone:ringback
 model_format: pcm16
 session: {speed: 1.1, turn_detection: {type: semantic_vad, interrupt_response: false}}
 vad: {stop_ms: 700}
@@ -87,7 +88,7 @@ digits: {max_length: 6, terminator: "*#"}
     assert agent.source.format == "pcm16"
     assert agent.vad.stop_ms == 700
     assert agent.barge_in.mode == "local"
-    assert not agent.barge_in.server_interrupts
+    assert not agent.source.model.traits.interrupts_by_itself
     assert agent.playout_latency_ms == 40
     assert agent.silence is not None
     assert agent.silence.max_reprompts == 1
@@ -255,7 +256,7 @@ def test_a_base_url_may_come_from_the_environment() -> None:
     Path("bot.yaml").write_text("base_url: ${URL}\n")
     loaded = load_agent(Path("bot.yaml"), Settings(), {"URL": "ws://127.0.0.1:1/v1"})
     assert loaded.agent is not None
-    assert loaded.agent.base_url == "ws://127.0.0.1:1/v1"
+    assert loaded.agent.source.base_url == "ws://127.0.0.1:1/v1"
     assert load_agent(Path("bot.yaml"), Settings(), {}).missing
 
 
@@ -285,13 +286,13 @@ def test_a_directory_of_agents(tmp_path: Path) -> None:
 def test_the_shipped_agents() -> None:
     rehearsal = load_agent(CONFIG / "rehearsal.yaml", Settings(), {})
     assert rehearsal.agent is not None
-    assert rehearsal.agent.base_url == "rehearsal"
+    assert rehearsal.agent.source.base_url == "rehearsal"
     assert rehearsal.missing == ()
     openai = load_agent(CONFIG / "openai.yaml", Settings(), {})
     assert (openai.problems, len(openai.missing)) == ((), 1)
     with_key = load_agent(CONFIG / "openai.yaml", Settings(), KEY)
     assert with_key.agent is not None
-    assert with_key.agent.api_key == "sk-secret"
+    assert with_key.agent.source.api_key == "sk-secret"
 
 
 def test_the_tools_for_the_recording_are_built_in() -> None:

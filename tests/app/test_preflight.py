@@ -60,7 +60,7 @@ def test_a_good_configuration(root: Path) -> None:
     configuration = load(TELEPHONY_LIMITS_MAX_CALLS="7")
     assert configuration.settings.limits.max_calls == 7
     assert sorted(configuration.agents) == ["rehearsal", "sales"]
-    assert configuration.agents["sales"].api_key == "k"
+    assert configuration.agents["sales"].source.api_key == "k"
     route = configuration.dialplan.route(CallFacts("+1555"))
     assert route is not None
     assert route.actions[0] == Play(str(root / "dialplans" / "hello.wav"))
@@ -260,7 +260,7 @@ def test_without_any_file_calls_go_to_the_rehearsal_agent(
     assert route.agent == "rehearsal"
     shipped = load_configuration(ROOT / "config" / "telephony.yaml", {})
     ours, theirs = configuration.agents["rehearsal"], shipped.agents["rehearsal"]
-    assert (ours.greeting, ours.session) == (theirs.greeting, theirs.session)
+    assert (ours.greeting, ours.source) == (theirs.greeting, theirs.source)
 
 
 def test_places_to_write_to_are_tried_before_the_first_call(root: Path) -> None:

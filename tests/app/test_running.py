@@ -17,10 +17,9 @@ from telephony.app.running import (
     settle_memory,
     with_rehearsal_model,
 )
-from telephony.calls.agent import Agent
-from telephony.realtime.session_config import SessionConfig
 from telephony.rehearsal.phone import telephone
 from tests.support.eventually import eventually
+from tests.support.models import openai_agent
 from tests.support.server import running_server
 
 
@@ -53,15 +52,15 @@ def test_a_scenario_is_a_shipped_name_or_a_file(tmp_path: Path) -> None:
 
 
 async def test_the_built_in_model_starts_only_for_an_agent_that_needs_it() -> None:
-    remote = {"a": Agent("a", "wss://example.com/v1", SessionConfig())}
-    built_in = {**remote, "b": Agent("b", "rehearsal", SessionConfig())}
+    remote = {"a": openai_agent(base_url="wss://example.com/v1")}
+    built_in = {**remote, "b": openai_agent(name="b", base_url="rehearsal")}
     async with AsyncExitStack() as resources:
         agents, model = await with_rehearsal_model(remote, "default", 0, resources)
         assert agents == remote
         assert model is None
         agents, model = await with_rehearsal_model(built_in, "default", 0, resources)
         assert model is not None
-        assert agents["b"].base_url == model.base_url
+        assert agents["b"].source.base_url == model.base_url
         assert agents["a"] is remote["a"]
 
 

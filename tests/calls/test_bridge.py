@@ -16,6 +16,7 @@ from telephony.realtime.session_config import ServerVad, SessionConfig
 from telephony.turns.latency import TurnLatency
 from telephony.turns.silence import SilencePolicy
 from tests.support.fake_call import FakeClock, FakeConnection, Line20ms, agent
+from tests.support.models import config_of
 from tests.support.phones import Watcher
 from tests.support.scenes import speech
 
@@ -28,11 +29,12 @@ class Listener:
     """Notes what a bridge reports."""
 
     told: list[Any] = field(default_factory=list)
+    turns: int = 0
 
     def session_ready(self) -> None:
         self.told.append("ready")
 
-    def session_expiring(self) -> None:
+    def session_expiring(self, left_s: float | None) -> None:
         self.told.append("expiring")
 
     def response_finished(self, event: model.ResponseFinished) -> None:
@@ -53,8 +55,20 @@ class Listener:
     def caller_silent(self, hang_up: bool) -> None:
         self.told.append(("silent", hang_up))
 
-    def transcript(self, role: str, text: str) -> None:
+    def transcript(self, role: str, text: str, item_id: str = "") -> None:
         self.told.append((role, text))
+
+    def transcript_grew(self, role: str, item_id: str, piece: str) -> None:
+        self.told.append(("grew", role, item_id, piece))
+
+    def caller_turn_ended(self) -> None:
+        self.turns += 1
+
+    def tool_calls_cancelled(self, call_ids: Iterable[str]) -> None:
+        self.told.append(("unwanted", *call_ids))
+
+    def approval_requested(self, event: model.ApprovalRequested) -> None:
+        self.told.append(("approval", event.approval_id))
 
     def timers_changed(self) -> None: ...
 
@@ -67,7 +81,7 @@ class Scene:
         self.clock = FakeClock()
         self.listener = Listener()
         self.metrics = Watcher()
-        self.dialect = OpenAIRealtime(bot.session, Ids.seeded(1), PCMU, PCMU)
+        self.dialect = OpenAIRealtime(config_of(bot), Ids.seeded(1), PCMU, PCMU)
         self.bridge = Bridge(bot, PCMU, 20, self.dialect, self.listener, self.metrics, self.clock)
         self.line = Line20ms(self.bridge, self.clock)
         self.model = FakeConnection()

@@ -17,7 +17,9 @@ from telephony.calls import cause
 from telephony.calls.call import Call
 from telephony.calls.cdr import Cdr, CdrFile, cdr_of
 from telephony.calls.destination import TransferRecord
+from telephony.calls.model_link import LinkStats
 from telephony.calls.uplink import UplinkStats
+from tests.support.models import openai_agent
 
 FACTS = LegFacts(
     sip_call_id="abc@10.0.0.1",
@@ -60,7 +62,7 @@ def conversation(latencies_s: list[float]) -> Any:
     echo = SimpleNamespace(estimate=EchoEstimate(21.4, 140.9))
     return SimpleNamespace(
         bridge=SimpleNamespace(stats=stats, uplink=uplink, echo=echo),
-        link=SimpleNamespace(reconnects=1),
+        link=SimpleNamespace(stats=LinkStats(1, 2, 3), source=openai_agent().source),
     )
 
 
@@ -104,6 +106,7 @@ def test_an_answered_call() -> None:
     assert (cdr.rule, cdr.agent, cdr.codec) == ("main", "front-desk", "g722")
     assert (cdr.turns, cdr.turn_latency_p50_ms, cdr.turn_latency_max_ms) == (3, 700, 900)
     assert (cdr.barge_ins, cdr.barge_in_max_ms, cdr.model_reconnects) == (2, 19, 1)
+    assert (cdr.model, cdr.model_failovers, cdr.model_rollovers) == ("openai_realtime/test", 2, 3)
     assert cdr.model_audio_dropped_ms == 280
     assert cdr.recording == "recordings/c1.wav"
     assert cdr.recording_paused_s == 2.5

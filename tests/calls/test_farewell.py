@@ -36,9 +36,9 @@ class FakeDialect:
 class Scene:
     def __init__(self) -> None:
         self.bridge: Any = FakeBridge()
-        self.dialect: Any = FakeDialect()
+        self.dialect = self.bridge.dialect = FakeDialect()
         self.departed: list[bool] = []
-        self.farewell = Farewell(self.bridge, self.dialect)
+        self.farewell = Farewell(self.bridge)
 
     def request(self, call: ToolCallRequested = CALL, *, interrupted: bool = False) -> None:
         self.farewell.requested(call, WISH, self.departed.append, interrupted=interrupted)

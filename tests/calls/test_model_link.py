@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -11,12 +11,20 @@ import structlog
 from telephony.audio.format import PCMU
 from telephony.base.ids import Ids
 from telephony.base.interfaces import ModelUnavailable
+from telephony.calls.agent import Agent
 from telephony.calls.call_tasks import CallTasks
+from telephony.calls.model_breakers import REFUSED_S, ModelBreakers
 from telephony.calls.model_link import STABLE_S, ModelLink
+from telephony.calls.model_source import ModelSource
+from telephony.realtime.dialect import Brief, Dialect
 from telephony.realtime.events import NO_RESPONSE, ModelError
+from telephony.realtime.history import HistoryItem
+from telephony.realtime.openai_model import OpenAIRealtimeModel
 from telephony.realtime.openai_realtime import OpenAIRealtime
+from telephony.realtime.session_config import SessionConfig
 from tests.support.eventually import eventually
 from tests.support.fake_call import FakeClock, FakeConnector, agent, services
+from tests.support.models import config_of
 
 
 class FakeBridge:
@@ -30,6 +38,14 @@ class FakeBridge:
         self.timers = 0
         self.error: Exception | None = None
         self.spoken_response_id = ""
+
+    def change_session(self, agent: Any, dialect: OpenAIRealtime) -> None:
+        self.dialect = dialect
+
+    def attach(self, connection: Any) -> None:
+        self.connections.append(connection)
+        for message in self.dialect.messages_to_send():
+            connection.send(message)
 
     def connected(self, connection: Any) -> None:
         self.connections.append(connection)
@@ -62,22 +78,34 @@ class Scene:
         self.connector: FakeConnector = connector
         self.clock = FakeClock()
         bot = agent(**changes)
-        self.services = services(connector=connector, clock=self.clock)
+        self.services = services(
+            connector=connector, clock=self.clock, breakers=ModelBreakers(self.clock)
+        )
         self.metrics: Any = self.services.metrics
-        self.dialect = OpenAIRealtime(bot.session, Ids.seeded(1), PCMU, PCMU)
+        self.dialect = OpenAIRealtime(config_of(bot), Ids.seeded(1), PCMU, PCMU)
         self.bridge = FakeBridge(self.dialect)
         self.happened: list[str] = []
+        self.gaps = 0
         self.errors = errors
         self.link = self.bridge.link = ModelLink(
             bot,
-            self.dialect,
             self.bridge,  # type: ignore[arg-type]
             self.services,
             tasks,
             structlog.get_logger(),
+            self._new_dialect,
             on_restored=lambda: self.happened.append("restored"),
             on_lost=lambda: self.happened.append("lost"),
+            on_gap=self._gap,
         )
+
+    def _gap(self) -> None:
+        self.gaps += 1
+
+    def _new_dialect(
+        self, bot: Agent, source: ModelSource, history: Iterable[HistoryItem]
+    ) -> Dialect:
+        return source.new_dialect(Brief(bot.instructions, (), tuple(history)), PCMU, Ids.seeded(2))
 
 
 @asynccontextmanager
@@ -166,7 +194,7 @@ async def test_a_lost_connection_is_opened_again() -> None:
         s.connector.opened[0].on_closed(1006, "")
         await eventually(lambda: s.happened)
         assert s.happened == ["restored"]
-        assert s.link.reconnects == 1
+        assert s.link.stats.reconnects == 1
         assert s.metrics.reconnects == ["restored"]
         assert s.bridge.lost == 1
         # What the old one still says is nobody's business.
@@ -253,12 +281,12 @@ async def test_a_connection_that_held_gives_the_tries_back() -> None:
         assert s.happened == ["restored"] * 3
 
 
-async def test_a_session_is_renewed_on_demand() -> None:
+async def test_a_session_that_can_be_resumed_goes_on_over_a_new_connection() -> None:
     async with scene() as s:
-        s.link.renew()
+        s.link.reconnect()
         await s.link.open()
-        s.link.renew()
-        s.link.renew()
+        s.link.reconnect()
+        s.link.reconnect()
         await eventually(lambda: s.happened)
         assert s.happened == ["restored"]
         assert len(s.connector.opened) == 2
@@ -269,7 +297,7 @@ async def test_nothing_is_opened_after_the_end() -> None:
         await s.link.open()
         await s.link.close()
         s.connector.opened[0].on_closed(1006, "")
-        s.link.renew()
+        s.link.reconnect()
         s.link.timers_changed()
         await asyncio.sleep(0.01)
         assert s.connector.tries == 1
@@ -339,3 +367,159 @@ async def test_a_model_that_spoke_in_between_gets_another_chance() -> None:
             s.bridge.spoken_response_id = f"resp_{number}"
             s.link.failed(MUTE)
             await eventually(lambda number=number: s.happened == ["restored"] * (number + 1))
+
+
+# Other models, and sessions opened beside the one in use.
+
+
+def other_model(name: str = "other", timeout_s: float = 5.0) -> ModelSource:
+    model = OpenAIRealtimeModel(SessionConfig(model=name))
+    return ModelSource(model, "http://other.test/v1", connect_timeout_s=timeout_s)
+
+
+async def test_the_next_model_takes_a_call_that_the_first_refuses() -> None:
+    refusal = ModelUnavailable("401", fatal=True)
+    async with scene(connector=FakeConnector(refusal), fallbacks=(other_model(),)) as s:
+        await s.link.open()
+        assert s.link.source.model.model == "other"
+        assert s.connector.urls[1] == "ws://other.test/v1/realtime?model=other"
+        assert s.bridge.dialect is not s.dialect
+
+
+async def test_the_last_refusal_is_told_when_nobody_takes_the_call() -> None:
+    refusals = [ModelUnavailable("first"), ModelUnavailable("second")]
+    async with scene(connector=FakeConnector(*refusals), fallbacks=(other_model(),)) as s:
+        with pytest.raises(ModelUnavailable, match="second"):
+            await s.link.open()
+
+
+async def test_a_model_that_refused_is_left_alone_until_its_time() -> None:
+    refusal = ModelUnavailable("401", fatal=True)
+    async with scene(connector=FakeConnector(refusal)) as s:
+        for _ in range(2):
+            with pytest.raises(ModelUnavailable) as caught:
+                await s.link.open()
+            assert caught.value.fatal
+        assert s.connector.tries == 1
+        s.clock.now += REFUSED_S
+        await s.link.open()
+        assert s.connector.tries == 2
+
+
+async def test_another_model_takes_over_in_the_middle_of_a_call() -> None:
+    async with scene(fallbacks=(other_model(),)) as s:
+        await s.link.open()
+        s.dialect.add_user_text("My name is Ann.")
+        s.connector.refusals = [ModelUnavailable("busy")]
+        s.connector.opened[0].on_closed(1006, "")
+        await eventually(lambda: s.happened)
+        assert s.happened == ["restored"]
+        assert s.gaps == 1
+        assert s.link.source.model.model == "other"
+        assert s.metrics.reconnects == ["failed_over"]
+        assert s.link.stats.failovers == 1
+        # What was said so far went with the call.
+        (item,) = s.bridge.dialect.history
+        assert (item.role, item.text) == ("user", "My name is Ann.")
+
+
+async def test_an_account_without_money_costs_no_second_try_of_the_same_model() -> None:
+    async with scene(fallbacks=(other_model(),)) as s:
+        await s.link.open()
+        s.connector.opened[0].hear("error", error={"code": "insufficient_quota", "message": ""})
+        await eventually(lambda: s.happened)
+        assert (s.happened, s.connector.tries) == (["restored"], 2)
+        assert s.link.source.model.model == "other"
+        assert not s.services.breakers.allows(s.link.agent.source)
+
+
+async def test_a_model_that_is_slow_to_come_back_does_not_keep_the_caller() -> None:
+    async with scene(fallbacks=(other_model(),), failover_after_s=0.02) as s:
+        await s.link.open()
+        s.connector.ready = False
+        s.connector.opened[0].on_closed(1006, "")
+        await eventually(lambda: len(s.connector.opened) == 2)
+        s.connector.ready = True
+        await eventually(lambda: s.happened)
+        assert s.link.source.model.model == "other"
+        assert s.connector.opened[1].closed
+
+
+async def test_the_others_are_tried_though_no_try_is_left_for_the_first() -> None:
+    async with scene(fallbacks=(other_model(),), reconnect_attempts=0) as s:
+        await s.link.open()
+        s.connector.opened[0].on_closed(1006, "")
+        await eventually(lambda: s.happened)
+        assert s.happened == ["restored"]
+        assert s.link.source.model.model == "other"
+
+
+async def test_the_tries_of_many_models_have_an_end_too() -> None:
+    async with scene(fallbacks=(other_model(), other_model("third")), reconnect_attempts=2) as s:
+        await s.link.open()
+        s.connector.refusals = [ModelUnavailable("busy") for _ in range(99)]
+        s.connector.opened[0].on_closed(1006, "")
+        await eventually(lambda: s.happened)
+        assert s.happened == ["lost"]
+        assert s.connector.tries <= 1 + 3 * 3
+
+
+async def test_a_session_is_prepared_beside_the_present_one_and_takes_its_place() -> None:
+    async with scene() as s:
+        await s.link.open()
+        s.dialect.add_user_text("before")
+        assert await s.link.prepare(s.link.agent)
+        first, second = s.connector.opened
+        assert not first.closed
+        assert second.kinds[0] == "session.update"
+        # The conversation goes on meanwhile.
+        s.dialect.add_user_text("meanwhile")
+        assert s.link.switch()
+        assert [item.text for item in s.bridge.dialect.history] == ["before", "meanwhile"]
+        assert second.kinds.count("conversation.item.create") == 2
+        await eventually(lambda: first.closed)
+        assert s.link.stats.rollovers == 1
+        assert s.happened == []
+        # And the new one is guarded as the old one was.
+        second.on_closed(1006, "")
+        await eventually(lambda: s.happened)
+        assert s.happened == ["restored"]
+
+
+async def test_a_session_that_was_prepared_takes_over_at_once_when_the_present_one_is_lost() -> (
+    None
+):
+    async with scene() as s:
+        await s.link.open()
+        assert await s.link.prepare(s.link.agent)
+        s.connector.opened[0].on_closed(1006, "")
+        await eventually(lambda: s.happened)
+        assert s.happened == ["restored"]
+        assert s.connector.tries == 2
+
+
+async def test_a_prepared_session_that_is_lost_again_is_no_session() -> None:
+    async with scene() as s:
+        await s.link.open()
+        assert await s.link.prepare(s.link.agent)
+        s.connector.opened[1].on_closed(1006, "")
+        assert not s.link.switch()
+        assert s.link.established
+
+
+async def test_what_cannot_be_prepared_changes_nothing() -> None:
+    async with scene() as s:
+        await s.link.open()
+        s.connector.refusals = [ModelUnavailable("busy")]
+        assert not await s.link.prepare(s.link.agent)
+        assert not s.link.switch()
+        assert s.link.established
+        # Nor does one that is refused on the open socket.
+        s.connector.ready = False
+        preparing = asyncio.ensure_future(s.link.prepare(s.link.agent))
+        await eventually(lambda: len(s.connector.opened) == 2)
+        s.connector.opened[1].hear("error", error={"code": "oops", "message": ""})
+        assert not await preparing
+        assert s.connector.opened[1].closed
+        s.connector.ready = True
+        assert await s.link.prepare(s.link.agent)

@@ -223,15 +223,16 @@ async def test_a_session_near_its_limit_is_renewed_in_a_pause() -> None:
         caller = await p.dial()
         assert await caller.wait_until_bot_speaks(PATIENCE_S)
         conversation = p.present_call().conversation
-        conversation.session_expiring()
-        assert len(p.model.sessions) == 1
+        conversation.session_expiring(None)
+        await eventually(lambda: len(p.model.sessions) == 2)
+        assert not p.watcher.reconnects
         await until_silent(caller)
         await eventually(lambda: p.watcher.reconnects)
         await caller.say(YES)
         await until_silent(caller)
         assert [item.role for item in items(p)] == ["assistant", "user", "assistant"]
         await caller.hang_up()
-    assert p.watcher.reconnects == ["restored"]
+    assert p.watcher.reconnects == ["rolled_over"]
 
 
 def mute_sessions(monkeypatch: pytest.MonkeyPatch, count: int) -> None:

@@ -25,6 +25,7 @@ from telephony.realtime.openai_realtime import OpenAIRealtime
 from tests.audio.wideband import high_share
 from tests.calls.test_bridge import Listener
 from tests.support.fake_call import FakeClock, FakeConnection, agent
+from tests.support.models import config_of
 from tests.support.phones import Watcher
 from tests.support.scenes import speech
 
@@ -52,9 +53,9 @@ class Scene:
     def __init__(self, line: AudioFormat) -> None:
         bot = agent()
         self.clock, self.listener, self.line = FakeClock(), Listener(), line
-        wanted = bot.model_audio_format(line)
+        wanted = L16_24K if line.encoding == "l16" else line
         assert wanted == L16_24K
-        dialect = OpenAIRealtime(bot.session, Ids.seeded(1), wanted, wanted)
+        dialect = OpenAIRealtime(config_of(bot), Ids.seeded(1), wanted, wanted)
         self.bridge = Bridge(bot, line, 20, dialect, self.listener, Watcher(), self.clock)
         self.model = FakeConnection()
         self.model.on_message = self.bridge.message_received

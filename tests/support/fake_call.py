@@ -87,6 +87,8 @@ class FakeConnector:
         self.refusals = list(refusals)
         self.ready = ready
         self.opened: list[FakeConnection] = []
+        self.urls: list[str] = []
+        self.headers: list[Mapping[str, str]] = []
         self.tries = 0
 
     async def __call__(
@@ -97,6 +99,8 @@ class FakeConnector:
         on_closed: Callable[[int, str], None],
     ) -> FakeConnection:
         self.tries += 1
+        self.urls.append(url)
+        self.headers.append(headers)
         if self.refusals:
             raise self.refusals.pop(0)
         connection = FakeConnection()

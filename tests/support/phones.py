@@ -149,6 +149,7 @@ async def phones(
     *,
     scenario: Scenario | None = None,
     agent: Agent | None = None,
+    others: Mapping[str, Agent] | None = None,
     dialplan: str = DIALPLAN,
     limits: CallLimits | None = None,
     max_calls: int = 10,
@@ -175,7 +176,7 @@ async def phones(
         }
         base = agent if agent is not None and not changes else openai_agent(**(own | changes))
         services = CallServices(
-            agents={"bot": base},
+            agents={"bot": base, **(others or {})},
             connector=ModelSocket.connect,
             metrics=watcher,
             prompts=PromptAudio(),

@@ -11,6 +11,7 @@ from telephony.app.settings import Settings
 from telephony.dialplan import parse_dialplan
 from telephony.realtime.session_config import SessionConfig
 from telephony.rehearsal.model_server import serve
+from tests.support.models import openai_agent
 
 DIALPLAN = """\
 contexts:

@@ -1,0 +1,76 @@
+"""One session after another in the same call: opened first, then taken in a silent gap."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Literal
+
+from telephony.calls.agent import Agent
+from telephony.calls.bridge import Bridge
+from telephony.calls.model_link import ModelLink
+from telephony.calls.services import ConversationServices
+
+QUIET_POLL_S = 0.1
+PATIENCE_S = 120.0
+"""How long a session that stands ready waits for a silent gap, where no end is known."""
+LAST_MOMENT_S = 2.0
+"""So long before its session ends a conversation is moved in the middle of whatever happens."""
+_RETRY_S = 5.0
+
+Outcome = Literal["switched", "cut_in", "failed"]
+"""``cut_in``: moved, but not in a silent gap: an answer may have been lost."""
+
+
+class Succession:
+    """Moves a conversation to a session that stands ready, without a word lost."""
+
+    def __init__(
+        self, link: ModelLink, bridge: Bridge, services: ConversationServices, log: Any
+    ) -> None:
+        self._link = link
+        self._bridge = bridge
+        self._services = services
+        self._log = log
+        self._busy = False
+
+    async def renew(self, agent: Agent, left_s: float | None) -> Outcome:
+        """Take a new session before the present one ends, in ``left_s`` if that is known."""
+        if self._bridge.dialect.traits.resumes:
+            await self._quiet(self._deadline(left_s))
+            self._link.reconnect()
+            return "switched"
+        return await self.move(agent, left_s)
+
+    async def move(self, agent: Agent, left_s: float | None = None) -> Outcome:
+        """Go on with a session of ``agent``, which may be another one."""
+        if self._busy:
+            return "failed"
+        self._busy = True
+        try:
+            return await self._move(agent, self._deadline(left_s))
+        finally:
+            self._busy = False
+
+    def _deadline(self, left_s: float | None) -> float:
+        limit_s = PATIENCE_S if left_s is None else max(0.0, left_s - LAST_MOMENT_S)
+        return self._services.clock() + limit_s
+
+    async def _move(self, agent: Agent, deadline: float) -> Outcome:
+        while not await self._link.prepare(agent):
+            if not self._link.established or self._services.clock() + _RETRY_S >= deadline:
+                return "failed"
+            await asyncio.sleep(_RETRY_S)
+        quiet = await self._quiet(deadline)
+        if not self._link.switch():
+            return "failed"
+        self._services.metrics.model_reconnected("rolled_over")
+        self._log.info("model.rolled_over", api=self._link.source.model.api, quiet=quiet)
+        return "switched" if quiet else "cut_in"
+
+    async def _quiet(self, deadline: float) -> bool:
+        """Wait until nobody speaks and no answer is under way; False when that took too long."""
+        while not self._bridge.quiet:
+            if self._services.clock() >= deadline:
+                return False
+            await asyncio.sleep(QUIET_POLL_S)
+        return True

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from telephony.app.agents import LoadedAgent, load_agent
+from telephony.app.settings import Settings
+from tests.support.models import config_of
+
+KEYS = {"KEY_A": "sk-a", "KEY_B": "sk-b"}
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def load(text: str) -> LoadedAgent:
+    Path("bot.yaml").write_text(text, encoding="utf-8")
+    return load_agent(Path("bot.yaml"), Settings(), KEYS)
+
+
+def test_fallbacks_are_models_of_their_own_in_the_order_written() -> None:
+    loaded = load(
+        """\
+base_url: wss://one.example.com/v1
+api_key: ${KEY_A}
+voice: sage
+fallback:
+  - {base_url: wss://two.example.com/v1, api_key: "${KEY_B}", connect_timeout_s: 2}
+  - {base_url: rehearsal, model: other, model_format: pcm16, session: {speed: 1.2}}
+"""
+    )
+    assert loaded.problems == ()
+    agent = loaded.agent
+    assert agent is not None
+    one, two, three = agent.sources
+    assert (one.base_url, one.api_key) == ("wss://one.example.com/v1", "sk-a")
+    assert (two.base_url, two.api_key, two.connect_timeout_s) == (
+        "wss://two.example.com/v1",
+        "sk-b",
+        2.0,
+    )
+    assert (three.model.model, three.format) == ("other", "pcm16")
+    assert config_of(agent).voice == "sage"
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (
+            "{api: openai_realtim, base_url: rehearsal}",
+            "bot.yaml:1:7: api: there is no API 'openai_realtim'\n"
+            "    fix: did you mean openai_realtime?",
+        ),
+        (
+            "{base_url: rehearsal, fallback: [{base_url: rehearsal, session: {speed: 9}}]}",
+            "bot.yaml:1:73: fallback[0].session.speed: should be less than or equal to 1.5, got 9",
+        ),
+        (
+            "{base_url: rehearsal, fallback: [{api_key: sk-live-1}]}",
+            "bot.yaml:1:44: fallback[0].api_key: a secret must not be written into a file\n"
+            "    fix: set an environment variable and write ${ITS_NAME}",
+        ),
+        (
+            "{base_url: rehearsal, fallback: [{model: x}]}",
+            "bot.yaml:1:34: fallback[0]: wss://api.openai.com/v1 needs a key\n"
+            "    fix: add api_key: ${OPENAI_API_KEY}",
+        ),
+        (
+            "{base_url: rehearsal, fallback: [{base_url: rehearsal, instructions: x}]}",
+            "bot.yaml:1:56: fallback[0].instructions: unknown key 'instructions'\n"
+            "    fix: known here: api, api_key, base_url, connect_timeout_s, model, model_format, "
+            "session, voice",
+        ),
+    ],
+)
+def test_a_mistake_in_a_model_is_told_at_its_place(text: str, problem: str) -> None:
+    loaded = load(text)
+    assert loaded.agent is None
+    assert [str(found) for found in loaded.problems] == [problem]
