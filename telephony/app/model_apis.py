@@ -21,6 +21,14 @@ MakeOpener = Callable[[RealtimeModel, str, str | None], ModelOpener]
 """Makes the opener of a model that is not reached over one WebSocket: its base URL, its key."""
 
 
+InLanguage = Callable[[dict[str, Any], str], dict[str, Any]]
+"""Returns a ``session`` that expects the caller to speak a language (RFC 5646)."""
+
+
+def _unchanged(session: dict[str, Any], tag: str) -> dict[str, Any]:
+    return session
+
+
 @dataclass(frozen=True, slots=True)
 class ModelApi:
     """What an agent's file may say of models of one kind.
@@ -37,10 +45,19 @@ class ModelApi:
     needs_url: bool = True
     key_variable: str = ""
     make_opener: MakeOpener | None = None
+    in_language: InLanguage = _unchanged
 
 
 def _openai_realtime(values: Mapping[str, Any]) -> RealtimeModel:
     return OpenAIRealtimeModel(SessionConfig.from_mapping(values))
+
+
+def _transcribed_in(session: dict[str, Any], tag: str) -> dict[str, Any]:
+    """Return the session with the language of its transcription, unless that is said or off."""
+    transcription = session.get("transcription", {})
+    if not isinstance(transcription, dict) or {"language", "languages"} & transcription.keys():
+        return session
+    return {**session, "transcription": {**transcription, "language": tag.partition("-")[0]}}
 
 
 MODEL_APIS: dict[str, ModelApi] = {
@@ -52,6 +69,7 @@ MODEL_APIS: dict[str, ModelApi] = {
             _openai_realtime,
             base_url="wss://api.openai.com/v1",
             key_variable="OPENAI_API_KEY",
+            in_language=_transcribed_in,
         ),
     )
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +20,7 @@ from telephony.app.remains import Remains
 from telephony.app.settings import Settings
 from telephony.app.settings_mapping import to_call_limits, to_media_config, to_outbound_line
 from telephony.app.signalling import Signalling
+from telephony.app.tool_sources import start_sources
 from telephony.base.dialing import DialRequest
 from telephony.base.ids import Ids
 from telephony.base.interfaces import Leg
@@ -27,6 +28,7 @@ from telephony.calls import cause
 from telephony.calls.agent import Agent
 from telephony.calls.call import Call
 from telephony.calls.cdr import CdrFile, cdr_of
+from telephony.calls.model_source import ModelSource
 from telephony.calls.outbound import Originator
 from telephony.calls.prompt_audio import PromptAudio
 from telephony.calls.reception import Reception
@@ -165,6 +167,7 @@ class Server:
             self._opener,
             trace=self._trace,
         )
+        await start_sources(self._agents.values(), self._resources)
         services = self._services()
         self.reception = Reception(
             self._dialplan,
@@ -320,10 +323,18 @@ class Server:
 
 def with_base_url(agent: Agent, placeholder: str, base_url: str) -> Agent:
     """Return the agent with every ``base_url`` filled in that is ``placeholder``."""
-    sources = [
-        replace(source, base_url=base_url) if source.base_url == placeholder else source
-        for source in agent.sources
-    ]
-    if tuple(sources) == agent.sources:
+
+    def filled(sources: Iterable[ModelSource]) -> tuple[ModelSource, ...]:
+        return tuple(
+            replace(source, base_url=base_url) if source.base_url == placeholder else source
+            for source in sources
+        )
+
+    sources = filled(agent.sources)
+    languages = {
+        tag: replace(language, sources=filled(language.sources))
+        for tag, language in agent.languages.items()
+    }
+    if sources == agent.sources and languages == agent.languages:
         return agent
-    return replace(agent, source=sources[0], fallbacks=tuple(sources[1:]))
+    return replace(agent, source=sources[0], fallbacks=sources[1:], languages=languages)

@@ -33,25 +33,27 @@ class HttpToolConfig:
 
 
 class HttpTools:
-    """The HTTP tools of one agent; a source of tools for its registry.
+    """The connections of one agent's HTTP tools.
 
-    A host name that leads to an address that is not public is refused, unless it is one of
-    ``private_hosts``. Redirects are not followed: they could lead anywhere.
+    A host name that leads to an address that is not public is refused, unless the agent's file
+    allows it. Redirects are not followed: they could lead anywhere.
     """
 
     name = "http"
 
-    def __init__(self, private_hosts: Collection[str] = ()) -> None:
-        self._tools: list[Tool] = []
-        self._private_hosts = frozenset(host.lower() for host in private_hosts)
+    def __init__(self) -> None:
+        self.used = False
+        self._private_hosts: set[str] = set()
         self._session: aiohttp.ClientSession | None = None
 
     @property
     def tools(self) -> Sequence[Tool]:
-        return self._tools
+        """The tools stand in the registry itself; here are their connections."""
+        return ()
 
-    def add(self, tool: Tool) -> None:
-        self._tools.append(tool)
+    def allow_private(self, host: str) -> None:
+        """Let this host have an address of a private network, or be this machine."""
+        self._private_hosts.add(host.lower())
 
     async def start(self) -> None:
         """There is nothing to connect before the first request."""
@@ -120,8 +122,12 @@ class HttpTools:
         return self._session
 
 
+CONTEXT_VALUES = ("caller", "caller_name", "called", "call_id")
+"""What a request may say of the call, besides the agent's variables."""
+
+
 def context_values(context: ToolContext) -> dict[str, str]:
-    """Return what a request may say of the call."""
+    """Return the values of these names, and of the variables."""
     return {
         **context.variables.values,
         "caller": context.caller,
@@ -144,7 +150,7 @@ class _PublicResolver(AbstractResolver):
     """Resolves names to public addresses only: checked when connecting, so no answer of a name
     server that comes later leads elsewhere."""
 
-    def __init__(self, private_hosts: frozenset[str]) -> None:
+    def __init__(self, private_hosts: Collection[str]) -> None:
         self._private_hosts = private_hosts
 
     async def resolve(

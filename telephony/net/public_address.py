@@ -23,6 +23,15 @@ def is_public(address: str) -> bool:
     )
 
 
+def is_address(host: str) -> bool:
+    """Tell whether a host as it stands in a URL is an IP address."""
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
 def is_loopback(host: str) -> bool:
     """Tell whether a host as it stands in a URL is this machine."""
     if host.lower() == "localhost":
