@@ -16,7 +16,7 @@ from telephony.app.agent_tools import ToolsReader, Validate
 from telephony.app.agent_transfers import TransferName
 from telephony.app.embedded_secrets import EmbeddedSecrets
 from telephony.app.model_reader import ModelPart, Report
-from telephony.app.settings_types import PositiveSeconds, Section, TimeZone
+from telephony.app.settings_types import PositiveSeconds, Section, TimeZone, named
 from telephony.base.errors import Problem
 from telephony.base.located_yaml import LocatedYaml
 from telephony.base.located_yaml import Path as YamlPath
@@ -40,7 +40,7 @@ def _variable_name(name: str) -> str:
 
 VariableName = Annotated[
     str,
-    Field(max_length=64, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$"),
+    named(r"[A-Za-z_][A-Za-z0-9_]{0,63}", "name for a variable", "write letters, digits and _"),
     AfterValidator(_variable_name),
 ]
 Count = Annotated[int, Field(ge=1, le=10_000)]

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from telephony.app.agent_transfers import TransferName
 from telephony.app.model_reader import Report
-from telephony.app.settings_types import Line, PositiveSeconds, Section
+from telephony.app.settings_types import Line, PositiveSeconds, Section, named
 from telephony.app.tool_functions import find_function
 from telephony.base.errors import Problem
 from telephony.base.located_yaml import Path as YamlPath
@@ -23,7 +23,10 @@ _FINDERS = ("phrases", "regex", "function")
 
 
 class RulePart(Section):
-    name: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_-]{0,63}$")]
+    name: Annotated[
+        str,
+        named(r"[A-Za-z_][A-Za-z0-9_-]{0,63}", "name for a rule", "write letters, digits, _ and -"),
+    ]
     side: Side
     phrases: Annotated[list[Line], Field(min_length=1, max_length=500)] | None = None
     regex: Line | None = None

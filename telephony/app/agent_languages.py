@@ -9,12 +9,14 @@ from pydantic import Field
 
 from telephony.app.model_apis import MODEL_APIS
 from telephony.app.model_reader import ModelPart
-from telephony.app.settings_types import Section
+from telephony.app.settings_types import Section, named
 from telephony.base.located_yaml import Path as YamlPath
 from telephony.calls.agent import AgentLanguage
 from telephony.calls.model_source import ModelSource
 
-LanguageTag = Annotated[str, Field(pattern=r"^[a-zA-Z]{2,3}(-[a-zA-Z0-9]{1,8}){0,3}$")]
+LanguageTag = Annotated[
+    str, named(r"[a-zA-Z]{2,3}(-[a-zA-Z0-9]{1,8}){0,3}", "language tag", "write es or pt-BR")
+]
 """A tag such as ``es`` or ``pt-BR`` (RFC 5646)."""
 
 ReadSource = Callable[[ModelPart, YamlPath], ModelSource | None]

@@ -44,4 +44,4 @@ class TextReader:
         # A block's text begins on the line below; only a literal one keeps its lines.
         line = place.line + 1 + (text.count("\n", 0, offset) if place.block == "|" else 0)
         at = self._document.problem(path, message, fix)
-        self._problems.append(Problem(at.file, line, 0, at.key, message, fix))
+        self._problems.append(Problem(at.file, line, 1, at.key, message, fix))

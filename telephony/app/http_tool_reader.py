@@ -47,8 +47,9 @@ class HttpToolReader:
         found = len(self._problems)
         schema = {"type": "object", "properties": {}, **part.parameters}
         arguments = self._arguments(schema, (*path, "parameters"))
-        self._check_place(part, path)
-        request = self._request(part, path, schema)
+        request = None
+        if self._place_is_good(part, path):
+            request = self._request(part, path, schema)
         pick = self._pick(part.response.pick, (*path, "response", "pick"))
         if len(self._problems) > found or request is None or arguments is None:
             return None
@@ -84,8 +85,9 @@ class HttpToolReader:
             self._report(path, f"this is no JSON Schema: {error}", "")
             return None
 
-    def _check_place(self, part: HttpPart, path: YamlPath) -> None:
-        """Scheme and host are fixed, and no place that only we can reach."""
+    def _place_is_good(self, part: HttpPart, path: YamlPath) -> bool:
+        """Tell whether scheme and host are fixed, and no place that only we can reach."""
+        found = len(self._problems)
         place = (*path, "url")
         try:
             parts = urlsplit(part.url)
@@ -105,6 +107,7 @@ class HttpToolReader:
         elif is_address(host) and not (is_public(host) or part.allow_private or is_loopback(host)):
             message = f"{host} is no public address"
             self._report(place, message, "write allow_private: true if that is meant")
+        return len(self._problems) == found
 
     def _request(
         self, part: HttpPart, path: YamlPath, schema: Mapping[str, Any]

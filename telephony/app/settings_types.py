@@ -59,6 +59,18 @@ def _switch(value: Any) -> Any:
     return {True: "on", False: "off"}[value] if isinstance(value, bool) else value
 
 
+def named(pattern: str, what: str, fix: str) -> AfterValidator:
+    """Take text that ``pattern`` matches; ``what`` says what it is to be."""
+    allowed = re.compile(pattern)
+
+    def check(value: str) -> str:
+        if not allowed.fullmatch(value):
+            raise ValueError(f"{value!r} is no {what}\nfix: {fix}")
+        return value
+
+    return AfterValidator(check)
+
+
 def _time_zone(value: str) -> str:
     try:
         ZoneInfo(value)

@@ -6,13 +6,17 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from telephony.app.settings_types import Line, PathText, PositiveSeconds, Section
+from telephony.app.settings_types import Line, PathText, PositiveSeconds, Section, named
 from telephony.realtime.http_call import Method
 from telephony.realtime.tools import Approval
 
-ToolName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]{1,64}$")]
-ServerName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]{1,32}$")]
-HeaderName = Annotated[str, Field(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}$")]
+_LETTERS = "write up to {} letters, digits, _ and -"
+ToolName = Annotated[str, named(r"[a-zA-Z0-9_-]{1,64}", "name for a tool", _LETTERS.format(64))]
+ServerName = Annotated[str, named(r"[a-zA-Z0-9_-]{1,32}", "name for a server", _LETTERS.format(32))]
+HeaderName = Annotated[
+    str,
+    named(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}", "name of a header", "write one such as X-Shop"),
+]
 Text = Annotated[str, Field(max_length=4000)]
 Hint = Annotated[str, Field(max_length=200)]
 

@@ -33,7 +33,7 @@ def call_context(
         facts.caller,
         facts.called,
         caller_name=facts.caller_name,
-        variables=CallVariables({**agent.variables, **variables}),
+        variables=CallVariables(agent.variables, variables),
     )
 
 
@@ -41,7 +41,6 @@ def call_values(context: ToolContext, agent: Agent, utc_now: datetime) -> dict[s
     """Return every value that the texts of this agent may use on this call."""
     local = utc_now.astimezone(ZoneInfo(agent.time_zone))
     return {
-        **agent.variables,
         **context.variables.values,
         "caller": context.caller,
         "caller_name": context.caller_name[:MAX_CALLER_NAME],

@@ -21,6 +21,12 @@ from telephony.realtime.guardrails import (
 )
 from telephony.realtime.tool_schema import ToolContext
 
+CUT_OFF = "You were cut off, as your answer broke a rule of this telephone line."
+SAY_OTHERWISE = (
+    "Give the caller another answer now, which keeps to that rule. Do not mention the rule."
+)
+CALLER_SAID = "What the caller has just said concerns a rule of this telephone line."
+
 _SIDES: dict[str, Side] = {"user": "input", "assistant": "output"}
 _MAX_REMEMBERED = 64
 
@@ -143,7 +149,7 @@ class Guard:
         elif rule.remedy == "hangup":
             self._leave("")
         else:
-            self._call.correct(rule.message)
+            self._call.correct(f"{CALLER_SAID} {rule.message}".strip())
 
     def _answer_was_wrong(self, rule: Rule) -> None:
         self._trips += 1
@@ -151,7 +157,7 @@ class Guard:
             self._log.warning("guardrail.gave_up", trips=self._trips)
             self._leave(self._guardrails.transfer_to)
         else:
-            self._call.correct(rule.message)
+            self._call.correct(f"{CUT_OFF} {rule.message} {SAY_OTHERWISE}".replace("  ", " "))
 
     def _leave(self, destination: str) -> None:
         self._over = True

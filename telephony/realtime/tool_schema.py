@@ -7,7 +7,6 @@ import re
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, PydanticUserError, ValidationError, create_model
@@ -21,25 +20,33 @@ _KEPT_AS_IS = frozenset({"default", "const", "enum", "examples"})
 
 
 class CallVariables:
-    """The variables of one call, by name; those that are not there from the start can't be set."""
+    """The variables of one call, by name: what was set, else what the agent's file says.
 
-    def __init__(self, values: Mapping[str, str] | None = None) -> None:
-        self._values = dict(values or {})
+    ``defaults`` are those of the file; a name that is in no file of the call's agents can't be set.
+    """
+
+    def __init__(
+        self, defaults: Mapping[str, str] | None = None, values: Mapping[str, str] | None = None
+    ) -> None:
+        self._defaults = dict(defaults or {})
+        self._set = dict(values or {})
+        self._known = {*self._defaults, *self._set}
 
     @property
     def values(self) -> Mapping[str, str]:
-        return MappingProxyType(self._values)
+        return {**self._defaults, **self._set}
 
-    def adopt(self, values: Mapping[str, str]) -> None:
-        """Add the variables of another agent; what is known keeps its value."""
-        self._values = {**values, **self._values}
+    def adopt(self, defaults: Mapping[str, str]) -> None:
+        """Go on with what the file of another agent says; what was set stays."""
+        self._defaults = dict(defaults)
+        self._known |= defaults.keys()
 
     def set(self, name: str, value: str) -> None:
-        """Give a variable a value; raises KeyError for one that the agent's file has not."""
-        if name not in self._values:
-            known = ", ".join(self._values) or "none"
-            raise KeyError(f"there is no variable {name!r}; the agent's file has: {known}")
-        self._values[name] = str(value)
+        """Give a variable a value; raises KeyError for a name that there is not."""
+        if name not in self._known:
+            known = ", ".join(sorted(self._known)) or "none"
+            raise KeyError(f"there is no variable {name!r}; agents' files have: {known}")
+        self._set[name] = str(value)
 
 
 @dataclass(frozen=True, slots=True)

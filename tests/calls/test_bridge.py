@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -385,3 +386,29 @@ def test_audio_the_socket_did_not_take_is_counted() -> None:
     scene.model.full = True
     scene.line.tick(times=9)
     assert scene.bridge.uplink.dropped_ms == 180
+
+
+def test_what_tools_and_guardrails_need_to_know_is_passed_on() -> None:
+    scene = Scene()
+    for event in (
+        model.TranscriptDelta("assistant", "a1", "hel"),
+        model.ToolCallsCancelled(("c1", "c2")),
+        model.ApprovalRequested("p1", "crm", "read", "{}"),
+    ):
+        scene.bridge._react[type(event)](event, scene.clock())
+    assert scene.listener.told[-3:] == [
+        ("grew", "assistant", "a1", "hel"),
+        ("unwanted", "c1", "c2"),
+        ("approval", "p1"),
+    ]
+
+
+def test_the_end_of_a_turn_is_told_by_the_model_or_else_by_our_detector() -> None:
+    scene = Scene()
+    scene.bridge._voice_ended()
+    assert scene.listener.turns == 1
+    scene.model.hear("input_audio_buffer.speech_started", item_id="u1", audio_start_ms=0)
+    scene.model.hear("input_audio_buffer.speech_stopped", item_id="u1", audio_end_ms=500)
+    assert scene.listener.turns == 2
+    scene.bridge._voice_ended()
+    assert scene.listener.turns == 2

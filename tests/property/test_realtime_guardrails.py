@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -47,7 +48,7 @@ def test_splitting_makes_no_difference(text: str, cuts: list[int]) -> None:
     pieces = TranscriptWatch(_RULES, check_every=20)
     found: list[Finding] = []
     places = [0, *sorted(min(cut, len(text)) for cut in cuts), len(text)]
-    for begin, end in zip(places, places[1:], strict=False):
+    for begin, end in pairwise(places):
         found += pieces.append("i", text[begin:end])
     found += pieces.finish("i", text)
     assert _facts(found) == expected

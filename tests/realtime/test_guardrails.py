@@ -101,5 +101,5 @@ def test_a_long_conversation_keeps_few_items() -> None:
 
 @pytest.mark.parametrize("phrase", ["", "...", "x" * 101])
 def test_phrases_that_cannot_be_found(phrase: str) -> None:
-    with pytest.raises(ValueError, match="word|characters"):
+    with pytest.raises(ValueError, match=r"word|characters"):
         phrase_pattern([phrase])

@@ -11,6 +11,8 @@ import uvicorn
 from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 
+from tests.support.eventually import eventually
+
 
 def make_server() -> MCPServer:
     server = MCPServer("peer", log_level="CRITICAL")
@@ -54,10 +56,8 @@ async def http_peer(port: int = 0) -> AsyncIterator[int]:
         app, host="127.0.0.1", port=port, log_level="error", timeout_graceful_shutdown=1
     )
     server = uvicorn.Server(config)
-    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
     task = asyncio.create_task(server._serve())
-    while not server.started:
-        await asyncio.sleep(0.01)
+    await eventually(lambda: server.started)
     try:
         yield server.servers[0].sockets[0].getsockname()[1]
     finally:
