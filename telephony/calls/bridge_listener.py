@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -56,7 +56,7 @@ class BridgeListener(Protocol):
 
     def transcript(self, role: str, text: str, item_id: str = "") -> None: ...
 
-    def tool_calls_cancelled(self, call_ids: Iterable[str]) -> None:
+    def tool_calls_cancelled(self, call_ids: Collection[str]) -> None:
         """The model no longer wants the outputs of these calls."""
 
     def approval_requested(self, event: model.ApprovalRequested) -> None: ...

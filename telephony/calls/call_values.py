@@ -41,7 +41,8 @@ def call_values(context: ToolContext, agent: Agent, utc_now: datetime) -> dict[s
     """Return every value that the texts of this agent may use on this call."""
     local = utc_now.astimezone(ZoneInfo(agent.time_zone))
     return {
-        **context.variables.values,
+        **agent.variables,
+        **context.variables.chosen,
         "caller": context.caller,
         "caller_name": context.caller_name[:MAX_CALLER_NAME],
         "called": context.called,

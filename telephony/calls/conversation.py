@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -186,7 +186,8 @@ class Conversation:
 
     def caller_changed(self, caller: str) -> None:
         """Somebody else has taken the caller's place."""
-        self._context = self._desk.context = replace(self._context, caller=caller)
+        self._context = replace(self._context, caller=caller)
+        self._desk.context = self._guard.context = self._context
 
     def _ask(self, instructions: str | None = None) -> None:
         self.dialect.create_response(instructions)
@@ -218,10 +219,10 @@ class Conversation:
         if agent is None or (language and language not in agent.languages):
             return False
         agent = agent.in_language(language) if language else agent
-        self._context.variables.adopt(agent.variables)
         agent = on_this_call(agent, self._context, self._services.utc_now())
         if await self._succession.move(agent) == "failed":
             return False
+        self._context.variables.adopt(agent.variables)
         self._guard.adopt(agent.guardrails)
         self._log.info("agent.changed", agent=name, language=agent.language)
         self._ask(SWITCHED if language else HANDED_OVER)
@@ -249,8 +250,9 @@ class Conversation:
     def caller_turn_ended(self) -> None:
         self._desk.caller_turn_ended()
 
-    def tool_calls_cancelled(self, call_ids: Iterable[str]) -> None:
+    def tool_calls_cancelled(self, call_ids: Collection[str]) -> None:
         self._desk.cancelled(call_ids)
+        self._farewell.cancelled(call_ids)
 
     def approval_requested(self, event: ApprovalRequested) -> None:
         """The model's provider asks before it calls a tool of its own."""
@@ -277,13 +279,14 @@ class Conversation:
                 self._answer_owed = True
         cut_off = interrupted or event.status == "cancelled"
         self._desk.response_finished(event.response_id, calls_tools=bool(event.tool_calls))
-        others: list[ToolCallRequested] = []
         for call in event.tool_calls:
             if call.name == HANGUP and hangs_up(self.agent):
                 self._log.info("hangup.requested")
                 self._farewell.requested(
                     call, GOODBYE, lambda _: self._end(cause.BOT_HUNG_UP), interrupted=cut_off
                 )
+            elif not self._desk.admits(call, essential=call.name in (TRANSFER, HANDOFF)):
+                continue
             elif call.name == TRANSFER and transfers(self.agent):
                 self._transfers.requested(call, interrupted=cut_off)
             elif call.name == SEND_DIGITS and sends_digits(self.agent):
@@ -295,8 +298,8 @@ class Conversation:
             elif call.name == SWITCH_LANGUAGE and switches_language(self.agent):
                 self._handovers.language_requested(call, interrupted=cut_off)
             else:
-                others.append(call)
-        self._desk.requested(others)
+                self._desk.requested(call)
+        self._desk.all_requested()
         self._farewell.response_finished(event)
 
     def playout_drained(self) -> None:

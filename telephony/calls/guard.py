@@ -63,7 +63,7 @@ class Guard:
         self._tasks = tasks
         self._services = services
         self._log = log
-        self._context = context
+        self.context = context
         self._trips = 0
         self._over = False
         self._dealt_with: dict[str, None] = {}
@@ -123,8 +123,8 @@ class Guard:
         try:
             async with asyncio.timeout(self._guardrails.check_timeout_s):
                 if inspect.iscoroutinefunction(function):
-                    return bool(await function(due.text, self._context))
-                return bool(await run_blocking(partial(function, due.text, self._context)))
+                    return bool(await function(due.text, self.context))
+                return bool(await run_blocking(partial(function, due.text, self.context)))
         except Exception as error:
             # A user's code: the call does not end for it. Its message may quote what was said.
             self._log.error("guardrail.failed", rule=due.rule.name, error=type(error).__name__)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, Protocol
 
+from telephony.base.errors import LocalProtocolError
 from telephony.calls.agent import Agent
 from telephony.calls.call_tasks import CallTasks
 from telephony.calls.services import ConversationServices
@@ -14,7 +15,6 @@ from telephony.realtime.approvals import CONFIRM_ACTION, Agreed, Approvals
 from telephony.realtime.events import ToolCallRequested
 from telephony.realtime.tool_limits import (
     STOP_AND_TALK,
-    Limit,
     ToolBreaker,
     ToolLimits,
     limit_text,
@@ -65,6 +65,7 @@ class ToolDesk:
         self._breaker = ToolBreaker(limits)
         self._approvals = Approvals(services.ids)
         self._open: set[str] = set()
+        self._refused = False
 
     # What happens in the conversation
 
@@ -80,26 +81,37 @@ class ToolDesk:
         elif spoken:
             self._breaker.bot_spoke()
 
-    def requested(self, calls: Iterable[ToolCallRequested]) -> None:
-        """Take the calls of one response."""
-        refused = False
-        for call in calls:
-            self._open.add(call.call_id)
-            limit = self._breaker.admit(call.name, call.arguments)
-            if limit is not None:
-                refused = True
-                self._refuse(call, limit)
-            elif call.name == CONFIRM_ACTION and CONFIRM_ACTION not in self._side.agent.tools:
-                self._confirm(call)
-            elif self._needs_agreement(call.name):
-                self._log.info("approval.asked", tool=call.name)
-                now = self._services.clock()
-                said = self._side.last_said
-                text = self._approvals.ask(call.name, call.arguments, said, now)
-                self._answer(call.call_id, text)
-            else:
-                self._tasks.start(self._run, call)
-        if refused:
+    def admits(self, call: ToolCallRequested, *, essential: bool = False) -> bool:
+        """Tell whether a call is within its bounds; one that is not has its answer then.
+
+        After the calls of a response comes :meth:`all_requested`.
+        """
+        limit = self._breaker.admit(call.name, call.arguments, essential=essential)
+        if limit is None:
+            return True
+        self._log.warning("tool.refused", tool=call.name, limit=limit)
+        self._services.metrics.tool_limit_reached(limit)
+        self._refused = True
+        self._open.add(call.call_id)
+        self._answer(call.call_id, error_output(limit_text(limit)), respond=False)
+        return False
+
+    def requested(self, call: ToolCallRequested) -> None:
+        """Run a tool of the agent's own, or see to it that the caller is asked first."""
+        self._open.add(call.call_id)
+        if call.name == CONFIRM_ACTION and CONFIRM_ACTION not in self._side.agent.tools:
+            self._confirm(call)
+        elif self._needs_agreement(call.name):
+            self._log.info("approval.asked", tool=call.name)
+            now, said = self._services.clock(), self._side.last_said
+            self._answer(call.call_id, self._approvals.ask(call.name, call.arguments, said, now))
+        else:
+            self._tasks.start(self._run, call)
+
+    def all_requested(self) -> None:
+        """The calls of a response are over: a model that was refused one is made to talk."""
+        if self._refused:
+            self._refused = False
             # Left to itself it would call the next one.
             self._side.make_talk(STOP_AND_TALK)
 
@@ -112,11 +124,6 @@ class ToolDesk:
     def _needs_agreement(self, name: str) -> bool:
         tool = self._side.agent.tools.get(name)
         return tool is not None and tool.approval == "caller"
-
-    def _refuse(self, call: ToolCallRequested, limit: Limit) -> None:
-        self._log.warning("tool.refused", tool=call.name, limit=limit)
-        self._services.metrics.tool_limit_reached(limit)
-        self._answer(call.call_id, error_output(limit_text(limit)), respond=False)
 
     def _confirm(self, call: ToolCallRequested) -> None:
         verdict = self._approvals.confirm(call.arguments, self._services.clock())
@@ -136,6 +143,11 @@ class ToolDesk:
         self._answer(call.call_id, outcome.output)
 
     def _answer(self, call_id: str, output: str, *, respond: bool = True) -> None:
-        if call_id in self._open:
-            self._open.discard(call_id)
+        if call_id not in self._open:
+            return
+        self._open.discard(call_id)
+        try:
             self._side.answer_tool(call_id, output, respond=respond)
+        except LocalProtocolError:
+            # The session there is now has never heard of the call.
+            self._log.warning("tool.output_dropped")

@@ -53,16 +53,18 @@ class ToolBreaker:
     def bot_spoke(self) -> None:
         self._rounds = 0
 
-    def admit(self, name: str, arguments: str) -> Limit | None:
+    def admit(self, name: str, arguments: str, *, essential: bool = False) -> Limit | None:
         """Count a call; returns the limit that it is beyond, or None for one that may run.
 
-        Refused calls count as calls too, so that a model that insists stays refused.
+        Refused calls count as calls too, so that a model that insists stays refused. An
+        ``essential`` one is what takes the caller to somebody else: a phone call that has had all
+        its tools may still come to that.
         """
         call = (name, _canonical(arguments))
         self._calls += 1
         self._repeats = self._repeats + 1 if call == self._last else 1
         self._last = call
-        if self._calls > self._limits.max_calls:
+        if self._calls > self._limits.max_calls and not essential:
             return "calls"
         if self._repeats > self._limits.max_repeats:
             return "repeats"

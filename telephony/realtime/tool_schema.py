@@ -33,6 +33,11 @@ class CallVariables:
         self._known = {*self._defaults, *self._set}
 
     @property
+    def chosen(self) -> Mapping[str, str]:
+        """What was set for this call."""
+        return self._set
+
+    @property
     def values(self) -> Mapping[str, str]:
         return {**self._defaults, **self._set}
 

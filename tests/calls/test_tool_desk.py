@@ -9,6 +9,7 @@ from typing import Any
 
 import structlog
 
+from telephony.base.errors import LocalProtocolError
 from telephony.calls.agent import Agent
 from telephony.calls.call_tasks import CallTasks
 from telephony.calls.tool_desk import ToolDesk
@@ -68,7 +69,10 @@ class Scene:
             for n, (name, arguments) in enumerate(calls)
         ]
         self.desk.response_finished(response_id, calls_tools=True)
-        self.desk.requested(requests)
+        for request in requests:
+            if self.desk.admits(request):
+                self.desk.requested(request)
+        self.desk.all_requested()
         return [request.call_id for request in requests]
 
     async def output(self, call_id: str) -> str:
@@ -243,6 +247,39 @@ async def test_an_agents_own_confirm_action_is_just_a_tool() -> None:
 
     async with scene(confirm_action) as s:
         assert await s.output(s.call("confirm_action")) == "own"
+
+
+async def test_a_session_that_never_heard_of_a_call_gets_no_output_for_it() -> None:
+    release = asyncio.Event()
+
+    async def slow() -> str:
+        """Take long."""
+        await release.wait()
+        return "at last"
+
+    def refuse(call_id: str, output: str, *, respond: bool = True) -> None:
+        raise LocalProtocolError(call_id)
+
+    async with scene(slow, look) as s:
+        s.call("slow")
+        await asyncio.sleep(0)
+        answer, s.side.answer_tool = s.side.answer_tool, refuse  # type: ignore[method-assign]
+        release.set()
+        await asyncio.sleep(0.01)
+        s.side.answer_tool = answer  # type: ignore[method-assign]
+        assert await s.output(s.call("look"))
+
+
+async def test_what_takes_the_caller_to_somebody_else_is_possible_to_the_last() -> None:
+    async with scene(look, max_calls=1) as s:
+        assert await s.output(s.call("look"))
+        transfer = ToolCallRequested("t1", "transfer", "{}", "item", "r9")
+        assert s.desk.admits(transfer, essential=True)
+        assert not s.desk.admits(replace(transfer, call_id="t2", name="look"))
+        assert s.side.made_to_talk == []
+        s.desk.all_requested()
+        s.desk.all_requested()
+        assert s.side.made_to_talk == [STOP_AND_TALK]
 
 
 async def test_tools_of_the_agent_who_talks_now_are_run() -> None:

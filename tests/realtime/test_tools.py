@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
@@ -179,3 +179,54 @@ def test_any_result_becomes_text(result: object, output: str) -> None:
 def test_a_very_long_result_is_cut() -> None:
     assert len(encode_output("x" * 1_000_000)) < 33_000
     assert len(error_output("x" * 1_000_000)) < 33_000
+
+
+class Source:
+    """A server of tools."""
+
+    def __init__(self, name: str, *tools: Tool) -> None:
+        self.name = name
+        self.tools = tools
+
+    async def start(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+def named(name: str) -> Tool:
+    return tool_from_function(look_up, name=name)
+
+
+def test_tools_of_servers_come_and_go() -> None:
+    tools = ToolRegistry([named("own")])
+    server = Source("crm", named("read"))
+    tools.attach(server)
+    assert [tool.name for tool in tools] == ["own", "read"]
+    server.tools = (named("read"), named("write"))
+    assert "write" in tools
+    assert len(tools.definitions()) == 3
+    assert isinstance(tools.prepare("write", "{}"), Invocation)
+    server.tools = ()
+    assert isinstance(tools.prepare("write", "{}"), Refusal)
+    assert tools.sources == (server,)
+
+
+def test_names_that_are_in_use_get_that_of_their_server() -> None:
+    tools = ToolRegistry([named("read")])
+    tools.attach(Source("crm", named("read"), named("transfer")), {"transfer"})
+    tools.attach(Source("mail", named("read"), named("send")))
+    assert [tool.name for tool in tools] == [
+        "read",
+        "crm_read",
+        "crm_transfer",
+        "mail_read",
+        "send",
+    ]
+    long = ToolRegistry([named("n" * 64)])
+    long.attach(Source("crm", named("n" * 64)))
+    assert [len(tool.name) for tool in long] == [64, 64]
+
+
+def test_a_filler_is_a_hint_in_the_description() -> None:
+    tool = replace(named("read"), filler="One moment.")
+    assert tool.definition().description.endswith('say something short such as: "One moment."')
