@@ -14,6 +14,7 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from telephony import __version__
+from telephony.app.model_apis import MODEL_APIS
 from telephony.app.port_opener import CannotListen, PortOpener
 from telephony.app.recording_checks import recording_rules, required_key
 from telephony.app.remains import Remains
@@ -321,12 +322,19 @@ class Server:
         await self.signalling.side.close()
 
 
+def at_url(source: ModelSource, base_url: str) -> ModelSource:
+    """Return the model at another URL."""
+    make_opener = MODEL_APIS[source.model.api].make_opener
+    opener = make_opener(source.model, base_url, source.api_key) if make_opener else None
+    return replace(source, base_url=base_url, opener=opener)
+
+
 def with_base_url(agent: Agent, placeholder: str, base_url: str) -> Agent:
     """Return the agent with every ``base_url`` filled in that is ``placeholder``."""
 
     def filled(sources: Iterable[ModelSource]) -> tuple[ModelSource, ...]:
         return tuple(
-            replace(source, base_url=base_url) if source.base_url == placeholder else source
+            at_url(source, base_url) if source.base_url == placeholder else source
             for source in sources
         )
 

@@ -7,7 +7,7 @@ ptime, model messages arrive in between, and a barge-in is carried out in one pi
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from telephony.audio.echo_gate import EchoGate
 from telephony.audio.format import AudioFormat
@@ -21,7 +21,7 @@ from telephony.calls.keypad import Keypad
 from telephony.calls.turn_taking import TurnTaking
 from telephony.calls.uplink import Uplink
 from telephony.realtime import events as model
-from telephony.realtime.dialect import Dialect
+from telephony.realtime.dialect import Dialect, TurnMarking
 from telephony.realtime.traits import Traits
 from telephony.turns.barge_in import DeleteItem, corrections
 from telephony.turns.controller import Interrupt
@@ -62,7 +62,7 @@ class Bridge:
             line, dialect.output_format, ptime_ms=ptime_ms, prebuffer_ms=agent.prebuffer_ms
         )
         self._follow(dialect.traits)
-        self._turn_owed = self._model_tells_turns = False
+        self._turn_owed = False
         self._held_voice_ms = 0
         self._keypad = Keypad(agent.keypad)
         self._talking = False
@@ -129,8 +129,12 @@ class Bridge:
             self._keypad.answered()
             if self._connection is None:
                 self._held_voice_ms += self._ptime_ms
-            if changed is False:
-                self._voice_ended()
+            if changed is True and self._traits.marks_turns:
+                self._begin_turn()
+            elif changed is False:
+                self._listener.caller_turn_ended(by_model=False)
+                if not self._traits.detects_turns:
+                    self._end_turn()
         self.uplink.hear(frame, now)
         if now >= self._turns.next_timer:
             self._turns.handle_timer(now)
@@ -139,11 +143,9 @@ class Bridge:
         if self._turns.has_commands:
             self._obey(now)
 
-    def _voice_ended(self) -> None:
-        if not self._model_tells_turns:
-            self._listener.caller_turn_ended()
-        if not self._traits.detects_turns:
-            self._end_turn()
+    def _begin_turn(self) -> None:
+        cast(TurnMarking, self.dialect).begin_input()
+        self.send_control()
 
     def _end_turn(self) -> None:
         """Without turn detection of the model's own, our detector ends the caller's turn.
@@ -188,6 +190,10 @@ class Bridge:
         self._turns.interrupt_bot(now)
         self._obey(now)
 
+    def playing(self) -> tuple[str, float] | None:
+        """Return the item that the caller hears at this moment, and how much of it was heard."""
+        return self._downlink.playing()
+
     def fill(self, audio: bytes) -> None:
         """Play audio of ours, in the line's format, as if the bot said it."""
         self._downlink.play(audio)
@@ -213,7 +219,7 @@ class Bridge:
 
     def _tell(self, entry: str | None) -> None:
         if entry is not None:
-            self._listener.caller_turn_ended()
+            self._listener.caller_turn_ended(by_model=True)
             self.dialect.add_user_text(entry)
             self.dialect.create_response()
             self.send_control()
@@ -235,7 +241,6 @@ class Bridge:
             self.disconnected()
         self._agent, self.dialect = agent, dialect
         self._turns.change_model(agent, dialect.traits, self._clock())
-        self._model_tells_turns = False
         self._follow(dialect.traits)
 
     def attach(self, connection: ModelConnection) -> None:
@@ -331,8 +336,7 @@ class Bridge:
 
     def _speech_stopped(self, event: model.SpeechStopped, now: float) -> None:
         self._turns.server_speech_stopped(self._voice_ended_at(event, now), now)
-        self._model_tells_turns = True
-        self._listener.caller_turn_ended()
+        self._listener.caller_turn_ended(by_model=True)
 
     def _voice_ended_at(self, event: model.SpeechStopped, now: float) -> float:
         """Return when the caller's voice was last heard: the model waits before it is sure."""

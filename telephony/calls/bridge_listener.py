@@ -48,8 +48,11 @@ class BridgeListener(Protocol):
 
     def caller_silent(self, hang_up: bool) -> None: ...
 
-    def caller_turn_ended(self) -> None:
-        """The caller has said something, or pressed keys, and is done; may be told twice."""
+    def caller_turn_ended(self, *, by_model: bool) -> None:
+        """The caller has said something, or pressed keys, and is done; may be told twice.
+
+        ``by_model``: the model, or keys, say so; else only our detector, which noise may deceive.
+        """
 
     def transcript_grew(self, role: str, item_id: str, piece: str) -> None:
         """A piece of what somebody says has come; what the bot says is ahead of its sound."""

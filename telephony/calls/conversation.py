@@ -128,7 +128,13 @@ class Conversation:
     def _new_dialect(
         self, agent: Agent, source: ModelSource, history: Iterable[HistoryItem] = ()
     ) -> Dialect:
-        brief = Brief(agent.instructions, tool_definitions(agent), tuple(history))
+        brief = Brief(
+            agent.instructions,
+            tool_definitions(agent),
+            tuple(history),
+            self._context,
+            lambda: self.bridge.playing(),
+        )
         return source.new_dialect(brief, self._line, self._services.ids)
 
     async def connect(self) -> None:
@@ -247,8 +253,8 @@ class Conversation:
     def transcript_grew(self, role: str, item_id: str, piece: str) -> None:
         self._guard.transcript_delta(role, item_id, piece)
 
-    def caller_turn_ended(self) -> None:
-        self._desk.caller_turn_ended()
+    def caller_turn_ended(self, *, by_model: bool) -> None:
+        self._desk.caller_turn_ended(by_model=by_model)
 
     def tool_calls_cancelled(self, call_ids: Collection[str]) -> None:
         self._desk.cancelled(call_ids)

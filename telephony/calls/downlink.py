@@ -112,6 +112,10 @@ class Downlink:
             self._speaking = True
         return frame
 
+    def playing(self) -> tuple[str, float] | None:
+        """Return the item that is heard at this moment, and how much of it was, in ms."""
+        return self._playout.playing()
+
     def flush(self) -> list[Heard]:
         """Drop what was not played yet; return what the caller heard of each item."""
         self._item_id = None

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from telephony.base.interfaces import Clock, ModelConnection, ModelUnavailable
-from telephony.calls.agent import Agent
 from telephony.calls.model_source import ModelSource
 from telephony.realtime.dialect import Dialect
 from telephony.realtime.events import ModelError, SessionReady
@@ -63,8 +62,7 @@ class Standby:
     Nobody speaks on it before that: of what its model reports only readiness and errors matter.
     """
 
-    def __init__(self, agent: Agent, attempt: Attempt, clock: Clock) -> None:
-        self.agent = agent
+    def __init__(self, attempt: Attempt, clock: Clock) -> None:
         self.attempt = attempt
         self.connection: ModelConnection | None = None
         self._clock = clock

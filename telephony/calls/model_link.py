@@ -70,6 +70,7 @@ class ModelLink:
         self._connection: ModelConnection | None = None
         self._attempt: Attempt | None = None
         self._standby: Standby | None = None
+        self._next_agent = agent
         self._connected_at = 0.0
         self._mute_after: str | None = None
         self._backoff = Backoff(
@@ -255,7 +256,8 @@ class ModelLink:
         sources = sorted(agent.sources, key=lambda source: not (same and source is self.source))
         for source in self._usable(sources):
             attempt = Attempt(source, self._successor(agent, source), self)
-            standby = self._standby = Standby(agent, attempt, self._services.clock)
+            self._next_agent = agent
+            standby = self._standby = Standby(attempt, self._services.clock)
             try:
                 await standby.open(self._dial, source.connect_timeout_s)
             except ModelUnavailable as error:
@@ -279,8 +281,8 @@ class ModelLink:
         dialect.add_items(carried_over(news))
         self._attempt = attempt
         old, self._connection = self._connection, standby.connection
-        self.agent, self.source = standby.agent, attempt.source
-        self._bridge.change_session(standby.agent, dialect)
+        self.agent, self.source = self._next_agent, attempt.source
+        self._bridge.change_session(self.agent, dialect)
         self._bridge.attach(standby.connection)
         self._establish(attempt)
         self.stats.rollovers += 1

@@ -66,11 +66,18 @@ class ToolDesk:
         self._approvals = Approvals(services.ids)
         self._open: set[str] = set()
         self._refused = False
+        self._model_tells = False
 
     # What happens in the conversation
 
-    def caller_turn_ended(self) -> None:
-        """The caller has said or pressed something."""
+    def caller_turn_ended(self, *, by_model: bool = True) -> None:
+        """The caller has said or pressed something.
+
+        What only our detector heard counts as long as the model does not tell of turns itself.
+        """
+        self._model_tells |= by_model
+        if self._model_tells and not by_model:
+            return
         self._breaker.caller_spoke()
         self._approvals.caller_answered(self._side.last_said)
 

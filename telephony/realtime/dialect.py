@@ -7,7 +7,7 @@ A :class:`RealtimeModel` is what an agent's file configures. Each session with i
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -17,6 +17,7 @@ from telephony.realtime.events import ModelEvent
 from telephony.realtime.function_tool import FunctionTool
 from telephony.realtime.history import HistoryItem
 from telephony.realtime.stats import RealtimeStats
+from telephony.realtime.tool_schema import NO_CONTEXT, ToolContext
 from telephony.realtime.traits import Traits
 
 ModelFormat = Literal["auto", "pcm16", "g711"]
@@ -29,11 +30,14 @@ class Brief:
 
     ``history`` is the conversation so far (see :func:`telephony.realtime.history.carried_over`);
     a function call in it without an output is still running, and its output is to come.
+    ``playing`` tells which item the caller hears at that moment, and how much of it, in ms.
     """
 
     instructions: str = ""
     tools: tuple[FunctionTool, ...] = ()
     history: tuple[HistoryItem, ...] = ()
+    context: ToolContext = NO_CONTEXT
+    playing: Callable[[], tuple[str, float] | None] = lambda: None
 
 
 class Dialect(Protocol):
@@ -162,6 +166,13 @@ class Dialect(Protocol):
 
     def add_system_text(self, text: str) -> None:
         """Tell the model a fact in the course of the conversation."""
+
+
+class TurnMarking(Protocol):
+    """A dialect whose traits say ``marks_turns`` can be told this too."""
+
+    def begin_input(self) -> None:
+        """The caller begins to speak; :meth:`Dialect.commit_input` ends that turn."""
 
 
 class RealtimeModel(Protocol):

@@ -42,11 +42,11 @@ class OpenAIInbound:
         self._session = session
         self._responses = ResponseReader(session)
 
-    def receive(self, message: str | bytes | bytearray, now: float) -> None:
-        """Read one message; never raises, whatever it holds."""
+    def receive(self, message: str | bytes | bytearray | JsonObject, now: float) -> None:
+        """Read one message, parsed already or not; never raises, whatever it holds."""
         session = self._session
         session.stats.messages_received += 1
-        event = parse_object(message)
+        event = message if isinstance(message, dict) else parse_object(message)
         kind = event.get("type") if event is not None else None
         if event is None or not isinstance(kind, str):
             session.stats.malformed += 1

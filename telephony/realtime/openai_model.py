@@ -34,7 +34,7 @@ class OpenAIRealtimeModel:
 
         G.711 goes through untouched where both ends take it; anything else is PCM16 at 24 kHz.
         """
-        audio_format = _audio_format(line, wish)
+        audio_format = audio_format_for(line, wish)
         config = self.config.model_copy(
             update={
                 "instructions": brief.instructions,
@@ -44,7 +44,8 @@ class OpenAIRealtimeModel:
         return OpenAIRealtime(config, ids, audio_format, audio_format, history=brief.history)
 
 
-def _audio_format(line: AudioFormat, wish: ModelFormat) -> AudioFormat:
+def audio_format_for(line: AudioFormat, wish: ModelFormat) -> AudioFormat:
+    """Return what to ask of OpenAI Realtime for a leg that carries ``line``."""
     if wish != "pcm16" and line in (PCMU, PCMA):
         return line
     return PCMU if wish == "g711" else L16_24K

@@ -117,7 +117,7 @@ class OpenAIRealtime:
             session.finish_response(response_id, "failed", "connection_lost")
         session.outbox.clear()
 
-    def receive_message(self, message: str | bytes | bytearray, now: float) -> None:
+    def receive_message(self, message: str | bytes | bytearray | JsonObject, now: float) -> None:
         """Take one frame of the server; nothing in it raises."""
         self._inbound.receive(message, now)
 

@@ -79,8 +79,13 @@ class OpenAISession:
         self.gate.disconnected()
 
     def replay(self) -> None:
-        """Give the conversation so far to the new connection."""
-        for item in self.history.replayable(self.calls.open_calls):
+        """Give the conversation so far to the new connection; forget what can't be given."""
+        replayable = self.history.replayable(self.calls.open_calls)
+        known = {item.item_id for item in replayable}
+        for item in list(self.history):
+            if item.item_id not in known:
+                self.history.remove(item.item_id)
+        for item in replayable:
             item.replayed = True
             self.send("conversation.item.create", item=item.wire_item())
 

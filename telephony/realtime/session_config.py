@@ -7,7 +7,7 @@ the leg and ``media.model_format`` decide them when the session begins.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, Self, TypeAlias
 
 from pydantic import BaseModel, Field, ValidationError, model_validator
 from pydantic.functional_validators import AfterValidator
@@ -211,7 +211,7 @@ class SessionConfig(_Frozen):
     include: Annotated[tuple[Logprobs, ...], Field(strict=False)] = ()
 
     @classmethod
-    def from_mapping(cls, values: Mapping[str, Any]) -> SessionConfig:
+    def from_mapping(cls, values: Mapping[str, Any]) -> Self:
         """Build from plain nested data; raise :class:`InvalidSessionConfig` with every problem."""
         if not isinstance(values, Mapping):
             raise InvalidSessionConfig([FieldProblem("", "must be a mapping", "write key: value")])

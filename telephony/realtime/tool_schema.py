@@ -76,6 +76,9 @@ class ToolContext:
         self.variables.set(name, value)
 
 
+NO_CONTEXT = ToolContext()
+
+
 class Arguments:
     """Validates the arguments of one function. ``schema`` is a JSON Schema without references."""
 

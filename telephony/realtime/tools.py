@@ -18,13 +18,12 @@ from pydantic_core import to_json
 
 from telephony.base.errors import LocalProtocolError, TelephonyError
 from telephony.realtime.function_tool import FunctionTool
-from telephony.realtime.tool_schema import Arguments, ToolContext, split_docstring
+from telephony.realtime.tool_schema import NO_CONTEXT, Arguments, ToolContext, split_docstring
 from telephony.realtime.wire import parse_object
 
 DEFAULT_TIMEOUT_S = 10.0
 _MAX_OUTPUT = 32_768
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
-_NO_CONTEXT = ToolContext()
 
 Approval = Literal["never", "caller"]
 """Who has to agree before a tool runs."""
@@ -202,7 +201,7 @@ class ToolRegistry:
         return tuple(tool.definition() for tool in self)
 
     def prepare(
-        self, name: str, arguments: str, context: ToolContext = _NO_CONTEXT
+        self, name: str, arguments: str, context: ToolContext = NO_CONTEXT
     ) -> Invocation | Refusal:
         """Check a call that the model asked for; ``arguments`` is the JSON text it wrote."""
         tool = self._tools.get(name)

@@ -14,6 +14,8 @@ class Traits:
     ``endpointing_ms`` is the silence after which it takes a turn for ended (0: not known).
     ``prebuffer_ms`` replaces the configured one for a model that sends in real time. ``resumes``:
     a new connection goes on with the session of the one before, so that a call needs no other.
+    ``marks_turns``: it wants to be told when the caller begins to speak
+    (:class:`telephony.realtime.dialect.TurnMarking`), not only when they end.
     """
 
     detects_turns: bool = True
@@ -22,3 +24,4 @@ class Traits:
     endpointing_ms: int = 0
     prebuffer_ms: int | None = None
     resumes: bool = False
+    marks_turns: bool = False

@@ -240,6 +240,13 @@ class Playout:
         item = self._items.get(item_id)
         return self._played_bytes(item) / self._bytes_per_ms if item else 0.0
 
+    def playing(self) -> tuple[str, float] | None:
+        """Return the item that is heard at this moment, and how much of it was, in ms."""
+        item = self._item
+        if item is None:
+            return None
+        return item.item_id, self._played_bytes(item) / self._bytes_per_ms
+
     def marks_reached(self) -> list[str]:
         """Return and forget the marks before which everything was heard."""
         reached, self._marks_reached = self._marks_reached, []

@@ -30,5 +30,12 @@ def test_transcription_hears_the_language_unless_it_is_told_or_off() -> None:
         assert hear(session, "es") == session
 
 
+def test_gemini_speaks_and_hears_the_language() -> None:
+    hear = MODEL_APIS["gemini_live"].in_language
+    assert hear({}, "es") == {"language_code": "es", "transcription": {"language_codes": ["es"]}}
+    told = {"language_code": "es-MX", "transcription": None}
+    assert hear(told, "es") == told
+
+
 def test_without_models_there_are_no_languages() -> None:
     assert read_languages({"es": LanguagePart()}, [], lambda part, path: None) == {}

@@ -295,6 +295,20 @@ def test_the_shipped_agents() -> None:
     assert with_key.agent.source.api_key == "sk-secret"
 
 
+@pytest.mark.parametrize("path", sorted((CONFIG / "examples").glob("*.yaml")), ids=lambda p: p.stem)
+def test_the_examples_lack_nothing_but_their_secrets(path: Path) -> None:
+    without = load_agent(path, Settings(), {})
+    assert without.problems == ()
+    assert without.missing
+    secrets = {
+        problem.message.split()[3]: "wss://example.com" if "URL" in problem.message else "secret"
+        for problem in without.missing
+    }
+    loaded = load_agent(path, Settings(), secrets)
+    assert (loaded.problems, loaded.missing) == ((), ())
+    assert loaded.agent is not None
+
+
 def test_the_tools_for_the_recording_are_built_in() -> None:
     agent = good("base_url: rehearsal\ntools: [pause_recording, resume_recording, hangup]\n")
     assert agent.recording_tools == ("pause_recording", "resume_recording")

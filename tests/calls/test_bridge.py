@@ -30,7 +30,7 @@ class Listener:
     """Notes what a bridge reports."""
 
     told: list[Any] = field(default_factory=list)
-    turns: int = 0
+    turns: list[bool] = field(default_factory=list)
 
     def session_ready(self) -> None:
         self.told.append("ready")
@@ -62,8 +62,8 @@ class Listener:
     def transcript_grew(self, role: str, item_id: str, piece: str) -> None:
         self.told.append(("grew", role, item_id, piece))
 
-    def caller_turn_ended(self) -> None:
-        self.turns += 1
+    def caller_turn_ended(self, *, by_model: bool) -> None:
+        self.turns.append(by_model)
 
     def tool_calls_cancelled(self, call_ids: Iterable[str]) -> None:
         self.told.append(("unwanted", *call_ids))
@@ -403,12 +403,11 @@ def test_what_tools_and_guardrails_need_to_know_is_passed_on() -> None:
     ]
 
 
-def test_the_end_of_a_turn_is_told_by_the_model_or_else_by_our_detector() -> None:
+def test_the_end_of_a_turn_is_told_and_by_whom() -> None:
     scene = Scene()
-    scene.bridge._voice_ended()
-    assert scene.listener.turns == 1
     scene.model.hear("input_audio_buffer.speech_started", item_id="u1", audio_start_ms=0)
     scene.model.hear("input_audio_buffer.speech_stopped", item_id="u1", audio_end_ms=500)
-    assert scene.listener.turns == 2
-    scene.bridge._voice_ended()
-    assert scene.listener.turns == 2
+    assert scene.listener.turns == [True]
+    scene.line.say(SPEECH)
+    scene.line.tick(times=30)
+    assert scene.listener.turns == [True, False]

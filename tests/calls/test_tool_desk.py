@@ -216,6 +216,22 @@ async def test_a_model_does_not_agree_in_the_callers_place() -> None:
         assert done == []
 
 
+async def test_noise_is_no_answer_where_the_model_tells_of_turns() -> None:
+    async with scene(cancelling([])) as s:
+        s.desk.caller_turn_ended()
+        token = token_of(await s.output(s.call("cancel", '{"order": "7"}')))
+        s.side.last_said = "r5"
+        yes = json.dumps({"token": token, "agreed": True})
+        s.desk.caller_turn_ended(by_model=False)
+        assert "not answered yet" in await s.output(s.call("confirm_action", yes))
+    async with scene(cancelling([])) as s:
+        token = token_of(await s.output(s.call("cancel", '{"order": "7"}')))
+        s.side.last_said = "r5"
+        s.desk.caller_turn_ended(by_model=False)
+        yes = json.dumps({"token": token, "agreed": True})
+        assert await s.output(s.call("confirm_action", yes)) == "cancelled"
+
+
 async def test_a_caller_who_says_no() -> None:
     done: list[str] = []
     async with scene(cancelling(done)) as s:

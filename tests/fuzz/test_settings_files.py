@@ -69,7 +69,7 @@ def test_any_agent(tmp_path: Path, value: Any) -> None:
 
 
 def test_every_line_left_out_or_cut(tmp_path: Path) -> None:
-    for name in ("telephony.yaml", "agents/openai.yaml"):
+    for name in ("telephony.yaml", "agents/openai.yaml", "agents/examples/gemini.yaml"):
         lines = (ROOT / name).read_text(encoding="utf-8").splitlines(keepends=True)
         for number, line in enumerate(lines):
             for rest in ("", line[: len(line) // 2], line.replace(":", "", 1), line.lstrip()):

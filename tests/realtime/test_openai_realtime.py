@@ -682,9 +682,12 @@ def test_a_new_session_is_given_the_conversation_as_the_caller_heard_it() -> Non
 
 def test_the_servers_echo_of_replayed_items_changes_nothing() -> None:
     driver = conversation()
+    replayed = driver.connect()
     before = driver.model.history
+    # What could not be given to the new session is forgotten: nothing can refer to it there.
+    assert [item.item_id for item in before] == [message["item"]["id"] for message in replayed]
     previous = None
-    for message in driver.connect():
+    for message in replayed:
         driver.item_added(message["item"], previous)
         previous = message["item"]["id"]
     assert driver.model.history == before

@@ -120,8 +120,11 @@ class Phones:
 
     def present_call(self) -> Call:
         """Return the only call there is."""
-        [call] = self.reception._calls.values()
+        [call] = self.present_calls()
         return call
+
+    def present_calls(self) -> list[Call]:
+        return list(self.reception._calls.values())
 
     async def dial(self, user: str = "bot", **options: Any) -> SipCaller:
         caller = self.caller()
