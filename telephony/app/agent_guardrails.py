@@ -17,7 +17,7 @@ from telephony.base.errors import Problem
 from telephony.base.located_yaml import Path as YamlPath
 from telephony.base.schema_problems import did_you_mean
 from telephony.dialplan.regexes import compile_regex
-from telephony.realtime.guardrails import Guardrails, Remedy, Rule, Side, phrase_pattern
+from telephony.realtime.guardrails import Guardrails, Phrase, Remedy, Rule, Side, read_phrase
 
 _FINDERS = ("phrases", "regex", "function")
 
@@ -83,31 +83,42 @@ class GuardrailsReader:
         if part.side == "output" and part.action != "tell":
             fix = "remove it; what follows too many trips is said under guardrails: then"
             self._report((*path, "action"), "what the bot says is cut off and corrected", fix)
-        pattern = self._pattern(part, path)
+        phrases = self._phrases(part.phrases or [], (*path, "phrases"))
+        pattern = self._pattern(part.regex, (*path, "regex"))
         function = self._function(part.function, (*path, "function"))
         destination = self._destination(part.action, part.transfer, path, "action")
         if len(self._problems) > found:
             return None
-        return Rule(part.name, part.side, pattern, function, part.tell, part.action, destination)
+        return Rule(
+            part.name,
+            part.side,
+            phrases,
+            pattern,
+            function,
+            message=part.tell,
+            remedy=part.action,
+            transfer_to=destination,
+        )
 
-    def _pattern(self, part: RulePart, path: YamlPath) -> re.Pattern[str] | None:
-        if part.phrases is not None:
-            for number, phrase in enumerate(part.phrases):
-                try:
-                    phrase_pattern([phrase])
-                except ValueError as error:
-                    self._report((*path, "phrases", number), str(error), "")
-                    return None
-            return phrase_pattern(part.phrases)
-        if part.regex is None:
+    def _phrases(self, texts: list[str], path: YamlPath) -> tuple[Phrase, ...]:
+        phrases = []
+        for number, text in enumerate(texts):
+            try:
+                phrases.append(read_phrase(text))
+            except ValueError as error:
+                self._report((*path, number), str(error), "")
+        return tuple(phrases)
+
+    def _pattern(self, text: str | None, path: YamlPath) -> re.Pattern[str] | None:
+        if text is None:
             return None
         try:
             # Refuses what could take for ever; letters of every script count as letters here.
-            compile_regex(part.regex)
-            return re.compile(part.regex, re.IGNORECASE | re.DOTALL)
+            compile_regex(text)
+            return re.compile(text, re.IGNORECASE | re.DOTALL)
         except (ValueError, re.error) as error:
             message, _, fix = str(error).partition("\nfix: ")
-            self._report((*path, "regex"), message, fix)
+            self._report(path, message, fix)
             return None
 
     def _function(self, name: str | None, path: YamlPath) -> Callable[..., Any] | None:

@@ -25,8 +25,7 @@ def test_rules_of_every_kind() -> None:
         + "transfers: {sales: {to: '+15550120'}}\n"
     )
     refund, card, topic = agent.guardrails.rules
-    assert refund.pattern is not None
-    assert refund.pattern.search("a FULL refund")
+    assert refund.phrases == (("full", "refund"),)
     assert refund.message == "No refunds."
     assert card.pattern is not None
     assert card.pattern.search("1234 5678")

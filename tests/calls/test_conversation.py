@@ -22,7 +22,7 @@ from telephony.calls.keypad import KeypadConfig
 from telephony.calls.transfer_tool import CALLING, CANCELLED, NOT_CANCELLED, UNDER_WAY
 from telephony.realtime.approvals import ProviderApprovals
 from telephony.realtime.events import ApprovalRequested, ResponseFinished, ToolCallRequested
-from telephony.realtime.guardrails import Guardrails, Rule, phrase_pattern
+from telephony.realtime.guardrails import Guardrails, Rule, read_phrase
 from telephony.realtime.tool_limits import ToolLimits
 from telephony.realtime.tool_schema import ToolContext
 from telephony.realtime.tools import ToolRegistry, tool_from_function
@@ -668,7 +668,7 @@ async def test_instructions_and_greeting_are_those_of_the_call() -> None:
 
 
 async def test_a_broken_rule_cuts_the_bot_off_and_is_told_to_the_model() -> None:
-    rule = Rule("refund", "output", phrase_pattern(["refund"]), message="No refunds.")
+    rule = Rule("refund", "output", (read_phrase("refund"),), message="No refunds.")
     async with scene(guardrails=Guardrails((rule,))) as s:
         s.model.hear("response.created", response={"id": "r1"})
         ids = {"response_id": "r1", "item_id": "a1", "content_index": 0}
@@ -682,7 +682,7 @@ async def test_a_broken_rule_cuts_the_bot_off_and_is_told_to_the_model() -> None
 
 
 async def test_too_many_broken_rules_end_the_call_or_transfer_it() -> None:
-    rule = Rule("refund", "input", phrase_pattern(["refund"]), remedy="hangup")
+    rule = Rule("refund", "input", (read_phrase("refund"),), remedy="hangup")
     async with scene(guardrails=Guardrails((rule,))) as s:
         running = asyncio.ensure_future(s.conversation.run())
         s.conversation.transcript("user", "a refund please", "u1")

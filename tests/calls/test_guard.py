@@ -9,7 +9,7 @@ import structlog
 
 from telephony.calls.call_tasks import CallTasks
 from telephony.calls.guard import Guard
-from telephony.realtime.guardrails import Guardrails, Rule, phrase_pattern
+from telephony.realtime.guardrails import Guardrails, Rule, read_phrase
 from telephony.realtime.tool_schema import ToolContext
 from tests.support.eventually import eventually
 from tests.support.fake_call import services
@@ -64,7 +64,7 @@ async def scene(*rules: Rule, **changes: Any) -> AsyncIterator[Scene]:
     assert errors == []
 
 
-REFUND = Rule("refund", "output", phrase_pattern(["full refund"]), message="No refunds.")
+REFUND = Rule("refund", "output", (read_phrase("full refund"),), message="No refunds.")
 
 
 async def test_what_the_bot_must_not_say_is_cut_off_and_said_otherwise() -> None:
@@ -111,8 +111,9 @@ async def test_after_so_many_trips_the_caller_may_be_transferred() -> None:
 
 
 def on_input(remedy: Any, transfer_to: str = "") -> Rule:
-    pattern = phrase_pattern(["lawyer"])
-    return Rule("law", "input", pattern, None, "Be careful.", remedy, transfer_to)
+    lawyer = (read_phrase("lawyer"),)
+    about = {"message": "Be careful.", "remedy": remedy, "transfer_to": transfer_to}
+    return Rule("law", "input", lawyer, **about)
 
 
 async def test_what_the_caller_says_may_be_told_to_the_model() -> None:
@@ -192,7 +193,7 @@ async def test_a_function_that_takes_too_long_found_nothing() -> None:
 async def test_another_agent_has_other_rules_and_trips_go_on_counting() -> None:
     async with scene(REFUND, max_trips=1) as s:
         s.says("a full refund yes", "i1")
-        s.guard.adopt(Guardrails((Rule("late", "output", phrase_pattern(["late"])),), max_trips=1))
+        s.guard.adopt(Guardrails((Rule("late", "output", (read_phrase("late"),)),), max_trips=1))
         s.says("a full refund yes", "i2")
         assert len(s.call.did) == 2
         s.says("too late now", "i3")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from telephony.calls.handoff import Handoff
-from telephony.realtime.guardrails import Guardrails, Rule, phrase_pattern
+from telephony.realtime.guardrails import Guardrails, Rule, read_phrase
 from telephony.realtime.session_config import SessionConfig
 from telephony.realtime.tool_limits import ToolLimits
 from telephony.realtime.tools import ToolRegistry
@@ -34,7 +34,9 @@ LONG = script(
 
 
 def output(*phrases: str) -> Rule:
-    return Rule("hours", "output", phrase_pattern(phrases), message="Tell no opening hours.")
+    return Rule(
+        "hours", "output", tuple(map(read_phrase, phrases)), message="Tell no opening hours."
+    )
 
 
 async def test_what_breaks_a_rule_is_cut_off_long_before_it_is_heard() -> None:
@@ -69,7 +71,7 @@ async def test_an_answer_too_many_ends_the_call_in_recorded_words() -> None:
 
 
 async def test_what_the_caller_says_may_end_the_call() -> None:
-    rule = Rule("done", "input", phrase_pattern(["that is all"]), None, "", "hangup")
+    rule = Rule("done", "input", (read_phrase("that is all"),), remedy="hangup")
     listens = script(
         "  - {when: greeting, say: you_said}\n  - {when: any, say: opening_hours}\n", ears=True
     )

@@ -8,7 +8,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telephony.realtime.guardrails import Finding, Rule, TranscriptWatch, Trip, phrase_pattern
+from telephony.realtime.guardrails import Finding, Rule, TranscriptWatch, Trip, read_phrase
 
 _WORDS = [
     "refund",
@@ -28,11 +28,18 @@ _WORDS = [
 ]
 _TEXTS = st.lists(st.sampled_from(_WORDS), max_size=60).map("".join) | st.text(max_size=80)
 _RULES = [
-    Rule("phrase", "output", phrase_pattern(["full refund", "fund"])),
-    Rule("han", "output", phrase_pattern(["返金"])),
-    Rule("digits", "output", re.compile(r"\d{4}\W*\d{4}$")),
-    Rule("ahead", "output", re.compile(r"refund(?! full)")),
-    Rule("start", "output", re.compile(r"\Are")),
+    Rule(
+        "phrase",
+        "output",
+        (
+            read_phrase("full refund"),
+            read_phrase("fund"),
+        ),
+    ),
+    Rule("han", "output", (read_phrase("返金"),)),
+    Rule("digits", "output", pattern=re.compile(r"\d{4}\W*\d{4}$")),
+    Rule("ahead", "output", pattern=re.compile(r"refund(?! full)")),
+    Rule("start", "output", pattern=re.compile(r"\Are")),
     Rule("check", "output", function=lambda text, context: False),
 ]
 
