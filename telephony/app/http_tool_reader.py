@@ -140,7 +140,9 @@ class HttpToolReader:
 
     def _check_required(self, url: Template, schema: Mapping[str, Any], path: YamlPath) -> None:
         """What stands in the path can't be left out."""
-        required = schema.get("required", ())
+        required = schema.get("required")
+        if not isinstance(required, list):
+            required = []
         for part in url.parts:
             if isinstance(part, str) and "?" in part:
                 return

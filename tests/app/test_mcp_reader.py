@@ -29,6 +29,8 @@ tools:
       cwd: "{ROOT}"
       tools: {{add: {{approval: caller}}, variable: , slow: {{filler: One moment.}}}}
       env: {{WORD: hello}}
+      connect_timeout_s: 60
+      timeout_s: 60
 """
     )
     async with AsyncExitStack() as resources:

@@ -23,7 +23,14 @@ STDIO = (sys.executable, "-m", "tests.support.mcp_peer")
 
 @asynccontextmanager
 async def connected(**changes: Any) -> AsyncIterator[McpServer]:
-    fields: dict[str, Any] = {"name": "peer", "command": STDIO, "retry_initial_s": 0.05}
+    fields: dict[str, Any] = {
+        "name": "peer",
+        "command": STDIO,
+        "retry_initial_s": 0.05,
+        # Longer than a process takes to start on a machine that is busy.
+        "connect_timeout_s": 60.0,
+        "timeout_s": 60.0,
+    }
     server = McpServer(McpServerConfig(**(fields | changes)), Ids.seeded(1))
     await server.start()
     try:
@@ -100,7 +107,7 @@ async def test_a_program_that_dies_is_started_again() -> None:
 
 
 async def test_a_program_that_cannot_be_started_is_no_reason_to_fail() -> None:
-    async with connected(command=("/no/such/program",), connect_timeout_s=2.0) as server:
+    async with connected(command=("/no/such/program",)) as server:
         assert not server.connected
         assert server.tools == ()
 
@@ -125,7 +132,7 @@ async def test_a_server_over_http_that_comes_late_and_goes_and_comes_back() -> N
     async with http_peer() as port:
         pass
     url = f"http://127.0.0.1:{port}/mcp"
-    async with connected(command=(), url=url, connect_timeout_s=2.0) as server:
+    async with connected(command=(), url=url) as server:
         assert not server.connected
         async with http_peer(port):
             await eventually(lambda: server.connected)
