@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError
 
 from telephony.app.agent_conduct import Conduct, ConductPart, ConductReader
 from telephony.app.agent_transfers import TransferName, TransferPart, read_sound, read_transfers
+from telephony.app.delegates import with_delegate
 from telephony.app.files import display_name, load_each, read_file
 from telephony.app.model_reader import ModelPart, ModelReader
 from telephony.app.settings import Settings
@@ -191,7 +192,7 @@ class _AgentReader:
             failover_after_s=part.reconnect.failover_after_s,
             filler=filler,
         )
-        return conduct.on(agent)
+        return with_delegate(conduct.on(agent), self._report, self._warn, self._lack)
 
     def _conduct(self, part: AgentFile, transfers: Collection[str], readable: bool) -> Conduct:
         """Read what is no matter of the model; ``readable``: there are models without mistakes."""
@@ -213,6 +214,12 @@ class _AgentReader:
         """Read a model once more, as it is in a language; its secrets are known by now."""
         reader = ModelReader(self._document, self._environ, self._report, self._problems, [], [])
         return reader.read(model, path, self._settings.media.model_format)
+
+    def _warn(self, path: YamlPath, message: str, fix: str, *, key: bool = False) -> None:
+        self._warnings.append(self._document.problem(path, message, fix, at_key=key))
+
+    def _lack(self, path: YamlPath, message: str, fix: str, *, key: bool = False) -> None:
+        self._missing.append(self._document.problem(path, message, fix, at_key=key))
 
     def _sources(self, part: AgentFile) -> list[ModelSource]:
         """Read the models, the agent's own first; one with problems is left out."""

@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, get_args
 
+from pydantic import BaseModel
+
+from telephony.app.cascade_api import ANTHROPIC_URL, open_cascade, read_cascade
+from telephony.app.legal_notice import read_notice
 from telephony.app.sdk_agents import agents_opener, read_agents_model
 from telephony.calls.model_source import ModelOpener
 from telephony.realtime.dialect import RealtimeModel
 from telephony.realtime.gemini_config import GeminiConfig, VertexConfig
 from telephony.realtime.gemini_model import GeminiModel
+from telephony.realtime.openai_live_config import LiveConfig
+from telephony.realtime.openai_live_model import OpenAILiveModel
 from telephony.realtime.openai_model import OpenAIRealtimeModel
+from telephony.realtime.openai_variants import OPENAI_SERVERS, OpenAIServer
 from telephony.realtime.session_config import SessionConfig
 
 OPENAI_REALTIME = "openai_realtime"
+OPENAI_LIVE = "openai_live"
+AZURE_OPENAI_LIVE = "azure_openai_live"
+
+REHEARSAL = "rehearsal"
+"""The base_url that stands for the built-in model; ``serve`` puts its address in its place."""
 GEMINI_LIVE = "gemini_live"
 GEMINI_VERTEX = "gemini_vertex"
+CASCADE = "cascade"
 
 ReadModel = Callable[[Mapping[str, Any]], RealtimeModel]
 """Makes a model from ``session`` with ``model`` and ``voice`` added where they are given; raises
@@ -53,13 +68,53 @@ class ModelApi:
     in_language: InLanguage = _unchanged
 
 
-def _openai_realtime(values: Mapping[str, Any]) -> RealtimeModel:
-    return OpenAIRealtimeModel(SessionConfig.from_mapping(values))
+def _openai_api(server: OpenAIServer) -> ModelApi:
+    def read(values: Mapping[str, Any]) -> RealtimeModel:
+        config = server.session.from_mapping(values)
+        return OpenAIRealtimeModel(config, server.api, server.variant, time.time)
+
+    return ModelApi(
+        server.api,
+        server.title,
+        read,
+        base_url=server.base_url,
+        key_variable=server.key_variable,
+        in_language=_language_of(server.session),
+    )
 
 
-def _transcribed_in(session: dict[str, Any], tag: str) -> dict[str, Any]:
+def _openai_live(values: Mapping[str, Any]) -> RealtimeModel:
+    config = LiveConfig.from_mapping(values)
+    notice = read_notice(config.legal_notice)
+    return OpenAILiveModel(config, OPENAI_LIVE, notice=notice, wall_clock=time.time)
+
+
+def _azure_openai_live(values: Mapping[str, Any]) -> RealtimeModel:
+    config = LiveConfig.from_mapping(values)
+    return OpenAILiveModel(
+        config,
+        AZURE_OPENAI_LIVE,
+        api_key_header="api-key",
+        pcm_only=True,
+        notice=read_notice(config.legal_notice),
+        wall_clock=time.time,
+    )
+
+
+def _language_of(config: type[BaseModel]) -> InLanguage:
+    """Return what tells a session of this kind the language of its transcription."""
+    field = config.model_fields.get("transcription")
+    kinds = get_args(field.annotation) if field is not None else ()
+    if field is None or not any("language" in getattr(k, "model_fields", ()) for k in kinds):
+        return _unchanged
+    return partial(_transcribed_in, default=None if field.default is None else {})
+
+
+def _transcribed_in(
+    session: dict[str, Any], tag: str, *, default: dict[str, Any] | None
+) -> dict[str, Any]:
     """Return the session with the language of its transcription, unless that is said or off."""
-    transcription = session.get("transcription", {})
+    transcription = session.get("transcription", default)
     if not isinstance(transcription, dict) or {"language", "languages"} & transcription.keys():
         return session
     return {**session, "transcription": {**transcription, "language": tag.partition("-")[0]}}
@@ -84,13 +139,19 @@ def _gemini_in(session: dict[str, Any], tag: str) -> dict[str, Any]:
 MODEL_APIS: dict[str, ModelApi] = {
     api.name: api
     for api in (
+        *map(_openai_api, OPENAI_SERVERS.values()),
         ModelApi(
-            OPENAI_REALTIME,
-            "OpenAI Realtime",
-            _openai_realtime,
+            OPENAI_LIVE,
+            "OpenAI Live",
+            _openai_live,
             base_url="wss://api.openai.com/v1",
             key_variable="OPENAI_API_KEY",
-            in_language=_transcribed_in,
+        ),
+        ModelApi(
+            AZURE_OPENAI_LIVE,
+            "Azure OpenAI Live",
+            _azure_openai_live,
+            key_variable="AZURE_OPENAI_API_KEY",
         ),
         ModelApi(
             "openai_agents",
@@ -99,7 +160,7 @@ MODEL_APIS: dict[str, ModelApi] = {
             base_url="wss://api.openai.com/v1",
             key_variable="OPENAI_API_KEY",
             make_opener=agents_opener,
-            in_language=_transcribed_in,
+            in_language=_language_of(SessionConfig),
         ),
         ModelApi(
             GEMINI_LIVE,
@@ -110,5 +171,13 @@ MODEL_APIS: dict[str, ModelApi] = {
             in_language=_gemini_in,
         ),
         ModelApi(GEMINI_VERTEX, "Gemini Live on Vertex AI", _gemini_vertex, in_language=_gemini_in),
+        ModelApi(
+            CASCADE,
+            "a cascade around Anthropic Claude",
+            read_cascade,
+            base_url=ANTHROPIC_URL,
+            key_variable="ANTHROPIC_API_KEY",
+            make_opener=open_cascade,
+        ),
     )
 }

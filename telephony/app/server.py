@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -329,12 +329,18 @@ def at_url(source: ModelSource, base_url: str) -> ModelSource:
     return replace(source, base_url=base_url, opener=opener)
 
 
-def with_base_url(agent: Agent, placeholder: str, base_url: str) -> Agent:
-    """Return the agent with every ``base_url`` filled in that is ``placeholder``."""
+def with_base_url(agent: Agent, placeholder: str, base_url: str | Callable[[str], str]) -> Agent:
+    """Return the agent with every ``base_url`` filled in that is ``placeholder``.
+
+    ``base_url`` may depend on the model's API.
+    """
+
+    def address(source: ModelSource) -> str:
+        return base_url if isinstance(base_url, str) else base_url(source.model.api)
 
     def filled(sources: Iterable[ModelSource]) -> tuple[ModelSource, ...]:
         return tuple(
-            at_url(source, base_url) if source.base_url == placeholder else source
+            at_url(source, address(source)) if source.base_url == placeholder else source
             for source in sources
         )
 

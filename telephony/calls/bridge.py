@@ -75,7 +75,7 @@ class Bridge:
         """The last response that the caller cut off."""
         self._react: dict[type, Callable[[Any, float], None]] = {
             model.SessionReady: self._session_ready,
-            model.SessionExpiring: self._session_expiring,
+            model.SessionExpiring: lambda e, _: listener.session_expiring(e.left_s),
             model.OutputFormatChanged: self._output_format_changed,
             model.ResponseStarted: self._response_started,
             model.AudioDelta: self._audio_delta,
@@ -308,9 +308,6 @@ class Bridge:
         if self._turn_owed:
             self._end_turn()
 
-    def _session_expiring(self, event: model.SessionExpiring, now: float) -> None:
-        self._listener.session_expiring(event.left_s)
-
     def _output_format_changed(self, event: model.OutputFormatChanged, now: float) -> None:
         self._downlink.change_model_format(event.format)
 
@@ -328,7 +325,8 @@ class Bridge:
         self._downlink.finish(event.item_id)
 
     def _speech_started(self, event: model.SpeechStarted, now: float) -> None:
-        heard_at = self.uplink.time_of(event.audio_start_ms)
+        start_ms = event.audio_start_ms
+        heard_at = None if start_ms is None else self.uplink.time_of(start_ms)
         self._turns.server_speech_started(heard_at, now)
 
     def _model_interrupted(self, event: model.ModelInterrupted, now: float) -> None:
@@ -342,6 +340,8 @@ class Bridge:
         """Return when the caller's voice was last heard: the model waits before it is sure."""
         if self._vad.speaking:
             return now - self._vad.trailing_silence_ms / 1000
+        if event.audio_end_ms is None:
+            return now - self._traits.endpointing_ms / 1000
         return self.uplink.time_of(event.audio_end_ms - self._traits.endpointing_ms) or now
 
     def _input_committed(self, event: model.InputCommitted, now: float) -> None:

@@ -76,6 +76,7 @@ class Conversation:
         recording: Pausable,
     ) -> None:
         agent = on_this_call(agent, context, services.utc_now())
+        context = replace(context, instructions=agent.instructions)
         self._press_keys = press_keys
         self._recording = recording
         self._tasks = tasks
@@ -192,8 +193,10 @@ class Conversation:
 
     def caller_changed(self, caller: str) -> None:
         """Somebody else has taken the caller's place."""
-        self._context = replace(self._context, caller=caller)
-        self._desk.context = self._guard.context = self._context
+        self._know(replace(self._context, caller=caller))
+
+    def _know(self, context: ToolContext) -> None:
+        self._context = self._desk.context = self._guard.context = context
 
     def _ask(self, instructions: str | None = None) -> None:
         self.dialect.create_response(instructions)
@@ -229,6 +232,7 @@ class Conversation:
         if await self._succession.move(agent) == "failed":
             return False
         self._context.variables.adopt(agent.variables)
+        self._know(replace(self._context, instructions=agent.instructions))
         self._guard.adopt(agent.guardrails)
         self._log.info("agent.changed", agent=name, language=agent.language)
         self._ask(SWITCHED if language else HANDED_OVER)

@@ -59,6 +59,7 @@ class ToolContext:
     """What a tool may know of its call: a parameter of this type is filled in by us.
 
     ``caller_name`` is what the caller's own telephone says, and nothing to rely on.
+    ``instructions`` are those of the agent that talks, as they are on this call.
     """
 
     call_id: str = ""
@@ -66,6 +67,7 @@ class ToolContext:
     called: str = ""
     caller_name: str = ""
     variables: CallVariables = field(default_factory=CallVariables, compare=False)
+    instructions: str = field(default="", compare=False, repr=False)
 
     def set_variable(self, name: str, value: str) -> None:
         """Set a variable for the texts of the agent that the call is handed to next.

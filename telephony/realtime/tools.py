@@ -45,6 +45,7 @@ class Tool:
     """A function with what the model is told of it. ``parameters`` is a JSON Schema.
 
     ``filler`` is what the model may say before it calls a tool that takes its time.
+    One that is not ``offered`` is kept from models: only a dialect of ours asks for it.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Tool:
     arguments: ReadsArguments | None = field(default=None, repr=False, compare=False)
     approval: Approval = "never"
     filler: str = ""
+    offered: bool = True
 
     @property
     def is_async(self) -> bool:
@@ -184,6 +186,12 @@ class ToolRegistry:
                 tools.setdefault(name, tool if name == tool.name else replace(tool, name=name))
         return tools
 
+    def copy(self) -> ToolRegistry:
+        """Return a registry of its own with the same tools and the same sources."""
+        other = ToolRegistry(self._own.values())
+        other._sources, other._reserved = list(self._sources), self._reserved
+        return other
+
     def __len__(self) -> int:
         return len(self._tools)
 
@@ -197,8 +205,8 @@ class ToolRegistry:
         return self._tools.get(name)
 
     def definitions(self) -> tuple[FunctionTool, ...]:
-        """Return all tools as a session's configuration holds them."""
-        return tuple(tool.definition() for tool in self)
+        """Return the tools that models may ask for as a session's configuration holds them."""
+        return tuple(tool.definition() for tool in self if tool.offered)
 
     def prepare(
         self, name: str, arguments: str, context: ToolContext = NO_CONTEXT

@@ -230,3 +230,10 @@ def test_names_that_are_in_use_get_that_of_their_server() -> None:
 def test_a_filler_is_a_hint_in_the_description() -> None:
     tool = replace(named("read"), filler="One moment.")
     assert tool.definition().description.endswith('say something short such as: "One moment."')
+
+
+def test_a_tool_that_is_not_offered_runs_but_is_not_told_of() -> None:
+    hidden = replace(tool_from_function(lambda: "x", name="hidden"), offered=False)
+    registry = ToolRegistry([hidden, tool_from_function(lambda: "y", name="shown")])
+    assert [definition.name for definition in registry.definitions()] == ["shown"]
+    assert isinstance(registry.prepare("hidden", "{}"), Invocation)

@@ -7,14 +7,18 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib.util import find_spec
 
+from telephony.app.model_apis import MODEL_APIS
 from telephony.calls.model_source import ModelSource
 from telephony.realtime.gemini_config import GeminiConfig
 from telephony.realtime.gemini_model import GeminiModel
+from telephony.realtime.openai_live_config import LiveConfig
+from telephony.realtime.openai_live_model import OpenAILiveModel
 from telephony.realtime.openai_model import OpenAIRealtimeModel
 from telephony.realtime.session_config import SessionConfig
 from telephony.rehearsal.faults import ConnectionFaults
 from telephony.rehearsal.gemini.server import GeminiServer
 from telephony.rehearsal.gemini.server import serve as serve_gemini
+from telephony.rehearsal.live.server import LiveServer, serve_live
 from telephony.rehearsal.model_server import ModelServer, serve
 from telephony.rehearsal.scenario import Scenario, Trigger
 
@@ -92,6 +96,19 @@ class FarOpenAI(FarModel):
         self.server.faults = ConnectionFaults(refuse_status=401)
 
 
+class FarVoiceLive(FarOpenAI):
+    api = "azure_voice_live"
+
+    def _source(self) -> ModelSource:
+        model = MODEL_APIS[self.api].read({"model": "rehearsal"})
+        return ModelSource(model, self.server.base_url_of(self.api))
+
+
+class FarInworld(FarVoiceLive):
+    api = "inworld"
+    truncates = False
+
+
 class FarAgents(FarOpenAI):
     api = "openai_agents"
 
@@ -150,6 +167,43 @@ def _on_model_server(face: type[FarOpenAI]) -> Start:
     return start
 
 
+class FarLive(FarModel):
+    """A backend at the provider has the agent's tools."""
+
+    api = "openai_live"
+    truncates = False
+
+    def __init__(self, server: LiveServer) -> None:
+        self.server = server
+        backend = {"type": "responses", "responses": {"model": "rehearsal"}}
+        config = LiveConfig.from_mapping({"model": "rehearsal", "delegation": backend})
+        self.source = ModelSource(OpenAILiveModel(config), server.base_url)
+
+    @property
+    def connections(self) -> int:
+        return len(self.server.connections)
+
+    @property
+    def sessions(self) -> int:
+        return len(self.server.sessions)
+
+    def said(self) -> Said:
+        return self.server.sessions[-1].remembered()
+
+    def drop(self) -> None:
+        for connection in list(self.server.connections):
+            connection.transport.abort()
+
+    def refuse(self) -> None:
+        self.server.faults = ConnectionFaults(refuse_status=401)
+
+
+@asynccontextmanager
+async def _live(scenario: Scenario) -> AsyncIterator[FarModel]:
+    async with serve_live(scenario=scenario) as server:
+        yield FarLive(server)
+
+
 @asynccontextmanager
 async def _gemini(scenario: Scenario) -> AsyncIterator[FarModel]:
     async with serve_gemini(scenario=_numbered(scenario, FarGemini.first_turn)) as server:
@@ -171,6 +225,9 @@ def _numbered(scenario: Scenario, first_turn: int) -> Scenario:
 
 FAR_MODELS: dict[str, Start] = {
     FarOpenAI.api: _on_model_server(FarOpenAI),
+    FarLive.api: _live,
+    FarVoiceLive.api: _on_model_server(FarVoiceLive),
+    FarInworld.api: _on_model_server(FarInworld),
     FarGemini.api: _gemini,
 }
 if find_spec("agents") is not None:

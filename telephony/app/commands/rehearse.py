@@ -13,6 +13,7 @@ from telephony.app.running import run_loop, scenario_named
 from telephony.base.errors import TelephonyError
 from telephony.rehearsal.model_server import serve
 from telephony.rehearsal.scenario import SCENARIO_FOLDER, Scenario
+from telephony.rehearsal.server_variant import OPENAI, SERVER_VARIANTS
 
 HELP = "run the built-in realtime model alone, for clients of the OpenAI Realtime API"
 
@@ -27,6 +28,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="default",
         metavar="NAME|FILE",
         help="what the model does: a scenario of the package, or a .yaml file (%(default)s)",
+    )
+    parser.add_argument(
+        "--variant",
+        choices=sorted(SERVER_VARIANTS),
+        default=OPENAI.name,
+        help="the server to stand in for (%(default)s)",
     )
     parser.add_argument(
         "--key-variable",
@@ -54,7 +61,8 @@ async def _rehearse(args: argparse.Namespace, api_key: str | None) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     async with AsyncExitStack() as resources:
-        serving = serve(args.host, args.port, scenario, api_key=api_key)
+        variant = SERVER_VARIANTS[args.variant]
+        serving = serve(args.host, args.port, scenario, api_key=api_key, variant=variant)
         try:
             server = await resources.enter_async_context(serving)
         except OSError as error:
