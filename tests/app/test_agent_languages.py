@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import pytest
+
 from telephony.app.agent_languages import LanguagePart, in_language, merged, read_languages
-from telephony.app.model_apis import MODEL_APIS, OPENAI_REALTIME
+from telephony.app.model_apis import MODEL_APIS, OPENAI_REALTIME, ModelApi
 from telephony.app.model_reader import ModelPart
+from telephony.realtime.config_problems import InvalidSessionConfig
 
 
 def test_mappings_are_joined_at_every_depth() -> None:
@@ -35,6 +38,22 @@ def test_gemini_speaks_and_hears_the_language() -> None:
     assert hear({}, "es") == {"language_code": "es", "transcription": {"language_codes": ["es"]}}
     told = {"language_code": "es-MX", "transcription": None}
     assert hear(told, "es") == told
+
+
+@pytest.mark.parametrize("api", MODEL_APIS.values(), ids=list(MODEL_APIS))
+def test_what_a_language_adds_is_what_the_api_knows(api: ModelApi) -> None:
+    found: list[str] = []
+    try:
+        api.read(api.in_language({}, "es"))
+    except InvalidSessionConfig as error:
+        found = [problem.path for problem in error.problems]
+    assert not any(path.startswith(("transcription", "language")) for path in found)
+
+
+def test_a_transcription_that_is_off_by_default_stays_off() -> None:
+    hear = MODEL_APIS["local_realtime"].in_language
+    assert hear({}, "es") == {}
+    assert hear({"transcription": {}}, "es-MX") == {"transcription": {"language": "es"}}
 
 
 def test_without_models_there_are_no_languages() -> None:

@@ -237,3 +237,15 @@ def test_a_tool_that_is_not_offered_runs_but_is_not_told_of() -> None:
     registry = ToolRegistry([hidden, tool_from_function(lambda: "y", name="shown")])
     assert [definition.name for definition in registry.definitions()] == ["shown"]
     assert isinstance(registry.prepare("hidden", "{}"), Invocation)
+
+
+def test_a_copy_has_the_same_tools_and_goes_its_own_way() -> None:
+    server = Source("crm", named("read"))
+    tools = ToolRegistry([named("own")])
+    tools.attach(server, {"read"})
+    copy = tools.copy()
+    copy.add(named("more"))
+    assert [tool.name for tool in copy] == ["own", "more", "crm_read"]
+    assert [tool.name for tool in tools] == ["own", "crm_read"]
+    server.tools = ()
+    assert "crm_read" not in copy
