@@ -9,6 +9,7 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import Field, ValidationError
 
+from telephony.app.agent_conduct import Conduct, ConductPart, ConductReader
 from telephony.app.agent_transfers import TransferName, TransferPart, read_sound, read_transfers
 from telephony.app.delegates import with_delegate
 from telephony.app.files import display_name, load_each, read_file
@@ -21,15 +22,13 @@ from telephony.app.settings_mapping import (
     to_vad_config,
 )
 from telephony.app.settings_types import PathText, PositiveSeconds, Section
-from telephony.app.tool_functions import load_tool
-from telephony.base.errors import LocalProtocolError, Problem
+from telephony.base.errors import Problem
 from telephony.base.located_yaml import LocatedYaml, read_yaml
 from telephony.base.located_yaml import Path as YamlPath
 from telephony.base.schema_problems import schema_problems
 from telephony.calls.agent import Agent
 from telephony.calls.model_source import ModelSource
 from telephony.calls.recording_tool import RECORDING_TOOLS
-from telephony.realtime.tools import ToolRegistry
 
 HANGUP = "hangup"
 SEND_DIGITS = "send_digits"
@@ -45,7 +44,7 @@ class Reconnect(Section):
     failover_after_s: PositiveSeconds = 1.0
 
 
-class AgentFile(ModelPart):
+class AgentFile(ModelPart, ConductPart):
     """The keys of an agent's file: those of the model it begins with, and those of its manners.
 
     The overrides have schemas of their own.
@@ -56,8 +55,6 @@ class AgentFile(ModelPart):
     greeting: str | None = None
     hold_music: PathText | None = None
     transfers: dict[TransferName, TransferPart] = Field(default_factory=dict)
-    tools: list[str] = Field(default_factory=lambda: [HANGUP])
-    tool_timeout_s: PositiveSeconds = 10.0
     reconnect: Reconnect = Field(default_factory=Reconnect)
     fallback: list[ModelPart] = Field(default_factory=list)
     filler: PathText | None = None
@@ -162,7 +159,6 @@ class _AgentReader:
     def _agent(self, name: str, part: AgentFile) -> Agent | None:
         settings = self._settings
         sources = self._sources(part)
-        tools = self._tools(part)
         filler = read_sound(part.filler, settings, ("filler",), self._report)
         music = read_sound(part.hold_music, settings, ("hold_music",), self._report)
         transfers = read_transfers(part.transfers, settings, self._trunks, self._report, music)
@@ -170,6 +166,7 @@ class _AgentReader:
         barge_in = self._overlay(settings.barge_in, part.barge_in, "barge_in")
         silence = self._overlay(settings.silence, part.silence, "silence")
         digits = self._overlay(settings.digits, part.digits, "digits")
+        conduct = self._conduct(part, transfers, bool(sources))
         if self._problems or not sources:
             return None
         agent = Agent(
@@ -182,7 +179,6 @@ class _AgentReader:
             can_send_digits=SEND_DIGITS in part.tools,
             recording_tools=tuple(name for name in RECORDING_TOOLS if name in part.tools),
             transfers=transfers,
-            tools=tools,
             barge_in=to_barge_in_policy(barge_in),
             silence=to_silence_policy(silence),
             vad=to_vad_config(vad, settings.media.ptime_ms),
@@ -196,7 +192,28 @@ class _AgentReader:
             failover_after_s=part.reconnect.failover_after_s,
             filler=filler,
         )
-        return with_delegate(agent, self._report, self._warn, self._lack)
+        return with_delegate(conduct.on(agent), self._report, self._warn, self._lack)
+
+    def _conduct(self, part: AgentFile, transfers: Collection[str], readable: bool) -> Conduct:
+        """Read what is no matter of the model; ``readable``: there are models without mistakes."""
+        reader = ConductReader(
+            self._document,
+            self._environ,
+            self._report,
+            self._problems,
+            self._missing,
+            self._validate,
+            self._settings.agents.time_zone,
+        )
+        texts = {"instructions": part.instructions, "greeting": part.greeting}
+        reader.check_texts(part, texts)
+        models: list[ModelPart] = [part, *part.fallback] if readable else []
+        return reader.read(part, transfers, models, self._read_again)
+
+    def _read_again(self, model: ModelPart, path: YamlPath) -> ModelSource | None:
+        """Read a model once more, as it is in a language; its secrets are known by now."""
+        reader = ModelReader(self._document, self._environ, self._report, self._problems, [], [])
+        return reader.read(model, path, self._settings.media.model_format)
 
     def _warn(self, path: YamlPath, message: str, fix: str, *, key: bool = False) -> None:
         self._warnings.append(self._document.problem(path, message, fix, at_key=key))
@@ -219,18 +236,6 @@ class _AgentReader:
         wish = self._settings.media.model_format
         read = (reader.read(model, path, wish) for model, path in places)
         return [source for source in read if source is not None]
-
-    def _tools(self, part: AgentFile) -> ToolRegistry:
-        registry = ToolRegistry()
-        for number, name in enumerate(part.tools):
-            if name in BUILT_IN_TOOLS or name in RECORDING_TOOLS:
-                continue
-            try:
-                registry.add(load_tool(name, part.tool_timeout_s))
-            except (ValueError, LocalProtocolError) as error:
-                message, _, fix = str(error).partition("\nfix: ")
-                self._report(("tools", number), message, fix)
-        return registry
 
     def _overlay(self, base: SectionT, given: dict[str, Any], key: str) -> SectionT:
         """Return the section of the settings with what the agent's file says otherwise."""

@@ -7,14 +7,13 @@ from dataclasses import replace
 from telephony.app.model_reader import Report
 from telephony.base.located_yaml import Path as YamlPath
 from telephony.calls.agent import Agent
-from telephony.calls.conversation import tool_definitions
+from telephony.calls.built_in_tools import tool_definitions
 from telephony.calls.delegate_tool import delegate_tool
 from telephony.net.claude_messages import ClaudeMessages, is_installed
 from telephony.realtime.delegate import DELEGATE, DelegateAgent
 from telephony.realtime.dialect import RealtimeModel
 from telephony.realtime.openai_live_config import ClientDelegation
 from telephony.realtime.openai_live_model import OpenAILiveModel
-from telephony.realtime.tools import ToolRegistry
 
 _EXTRA = "pip install 'telephony-voice-bot[anthropic]'"
 
@@ -58,4 +57,6 @@ def _with_claude(agent: Agent, delegate: DelegateAgent) -> Agent:
     actions = [tool for tool in tool_definitions(agent) if tool.name not in own]
     messages = ClaudeMessages(delegate.api_key, delegate.base_url, delegate.timeout_s)
     tool = delegate_tool(delegate, messages, agent.tools, actions, agent.instructions)
-    return replace(agent, tools=ToolRegistry([*agent.tools, tool]))
+    tools = agent.tools.copy()
+    tools.add(tool)
+    return replace(agent, tools=tools)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, get_args
+
+from pydantic import BaseModel
 
 from telephony.app.cascade_api import ANTHROPIC_URL, open_cascade, read_cascade
 from telephony.app.legal_notice import read_notice
@@ -18,6 +21,7 @@ from telephony.realtime.openai_live_config import LiveConfig
 from telephony.realtime.openai_live_model import OpenAILiveModel
 from telephony.realtime.openai_model import OpenAIRealtimeModel
 from telephony.realtime.openai_variants import OPENAI_SERVERS, OpenAIServer
+from telephony.realtime.session_config import SessionConfig
 
 OPENAI_REALTIME = "openai_realtime"
 OPENAI_LIVE = "openai_live"
@@ -37,6 +41,14 @@ MakeOpener = Callable[[RealtimeModel, str, str | None], ModelOpener]
 """Makes the opener of a model that is not reached over one WebSocket: its base URL, its key."""
 
 
+InLanguage = Callable[[dict[str, Any], str], dict[str, Any]]
+"""Returns a ``session`` that expects the caller to speak a language (RFC 5646)."""
+
+
+def _unchanged(session: dict[str, Any], tag: str) -> dict[str, Any]:
+    return session
+
+
 @dataclass(frozen=True, slots=True)
 class ModelApi:
     """What an agent's file may say of models of one kind.
@@ -53,6 +65,7 @@ class ModelApi:
     needs_url: bool = True
     key_variable: str = ""
     make_opener: MakeOpener | None = None
+    in_language: InLanguage = _unchanged
 
 
 def _openai_api(server: OpenAIServer) -> ModelApi:
@@ -66,6 +79,7 @@ def _openai_api(server: OpenAIServer) -> ModelApi:
         read,
         base_url=server.base_url,
         key_variable=server.key_variable,
+        in_language=_language_of(server.session),
     )
 
 
@@ -87,12 +101,39 @@ def _azure_openai_live(values: Mapping[str, Any]) -> RealtimeModel:
     )
 
 
+def _language_of(config: type[BaseModel]) -> InLanguage:
+    """Return what tells a session of this kind the language of its transcription."""
+    field = config.model_fields.get("transcription")
+    kinds = get_args(field.annotation) if field is not None else ()
+    if field is None or not any("language" in getattr(k, "model_fields", ()) for k in kinds):
+        return _unchanged
+    return partial(_transcribed_in, default=None if field.default is None else {})
+
+
+def _transcribed_in(
+    session: dict[str, Any], tag: str, *, default: dict[str, Any] | None
+) -> dict[str, Any]:
+    """Return the session with the language of its transcription, unless that is said or off."""
+    transcription = session.get("transcription", default)
+    if not isinstance(transcription, dict) or {"language", "languages"} & transcription.keys():
+        return session
+    return {**session, "transcription": {**transcription, "language": tag.partition("-")[0]}}
+
+
 def _gemini_live(values: Mapping[str, Any]) -> RealtimeModel:
     return GeminiModel(GeminiConfig.from_mapping(values))
 
 
 def _gemini_vertex(values: Mapping[str, Any]) -> RealtimeModel:
     return GeminiModel(VertexConfig.from_mapping(values))
+
+
+def _gemini_in(session: dict[str, Any], tag: str) -> dict[str, Any]:
+    """Return the session with what it speaks and hears, unless that is said or off."""
+    transcription = session.get("transcription", {})
+    if isinstance(transcription, dict):
+        transcription = {"language_codes": [tag], **transcription}
+    return {"language_code": tag, **session, "transcription": transcription}
 
 
 MODEL_APIS: dict[str, ModelApi] = {
@@ -119,6 +160,7 @@ MODEL_APIS: dict[str, ModelApi] = {
             base_url="wss://api.openai.com/v1",
             key_variable="OPENAI_API_KEY",
             make_opener=agents_opener,
+            in_language=_language_of(SessionConfig),
         ),
         ModelApi(
             GEMINI_LIVE,
@@ -126,8 +168,9 @@ MODEL_APIS: dict[str, ModelApi] = {
             _gemini_live,
             base_url="wss://generativelanguage.googleapis.com",
             key_variable="GEMINI_API_KEY",
+            in_language=_gemini_in,
         ),
-        ModelApi(GEMINI_VERTEX, "Gemini Live on Vertex AI", _gemini_vertex),
+        ModelApi(GEMINI_VERTEX, "Gemini Live on Vertex AI", _gemini_vertex, in_language=_gemini_in),
         ModelApi(
             CASCADE,
             "a cascade around Anthropic Claude",

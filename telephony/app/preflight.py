@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from telephony.app.agent_handoffs import check_handoffs, reachable
 from telephony.app.agent_transfers import why_not_playable
 from telephony.app.agents import LoadedAgent, load_agents
 from telephony.app.codec_checks import codec_problems
@@ -66,10 +67,12 @@ def load_configuration(file: Path | None, environ: Mapping[str, str]) -> Configu
     problems += [problem for agent in agents for problem in agent.problems]
     problems += dialplan_problems
     warnings = [*loaded.warnings, *(w for agent in agents for w in agent.warnings)]
+    problems += check_handoffs(agents)
     if dialplan is not None:
         problems += _check_context(dialplan, loaded)
         problems += _check_sounds(dialplan)
-        used = {reference.name for reference in dialplan.agents}
+        problems += _check_variables(dialplan, agents)
+        used = reachable(agents, {reference.name for reference in dialplan.agents})
         problems += (m for agent in agents if agent.name in used for m in agent.missing)
         warnings += _unused_without_secrets(agents, used)
     problems += _check_scenario(loaded, agents)
@@ -181,6 +184,17 @@ def _check_sounds(dialplan: Dialplan) -> Iterator[Problem]:
     for reference in dialplan.sounds:
         if problem := why_not_playable(reference.name):
             yield reference.problem(*problem)
+
+
+def _check_variables(dialplan: Dialplan, agents: list[LoadedAgent]) -> Iterator[Problem]:
+    """A rule may only set what the file of its agent has under ``variables``."""
+    known = {loaded.name: loaded.agent.variables for loaded in agents if loaded.agent is not None}
+    for use in dialplan.variables:
+        variables = known.get(use.agent)
+        if variables is not None and use.variable.name not in variables:
+            message = f"agent {use.agent!r} has no variable {use.variable.name!r}"
+            fix = did_you_mean(use.variable.name, variables)
+            yield use.variable.problem(message, fix or "add it to variables in the agent's file")
 
 
 def _check_scenario(loaded: LoadedSettings, agents: list[LoadedAgent]) -> Iterator[Problem]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +23,7 @@ from telephony.app.remains import Remains
 from telephony.app.settings import Settings
 from telephony.app.settings_mapping import to_call_limits, to_media_config, to_outbound_line
 from telephony.app.signalling import Signalling
+from telephony.app.tool_sources import start_sources
 from telephony.base.dialing import DialRequest
 from telephony.base.ids import Ids
 from telephony.base.interfaces import Leg
@@ -177,6 +178,7 @@ class Server:
             self._opener,
             trace=self._trace,
         )
+        await start_sources(self._agents.values(), self._resources)
         services = self._services()
         self.reception = Reception(
             self._dialplan,
@@ -367,10 +369,17 @@ def with_base_url(agent: Agent, placeholder: str, base_url: str | Callable[[str]
     def address(source: ModelSource) -> str:
         return base_url if isinstance(base_url, str) else base_url(source.model.api)
 
-    sources = [
-        at_url(source, address(source)) if source.base_url == placeholder else source
-        for source in agent.sources
-    ]
-    if tuple(sources) == agent.sources:
+    def filled(sources: Iterable[ModelSource]) -> tuple[ModelSource, ...]:
+        return tuple(
+            at_url(source, address(source)) if source.base_url == placeholder else source
+            for source in sources
+        )
+
+    sources = filled(agent.sources)
+    languages = {
+        tag: replace(language, sources=filled(language.sources))
+        for tag, language in agent.languages.items()
+    }
+    if sources == agent.sources and languages == agent.languages:
         return agent
-    return replace(agent, source=sources[0], fallbacks=tuple(sources[1:]))
+    return replace(agent, source=sources[0], fallbacks=sources[1:], languages=languages)

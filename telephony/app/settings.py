@@ -36,6 +36,7 @@ from telephony.app.settings_types import (
     Server,
     SrtpMode,
     Switch,
+    TimeZone,
     as_list,
     before,
     no_as,
@@ -348,6 +349,7 @@ class DialplanFiles(Section):
 
 class AgentFiles(Section):
     dir: PathText = "agents"
+    time_zone: TimeZone = "UTC"
 
 
 class TrunkFiles(Section):

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from ipaddress import ip_address, ip_network
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
 
 from telephony.app.secret_references import referred_variable
 from telephony.audio.processing import NoiseSuppression
+from telephony.base.schema_problems import did_you_mean
 
 
 def _ip(value: str) -> str:
@@ -57,6 +59,29 @@ def _switch(value: Any) -> Any:
     return {True: "on", False: "off"}[value] if isinstance(value, bool) else value
 
 
+def named(pattern: str, what: str, fix: str) -> AfterValidator:
+    """Take text that ``pattern`` matches; ``what`` says what it is to be."""
+    allowed = re.compile(pattern)
+
+    def check(value: str) -> str:
+        if not allowed.fullmatch(value):
+            raise ValueError(f"{value!r} is no {what}\nfix: {fix}")
+        return value
+
+    return AfterValidator(check)
+
+
+def _time_zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        # OSError: the name of a directory of zones.
+        fix = did_you_mean(value, available_timezones()) if len(value) > 3 else ""
+        fix = fix if "?" in fix else "write a name such as Europe/Berlin, or UTC"
+        raise ValueError(f"{value!r} is no time zone\nfix: {fix}") from None
+    return value
+
+
 Host = Annotated[str, AfterValidator(_ip)]
 Hosts = Annotated[list[Host], BeforeValidator(as_list), Field(min_length=1)]
 Networks = Annotated[list[Annotated[str, AfterValidator(_network)]], BeforeValidator(as_list)]
@@ -66,6 +91,7 @@ RtcpMux = Annotated[Literal["off", "accept", "offer"], no_as("off")]
 SrtpMode = Annotated[Literal["off", "optional", "required"], no_as("off")]
 Switch = Annotated[Literal["off", "on"], BeforeValidator(_switch)]
 NoiseSuppressionWord = Annotated[NoiseSuppression, no_as("off")]
+TimeZone = Annotated[str, AfterValidator(_time_zone)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 PositiveMs = Annotated[int, Field(ge=1)]
 Ms = Annotated[int, Field(ge=0)]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
+from typing import Any
 
 from telephony.base.errors import LocalProtocolError
 from telephony.base.schema_problems import did_you_mean
@@ -11,9 +13,17 @@ from telephony.realtime.tools import Tool, tool_from_function
 
 def load_tool(name: str, timeout_s: float) -> Tool:
     """Import and describe a function; ValueError carries message and remedy."""
+    function = find_function(name, "write package.module:function, hangup or send_digits")
+    try:
+        return tool_from_function(function, timeout_s=timeout_s)
+    except LocalProtocolError as error:
+        raise ValueError(str(error)) from None
+
+
+def find_function(name: str, fix: str) -> Callable[..., Any]:
+    """Import a function; ValueError carries message and remedy, ``fix`` for what is no name."""
     module_name, colon, function_name = name.partition(":")
     if not colon or not module_name or not function_name:
-        fix = "write package.module:function, hangup or send_digits"
         raise ValueError(f"{name!r} names no function\nfix: {fix}")
     try:
         module = importlib.import_module(module_name)
@@ -24,12 +34,9 @@ def load_tool(name: str, timeout_s: float) -> Tool:
         # The module is a user's code: whatever it raises is a mistake to report.
         kind = type(error).__name__
         raise ValueError(f"importing {module_name} raised {kind}: {error}") from None
-    function = getattr(module, function_name, None)
+    function: Callable[..., Any] | None = getattr(module, function_name, None)
     if not callable(function):
         known = [n for n, value in vars(module).items() if callable(value) and n[0] != "_"]
         fix = did_you_mean(function_name, known)
         raise ValueError(f"{module_name} has no function {function_name!r}\nfix: {fix}")
-    try:
-        return tool_from_function(function, timeout_s=timeout_s)
-    except LocalProtocolError as error:
-        raise ValueError(str(error)) from None
+    return function

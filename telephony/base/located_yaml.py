@@ -33,7 +33,8 @@ _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U000100
 class Place:
     """Where a value and its key stand; lines and columns count from 1.
 
-    ``scalar`` is what was written when the value is a single word, number or text.
+    ``scalar`` is what was written when the value is a single word, number or text. ``block`` is
+    ``|`` or ``>`` for a text that begins on the line after the value's own.
     """
 
     line: int
@@ -41,6 +42,7 @@ class Place:
     key_line: int
     key_column: int
     scalar: Scalar | None = None
+    block: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +248,7 @@ class _Reader:
 
     def _read_scalar(self, event: Any, path: Path, place: tuple[int, int, int, int]) -> Any:
         scalar = read_scalar(event.value, event.implicit[0], event.tag)
-        self.places[path] = Place(*place, scalar)
+        self.places[path] = Place(*place, scalar, event.style if event.style in ("|", ">") else "")
         if scalar.message:
             self._report(event, path, scalar.message, scalar.fix)
         return scalar.value

@@ -75,7 +75,7 @@ class Bridge:
         """The last response that the caller cut off."""
         self._react: dict[type, Callable[[Any, float], None]] = {
             model.SessionReady: self._session_ready,
-            model.SessionExpiring: self._session_expiring,
+            model.SessionExpiring: lambda e, _: listener.session_expiring(e.left_s),
             model.OutputFormatChanged: self._output_format_changed,
             model.ResponseStarted: self._response_started,
             model.AudioDelta: self._audio_delta,
@@ -84,9 +84,12 @@ class Bridge:
             model.ModelInterrupted: self._model_interrupted,
             model.SpeechStopped: self._speech_stopped,
             model.InputCommitted: self._input_committed,
-            model.TranscriptFinished: self._transcript_finished,
+            model.TranscriptDelta: lambda e, _: listener.transcript_grew(e.role, e.item_id, e.text),
+            model.TranscriptFinished: lambda e, _: listener.transcript(e.role, e.text, e.item_id),
+            model.ToolCallsCancelled: lambda e, _: listener.tool_calls_cancelled(e.call_ids),
+            model.ApprovalRequested: lambda e, _: listener.approval_requested(e),
             model.ResponseFinished: self._response_finished,
-            model.ModelError: self._model_error,
+            model.ModelError: lambda e, _: listener.model_failed(e),
         }
 
     def _follow(self, traits: Traits) -> None:
@@ -128,8 +131,10 @@ class Bridge:
                 self._held_voice_ms += self._ptime_ms
             if changed is True and self._traits.marks_turns:
                 self._begin_turn()
-            elif changed is False and not self._traits.detects_turns:
-                self._end_turn()
+            elif changed is False:
+                self._listener.caller_turn_ended(by_model=False)
+                if not self._traits.detects_turns:
+                    self._end_turn()
         self.uplink.hear(frame, now)
         if now >= self._turns.next_timer:
             self._turns.handle_timer(now)
@@ -214,6 +219,7 @@ class Bridge:
 
     def _tell(self, entry: str | None) -> None:
         if entry is not None:
+            self._listener.caller_turn_ended(by_model=True)
             self.dialect.add_user_text(entry)
             self.dialect.create_response()
             self.send_control()
@@ -302,9 +308,6 @@ class Bridge:
         if self._turn_owed:
             self._end_turn()
 
-    def _session_expiring(self, event: model.SessionExpiring, now: float) -> None:
-        self._listener.session_expiring(event.left_s)
-
     def _output_format_changed(self, event: model.OutputFormatChanged, now: float) -> None:
         self._downlink.change_model_format(event.format)
 
@@ -331,6 +334,7 @@ class Bridge:
 
     def _speech_stopped(self, event: model.SpeechStopped, now: float) -> None:
         self._turns.server_speech_stopped(self._voice_ended_at(event, now), now)
+        self._listener.caller_turn_ended(by_model=True)
 
     def _voice_ended_at(self, event: model.SpeechStopped, now: float) -> float:
         """Return when the caller's voice was last heard: the model waits before it is sure."""
@@ -345,9 +349,6 @@ class Bridge:
         if traits.detects_turns and not traits.responds_by_itself:
             self.dialect.create_response()
 
-    def _transcript_finished(self, event: model.TranscriptFinished, now: float) -> None:
-        self._listener.transcript(event.role, event.text)
-
     def _response_finished(self, event: model.ResponseFinished, now: float) -> None:
         if event.usage is not None:
             self.stats.input_tokens += event.usage.input_tokens
@@ -356,9 +357,6 @@ class Bridge:
             self._downlink.finish_all()
             self._turns.response_finished(event.response_id, now)
         self._listener.response_finished(event)
-
-    def _model_error(self, event: model.ModelError, now: float) -> None:
-        self._listener.model_failed(event)
 
     # What the turns decide.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -47,7 +48,21 @@ class BridgeListener(Protocol):
 
     def caller_silent(self, hang_up: bool) -> None: ...
 
-    def transcript(self, role: str, text: str) -> None: ...
+    def caller_turn_ended(self, *, by_model: bool) -> None:
+        """The caller has said something, or pressed keys, and is done; may be told twice.
+
+        ``by_model``: the model, or keys, say so; else only our detector, which noise may deceive.
+        """
+
+    def transcript_grew(self, role: str, item_id: str, piece: str) -> None:
+        """A piece of what somebody says has come; what the bot says is ahead of its sound."""
+
+    def transcript(self, role: str, text: str, item_id: str = "") -> None: ...
+
+    def tool_calls_cancelled(self, call_ids: Collection[str]) -> None:
+        """The model no longer wants the outputs of these calls."""
+
+    def approval_requested(self, event: model.ApprovalRequested) -> None: ...
 
     def timers_changed(self) -> None:
         """The dialect's next deadline may be another one now."""

@@ -15,6 +15,7 @@ from telephony.calls import cause
 from telephony.calls.call_line import CallLine
 from telephony.calls.call_recording import recorded
 from telephony.calls.call_tasks import CallTasks
+from telephony.calls.call_values import call_context
 from telephony.calls.cause import Ending
 from telephony.calls.conversation import Conversation
 from telephony.calls.destination import Destination, TransferResult
@@ -26,7 +27,6 @@ from telephony.calls.services import CallServices, LineShape
 from telephony.calls.transfer import Transfers
 from telephony.dialplan.actions import ConnectModel
 from telephony.dialplan.matcher import Route
-from telephony.realtime.tool_schema import ToolContext
 
 WATCH_INTERVAL_S = 0.5
 
@@ -34,7 +34,7 @@ HEARD_TAIL_S = 0.25
 """How long the last frame we sent takes to the caller's ear: the network, and a jitter buffer
 that telephones empty at once when a BYE comes."""
 
-_LAST_WORDS = {cause.MODEL_LOST: APOLOGY, cause.SILENT_CALLER: GOODBYE}
+_LAST_WORDS = {cause.MODEL_LOST: APOLOGY, cause.SILENT_CALLER: GOODBYE, cause.GUARDRAIL: GOODBYE}
 
 Direction = Literal["inbound", "outbound"]
 
@@ -230,21 +230,21 @@ class Call:
         if talk is not None:
             self.leg.ring()
             # Before anything is answered: no caller hears a dead line.
-            await self._connect_model(tasks, talk.agent, self.leg.media)
+            await self._connect_model(tasks, talk, self.leg.media)
         for step in recorded(actions, self.services.recording):
             await verbs[type(step)](self, step)
         await self.let_be_heard()
         self.end(cause.DIALPLAN_HUNG_UP)
 
-    async def _connect_model(self, tasks: CallTasks, agent: str, shape: LineShape) -> None:
-        services, facts = self.services, self.leg.facts
+    async def _connect_model(self, tasks: CallTasks, talk: ConnectModel, shape: LineShape) -> None:
+        services, agent = self.services, self.services.agents[talk.agent]
         self.conversation = Conversation(
-            services.agents[agent],
+            agent,
             shape,
             tasks,
             services,
             self.log,
-            ToolContext(self.call_id, facts.caller, facts.called),
+            call_context(self.call_id, self.leg.facts, agent, talk.variables),
             self.transfer,
             self.transfers.give_up,
             lambda digits: press_keys(self.leg.media, digits),

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 from telephony.audio.format import AudioFormat
@@ -14,52 +13,44 @@ from telephony.base.errors import LocalProtocolError
 from telephony.calls import cause
 from telephony.calls.agent import Agent
 from telephony.calls.bridge import Bridge
-from telephony.calls.call_tasks import CallTasks
-from telephony.calls.cause import Ending
-from telephony.calls.destination import Destination, TransferResult
-from telephony.calls.digits_tool import (
-    SEND_DIGITS,
-    SEND_DIGITS_DEFINITION,
-    PressKeys,
-    outcome_text,
-    wanted_keys,
+from telephony.calls.built_in_tools import (
+    hands_off,
+    hangs_up,
+    recording_tools,
+    sends_digits,
+    switches_language,
+    tool_definitions,
+    transfers,
 )
+from telephony.calls.call_tasks import CallTasks
+from telephony.calls.call_values import on_this_call
+from telephony.calls.cause import Ending
+from telephony.calls.digits_tool import SEND_DIGITS, PressKeys, outcome_text, wanted_keys
 from telephony.calls.farewell import Farewell
-from telephony.calls.goodbye import GOODBYE, HANGUP, HANGUP_DEFINITION
+from telephony.calls.goodbye import GOODBYE, HANGUP
+from telephony.calls.guard import Guard
+from telephony.calls.handoff_tool import HANDED_OVER, HANDOFF, SWITCH_LANGUAGE, SWITCHED
+from telephony.calls.handovers import Handovers
 from telephony.calls.model_link import ModelLink
 from telephony.calls.model_source import ModelSource
-from telephony.calls.recording_tool import Pausable, recording_definitions, run_recording_tool
+from telephony.calls.recording_tool import Pausable, run_recording_tool
 from telephony.calls.services import CallServices, LineShape
 from telephony.calls.succession import Succession
-from telephony.calls.tool_runner import run_tool
-from telephony.calls.transfer_tool import (
-    ANNOUNCEMENT,
-    CALLING,
-    CANCELLED,
-    NOT_CANCELLED,
-    TRANSFER,
-    UNDER_WAY,
-    cancels,
-    chosen,
-    failure_text,
-    transfer_definition,
-    unknown_destination,
-)
+from telephony.calls.tool_desk import ToolDesk
+from telephony.calls.transfer_requests import TransferCaller, TransferRequests
+from telephony.calls.transfer_tool import TRANSFER
 from telephony.realtime.dialect import Brief, Dialect
-from telephony.realtime.events import ModelError, ResponseFinished, ToolCallRequested
-from telephony.realtime.function_tool import FunctionTool
+from telephony.realtime.events import (
+    ApprovalRequested,
+    ModelError,
+    ResponseFinished,
+    ToolCallRequested,
+)
 from telephony.realtime.history import HistoryItem
 from telephony.realtime.tool_schema import ToolContext
 from telephony.realtime.tools import error_output
 from telephony.turns.latency import TurnLatency
 
-TransferCaller = Callable[[Destination], Awaitable[TransferResult]]
-"""Transfers the caller of a call; when that succeeds the call ends by itself."""
-
-HANDED_OVER = (
-    "You have just taken over this conversation from a colleague; the caller knows. "
-    "Say who you are in a few words and go on where it stands."
-)
 REPROMPT = "The caller has been silent. Ask briefly whether they are still there."
 
 
@@ -83,8 +74,8 @@ class Conversation:
         press_keys: PressKeys,
         recording: Pausable,
     ) -> None:
-        self._transfer = transfer
-        self._give_up_transfer = give_up_transfer
+        agent = on_this_call(agent, context, services.utc_now())
+        context = replace(context, instructions=agent.instructions)
         self._press_keys = press_keys
         self._recording = recording
         self._tasks = tasks
@@ -112,11 +103,16 @@ class Conversation:
         self._succession = Succession(self.link, self.bridge, services, log)
         self._filler = b""
         self._farewell = Farewell(self.bridge)
+        self._desk = ToolDesk(self, tasks, services, log, context, agent.tool_limits)
+        self._guard = Guard(agent.guardrails, self, tasks, services, log, context)
+        self._handovers = Handovers(self._farewell, self, tasks, log)
+        self._transfers = TransferRequests(
+            self._farewell, self, transfer, give_up_transfer, tasks, log
+        )
         self._drained = asyncio.Event()
         self._held = self._parked = False
-        self._transferring = False
         self._answer_owed = False
-        self._closed = False
+        self.closed = False
         self._ending: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
 
     @property
@@ -168,9 +164,9 @@ class Conversation:
 
     async def close(self) -> None:
         echo = self.bridge.echo.estimate
-        if echo is not None and not self._closed:
+        if echo is not None and not self.closed:
             self._services.metrics.echo_measured(echo.return_loss_db, echo.delay_ms / 1000)
-        self._closed = True
+        self.closed = True
         self._farewell.close()
         await self.link.close()
 
@@ -196,7 +192,10 @@ class Conversation:
 
     def caller_changed(self, caller: str) -> None:
         """Somebody else has taken the caller's place."""
-        self._context = replace(self._context, caller=caller)
+        self._know(replace(self._context, caller=caller))
+
+    def _know(self, context: ToolContext) -> None:
+        self._context = self._desk.context = self._guard.context = context
 
     def _ask(self, instructions: str | None = None) -> None:
         self.dialect.create_response(instructions)
@@ -219,13 +218,23 @@ class Conversation:
         if await self._succession.renew(self.agent, left_s) == "cut_in":
             self._restored()
 
-    async def hand_off(self, name: str) -> bool:
-        """Give the caller to another agent in the next silent gap; False: it can't be had."""
+    async def hand_off(self, name: str, language: str = "") -> bool:
+        """Give the caller to another agent in the next silent gap; False: it can't be had.
+
+        ``language`` is one of that agent's languages; without one it begins with its first.
+        """
         agent = self._services.agents.get(name)
-        if agent is None or await self._succession.move(agent) == "failed":
+        if agent is None or (language and language not in agent.languages):
             return False
-        self._log.info("agent.changed", agent=name)
-        self._ask(HANDED_OVER)
+        agent = agent.in_language(language) if language else agent
+        agent = on_this_call(agent, self._context, self._services.utc_now())
+        if await self._succession.move(agent) == "failed":
+            return False
+        self._context.variables.adopt(agent.variables)
+        self._know(replace(self._context, instructions=agent.instructions))
+        self._guard.adopt(agent.guardrails)
+        self._log.info("agent.changed", agent=name, language=agent.language)
+        self._ask(SWITCHED if language else HANDED_OVER)
         return True
 
     def _fill_gap(self) -> None:
@@ -239,9 +248,29 @@ class Conversation:
     def timers_changed(self) -> None:
         self.link.timers_changed()
 
-    def transcript(self, role: str, text: str) -> None:
+    def transcript(self, role: str, text: str, item_id: str = "") -> None:
+        self._guard.transcript_finished(role, item_id, text)
         if self._services.observer is not None:
             self._services.observer.transcript_finished(self._call_id, role, text)
+
+    def transcript_grew(self, role: str, item_id: str, piece: str) -> None:
+        self._guard.transcript_delta(role, item_id, piece)
+
+    def caller_turn_ended(self, *, by_model: bool) -> None:
+        self._desk.caller_turn_ended(by_model=by_model)
+
+    def tool_calls_cancelled(self, call_ids: Collection[str]) -> None:
+        self._desk.cancelled(call_ids)
+        self._farewell.cancelled(call_ids)
+
+    def approval_requested(self, event: ApprovalRequested) -> None:
+        """The model's provider asks before it calls a tool of its own."""
+        allowed = self.agent.provider_approvals.allows(event.server_label, event.name)
+        outcome = "given" if allowed else "refused"
+        self._log.info(f"approval.{outcome}", server=event.server_label, tool=event.name)
+        reason = "" if allowed else "not allowed on this telephone line"
+        self.dialect.answer_approval(event.approval_id, allowed, reason)
+        self.bridge.send_control()
 
     def turn_measured(self, latency: TurnLatency) -> None:
         self._log.debug("turn.measured", total_s=round(latency.total_s, 3))
@@ -249,7 +278,7 @@ class Conversation:
             self._services.observer.turn_measured(self._call_id, latency)
 
     def response_finished(self, event: ResponseFinished) -> None:
-        if self._closed:
+        if self.closed:
             return
         interrupted = event.response_id == self.bridge.interrupted_response_id
         if event.status == "failed":
@@ -258,20 +287,28 @@ class Conversation:
             # The caller waits for what would have been said.
             self._answer_owed = event.status == "failed" and not interrupted
         cut_off = interrupted or event.status == "cancelled"
+        self._desk.response_finished(event.response_id, calls_tools=bool(event.tool_calls))
         for call in event.tool_calls:
             if call.name == HANGUP and hangs_up(self.agent):
                 self._log.info("hangup.requested")
                 self._farewell.requested(
                     call, GOODBYE, lambda _: self._end(cause.BOT_HUNG_UP), interrupted=cut_off
                 )
+            elif not self._desk.admits(call, essential=call.name in (TRANSFER, HANDOFF)):
+                continue
             elif call.name == TRANSFER and transfers(self.agent):
-                self._transfer_requested(call, interrupted=cut_off)
+                self._transfers.requested(call, interrupted=cut_off)
             elif call.name == SEND_DIGITS and sends_digits(self.agent):
                 self._tasks.start(self._send_digits, call)
             elif call.name in recording_tools(self.agent):
-                self._answer(call, run_recording_tool(call.name, self._recording), respond=True)
+                self._answer(call, run_recording_tool(call.name, self._recording))
+            elif call.name == HANDOFF and hands_off(self.agent):
+                self._handovers.requested(call, interrupted=cut_off)
+            elif call.name == SWITCH_LANGUAGE and switches_language(self.agent):
+                self._handovers.language_requested(call, interrupted=cut_off)
             else:
-                self._tasks.start(self._run_tool, call)
+                self._desk.requested(call)
+        self._desk.all_requested()
         self._farewell.response_finished(event)
 
     def playout_drained(self) -> None:
@@ -300,13 +337,36 @@ class Conversation:
         if owed and not (self.bridge.turn_follows and self.dialect.traits.responds_by_itself):
             self._ask(None if self.bridge.was_heard else self.agent.greeting)
 
-    async def _run_tool(self, call: ToolCallRequested) -> None:
-        started_at = self._services.clock()
-        outcome = await run_tool(self.agent.tools, call, self._context)
-        seconds = round(self._services.clock() - started_at, 3)
-        self._log.info("tool.finished", tool=call.name, outcome=outcome.status, seconds=seconds)
-        self.dialect.send_tool_output(call.call_id, outcome.output)
+    # What tools, handoffs and guardrails ask of the call
+
+    @property
+    def last_said(self) -> str:
+        return self.bridge.spoken_response_id
+
+    def answer_tool(self, call_id: str, output: str, *, respond: bool = True) -> None:
+        self.dialect.send_tool_output(call_id, output, respond=respond)
         self.bridge.send_control()
+
+    def make_talk(self, instructions: str) -> None:
+        self.dialect.create_response(instructions, tool_choice="none")
+        self.bridge.send_control()
+
+    def tell(self, text: str) -> None:
+        self.dialect.add_system_text(text)
+        self.bridge.send_control()
+
+    def correct(self, text: str) -> None:
+        self.dialect.add_system_text(text)
+        self._ask()
+
+    def interrupt_bot(self) -> None:
+        self.bridge.interrupt_bot()
+
+    def send_away(self, destination: str) -> None:
+        self._transfers.send_away(destination, self.give_up)
+
+    def give_up(self) -> None:
+        self._end(cause.GUARDRAIL)
 
     async def _send_digits(self, call: ToolCallRequested) -> None:
         """Press the keys that the model asked for; what they are may be a secret."""
@@ -322,80 +382,5 @@ class Conversation:
             self._log.warning("digits.failed", reason=outcome.failure)
         self._answer(call, outcome_text(outcome))
 
-    # Transfers
-
-    def _transfer_requested(self, call: ToolCallRequested, *, interrupted: bool) -> None:
-        destinations = self.agent.transfers
-        name = chosen(call.arguments, destinations)
-        if cancels(call.arguments, destinations):
-            self._answer(call, CANCELLED if self._give_up_transfer() else NOT_CANCELLED)
-        elif name is None:
-            self._answer(call, unknown_destination(destinations))
-        elif self._transferring:
-            self._answer(call, UNDER_WAY)
-        else:
-            self._log.info("transfer.requested", destination=name)
-            depart = partial(self._depart, call, name)
-            self._farewell.requested(call, ANNOUNCEMENT, depart, interrupted=interrupted)
-
-    def _depart(self, call: ToolCallRequested, name: str, answered: bool) -> None:
-        """Transfer the caller; ``answered``: the call of the tool has its output already."""
-        self._transferring = True
-        self._tasks.start(self._run_transfer, call, name, answered)
-
-    async def _run_transfer(self, call: ToolCallRequested, name: str, answered: bool) -> None:
-        destination = self.agent.transfers[name]
-        if destination.mode == "attended":
-            # The caller stays with the bot, which has to know what it waits for.
-            if answered:
-                self.dialect.add_system_text(CALLING)
-                self.bridge.send_control()
-            else:
-                self._answer(call, CALLING, respond=False)
-            answered = True
-        result = await self._transfer(destination)
-        self._transferring = False
-        if result.succeeded or result.outcome == "cancelled" or self._closed:
-            return
-        text = failure_text(name, result)
-        if answered:
-            self.dialect.add_system_text(text)
-            self._ask()
-        else:
-            self._answer(call, text)
-
-    def _answer(self, call: ToolCallRequested, text: str, *, respond: bool = True) -> None:
-        self.dialect.send_tool_output(call.call_id, text, respond=respond)
-        self.bridge.send_control()
-
-
-def hangs_up(agent: Agent) -> bool:
-    """Whether the agent has our ``hangup``; a tool of its own of that name is just a tool."""
-    return agent.can_hang_up and HANGUP not in agent.tools
-
-
-def transfers(agent: Agent) -> bool:
-    """Whether the agent has our ``transfer``."""
-    return bool(agent.transfers) and TRANSFER not in agent.tools
-
-
-def sends_digits(agent: Agent) -> bool:
-    """Whether the agent has our ``send_digits``."""
-    return agent.can_send_digits and SEND_DIGITS not in agent.tools
-
-
-def recording_tools(agent: Agent) -> frozenset[str]:
-    """Return those of our tools for the recording that the agent has."""
-    return frozenset(name for name in agent.recording_tools if name not in agent.tools)
-
-
-def tool_definitions(agent: Agent) -> tuple[FunctionTool, ...]:
-    """Return the tools that run here, the built-in ones included."""
-    definitions = agent.tools.definitions()
-    if hangs_up(agent):
-        definitions += (HANGUP_DEFINITION,)
-    if transfers(agent):
-        definitions += (transfer_definition(agent.transfers),)
-    if sends_digits(agent):
-        definitions += (SEND_DIGITS_DEFINITION,)
-    return definitions + recording_definitions(recording_tools(agent))
+    def _answer(self, call: ToolCallRequested, text: str) -> None:
+        self.answer_tool(call.call_id, text)

@@ -22,7 +22,7 @@ from telephony.realtime.delegate import (
 from telephony.realtime.events import ToolCallRequested
 from telephony.realtime.function_tool import FunctionTool
 from telephony.realtime.tool_schema import ToolContext
-from telephony.realtime.tools import Tool, ToolRegistry, tool_from_function
+from telephony.realtime.tools import Tool, ToolRegistry, error_output, tool_from_function
 from telephony.realtime.wire import JsonObject
 
 log = structlog.get_logger()
@@ -49,13 +49,15 @@ def delegate_tool(
     ``hangup``: Claude may ask for one, and the call runs it. ``instructions`` are the speaking
     model's, for an agent that has none. The whole is cancelled with the call.
     """
-    inner, actions = ToolRegistry(tools), tuple(actions)
+    inner, actions = tools.copy(), tuple(actions)
 
     async def delegate(
         conversation: list[dict[str, str]], delegation_id: str, context: ToolContext
     ) -> dict[str, Any] | str:
         """Do what the caller asked for last."""
-        task = DelegatedTask(agent, inner.definitions(), actions, conversation, instructions)
+        offered = tuple(tool.definition() for tool in inner if _may_run(tool))
+        told = context.instructions or instructions
+        task = DelegatedTask(agent, offered, actions, conversation, told)
         try:
             return await _work(task, messages, inner, context)
         except ModelUnavailable as error:
@@ -77,10 +79,18 @@ async def _work(
     return answer_output(task.answer)
 
 
+def _may_run(tool: Tool) -> bool:
+    """Whether a tool may run without the caller being asked, which nobody can do from here."""
+    return tool.offered and tool.approval == "never"
+
+
 async def _run(
     tools: ToolRegistry, use: ToolUse, context: ToolContext
 ) -> tuple[ToolUse, str, bool]:
     call = ToolCallRequested(use.use_id, use.name, arguments_text(use), "", "")
+    tool = tools.get(use.name)
+    if tool is not None and not _may_run(tool):
+        return use, error_output("the caller has to agree to this first"), True
     outcome = await run_tool(tools, call, context)
     log.info("delegated_tool.finished", tool=use.name, outcome=outcome.status)
     return use, outcome.output, outcome.status != "done"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -130,6 +130,11 @@ class Farewell:
             self._bridge.send_control()
         else:
             self._answer(call, wish.goes_on)
+
+    def cancelled(self, call_ids: Collection[str]) -> None:
+        """The model no longer wishes what it called a tool for; nothing may be answered."""
+        if self._call is not None and self._call.call_id in call_ids:
+            self.close()
 
     def close(self) -> None:
         """Forget the wish."""

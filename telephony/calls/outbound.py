@@ -18,7 +18,7 @@ from telephony.calls.quiet_listener import hang_up
 from telephony.calls.reception import Reception
 from telephony.calls.services import CallServices
 from telephony.calls.undialled_leg import UndialledLeg
-from telephony.dialplan.actions import Record
+from telephony.dialplan.actions import ConnectModel, Record
 
 
 class CannotPlace(TelephonyError):  # noqa: N818 - what happened, not a fault
@@ -157,7 +157,7 @@ class OutboundCall(Call):
 
     async def _proceed(self, tasks: CallTasks, verbs: Verbs) -> None:
         try:
-            await self._connect_model(tasks, self._agent, self._shape)
+            await self._connect_model(tasks, ConnectModel(self._agent), self._shape)
             tasks.start(self._hang_up_without_model)
             rules = self.services.recording
             if rules.calls == "all" and rules.announcement is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
 from typing import Protocol
@@ -27,6 +28,12 @@ class Metrics(CallMetrics, Protocol):
 
     def model_audio_dropped(self, seconds: float) -> None:
         """So much of what a caller said never reached the model."""
+
+    def tool_limit_reached(self, limit: str) -> None:
+        """A call of a tool was refused: ``calls``, ``repeats`` or ``rounds``."""
+
+    def guardrail_tripped(self, rule: str, side: str) -> None:
+        """Something was said that must not be; ``side`` is ``input`` or ``output``."""
 
 
 class CallRecorder(FrameRecorder, Protocol):
@@ -99,6 +106,11 @@ def nobody_refers(facts: LegFacts, target_uri: str) -> str:
     return ""
 
 
+def system_time() -> datetime:
+    """Return the wall clock's time in UTC."""
+    return datetime.now(UTC)
+
+
 class ConversationServices(Protocol):
     """The part of :class:`CallServices` that a conversation needs."""
 
@@ -110,6 +122,9 @@ class ConversationServices(Protocol):
 
     @property
     def clock(self) -> Clock: ...
+
+    @property
+    def utc_now(self) -> Callable[[], datetime]: ...
 
     @property
     def ids(self) -> Ids: ...
@@ -137,3 +152,4 @@ class CallServices:
     """Whom to dial when the peer of a leg asks us to call a URI; empty declines."""
     outbound_line: Callable[[DialRequest], OutboundLine] = plain_line
     """Tells the line of a call before anybody is dialled."""
+    utc_now: Callable[[], datetime] = system_time

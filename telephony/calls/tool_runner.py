@@ -15,6 +15,7 @@ from telephony.realtime.tool_schema import ToolContext
 from telephony.realtime.tools import (
     Invocation,
     Refusal,
+    ToolFailed,
     ToolRegistry,
     encode_output,
     error_output,
@@ -49,6 +50,8 @@ async def run_tool(
     try:
         async with limit:
             return ToolOutcome("done", encode_output(await _call(invocation)))
+    except ToolFailed as error:
+        return ToolOutcome("failed", error_output(str(error)))
     except Exception:
         if limit.expired():
             text = f"{call.name} did not finish within {invocation.timeout_s:g} s"

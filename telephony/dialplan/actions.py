@@ -7,7 +7,7 @@ or as a verb with all of them (``reject: {status: 486, reason: Busy}``).
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import field, fields
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
@@ -27,6 +27,8 @@ def _as_list(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
+_VariableName = Annotated[str, Field(max_length=64, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+_Value = Annotated[str, Field(max_length=1000)]
 _Names = Annotated[tuple[_Name, ...], BeforeValidator(_as_list)]
 
 
@@ -78,9 +80,13 @@ class Record:
 
 @dataclass(frozen=True, slots=True, config=_VERB)
 class ConnectModel:
-    """Let caller and agent talk until one ends the call; answers an unanswered call."""
+    """Let caller and agent talk until one ends the call; answers an unanswered call.
+
+    ``variables`` are values for the texts of the agent, by the names that its file gives them.
+    """
 
     agent: _Name
+    variables: Mapping[_VariableName, _Value] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, config=_VERB)
@@ -134,24 +140,33 @@ def describe(action: Action) -> str:
     return f"{verb_name(action)}: {values}" if values else verb_name(action)
 
 
-_NAMED_VALUES = ("timeout_s", "trunks", "play", "format", "announcement", "hold_music")
+_NAMED_VALUES = (
+    "timeout_s",
+    "trunks",
+    "play",
+    "format",
+    "announcement",
+    "hold_music",
+    "variables",
+)
 
 
 def _values(action: Action) -> Iterator[str]:
-    for field in fields(action):
-        value = getattr(action, field.name)
-        if value in (None, ()) or (field.name == "timeout_s" and value == field.default):
+    for parameter in fields(action):
+        name, value = parameter.name, getattr(action, parameter.name)
+        if value in (None, (), {}) or (name == "timeout_s" and value == parameter.default):
             continue
-        if field.name in _NAMED_VALUES:
-            text = ", ".join(value) if isinstance(value, tuple) else value
-            yield f"({field.name} {text})"
+        if name in _NAMED_VALUES:
+            # Of variables the names: what they hold may be anything.
+            text = ", ".join(value) if isinstance(value, tuple | dict) else value
+            yield f"({name} {text})"
         else:
             yield str(value)
 
 
 def main_parameter(verb: type[Action]) -> str | None:
     """Return the parameter that ``verb: value`` sets, or None when the verb takes none."""
-    return next((field.name for field in fields(verb)), None)
+    return next((parameter.name for parameter in fields(verb)), None)
 
 
 _State = Literal["new", "early", "answered", "unknown"]

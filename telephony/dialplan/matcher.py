@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from telephony.base.errors import LocalProtocolError
 from telephony.dialplan.actions import Action, ConnectModel
-from telephony.dialplan.model import CallFacts, Extension, Reference, Subjects
+from telephony.dialplan.model import CallFacts, Extension, Reference, Subjects, VariableUse
 
 MAIN_CONTEXT = "main"
 
@@ -94,7 +94,7 @@ class Dialplan:
     ``sounds`` and ``agents`` are the names that actions refer to, ``trunks`` those that conditions
     and actions do, ``verbs`` what the actions are (``answer``, ``attended transfer``), all with
     their places. ``recordings`` are the formats that ``record`` asks for, empty for that of the
-    settings.
+    settings. ``variables`` are those that agents are given.
     """
 
     def __init__(
@@ -105,6 +105,7 @@ class Dialplan:
         trunks: Sequence[Reference] = (),
         verbs: Sequence[Reference] = (),
         recordings: Sequence[Reference] = (),
+        variables: Sequence[VariableUse] = (),
     ) -> None:
         self.contexts = MappingProxyType({name: tuple(rules) for name, rules in contexts.items()})
         self.sounds = tuple(sounds)
@@ -112,6 +113,7 @@ class Dialplan:
         self.trunks = tuple(trunks)
         self.verbs = tuple(verbs)
         self.recordings = tuple(recordings)
+        self.variables = tuple(variables)
         self._indexes = {name: RuleIndex(rules) for name, rules in contexts.items()}
 
     def route(self, call: CallFacts, context: str = MAIN_CONTEXT) -> Route | None:

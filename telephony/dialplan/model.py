@@ -201,3 +201,11 @@ class Reference:
 
     def problem(self, message: str, fix: str = "") -> Problem:
         return Problem(self.file, self.line, self.column, self.key, message, fix)
+
+
+@dataclass(frozen=True, slots=True)
+class VariableUse:
+    """A variable that ``connect_model`` sets for an agent."""
+
+    agent: str
+    variable: Reference

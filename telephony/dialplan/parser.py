@@ -33,6 +33,7 @@ from telephony.dialplan.model import (
     Reference,
     SourceCondition,
     TextCondition,
+    VariableUse,
 )
 from telephony.dialplan.patterns import Exact, Pattern, number_pattern, text_pattern
 from telephony.dialplan.schema import DialplanFile, ExtensionPart, When
@@ -70,6 +71,7 @@ def parse_dialplan(
         parser.trunk_uses,
         parser.verb_uses,
         parser.recordings,
+        parser.variable_uses,
     )
 
 
@@ -93,6 +95,7 @@ class _Parser:
         self.trunk_uses: list[Reference] = []
         self.verb_uses: list[Reference] = []
         self.recordings: list[Reference] = []
+        self.variable_uses: list[VariableUse] = []
 
 
 class _FileParser:
@@ -278,6 +281,9 @@ class _FileParser:
             )
         if isinstance(action, ConnectModel):
             self._note_agent(action.agent, (*path, "agent"))
+            for name in action.variables:
+                use = self._reference(name, (*path, "variables", name))
+                self._parser.variable_uses.append(VariableUse(action.agent, use))
         return action
 
     def _optional_sound(self, name: str | None, path: Path) -> str | None:

@@ -82,6 +82,18 @@ class Metrics:
             "Caller's audio that never reached the model.",
             registry=registry,
         )
+        self._tool_limits = Counter(
+            "telephony_tool_calls_refused",
+            "Tool calls of a model beyond a limit.",
+            ["limit"],
+            registry=registry,
+        )
+        self._guardrails = Counter(
+            "telephony_guardrail_trips",
+            "Times that a guardrail's rule was broken.",
+            ["rule", "side"],
+            registry=registry,
+        )
         self._trunk_calls = Counter(
             "telephony_trunk_calls",
             "Calls over a trunk.",
@@ -133,6 +145,13 @@ class Metrics:
 
     def model_audio_dropped(self, seconds: float) -> None:
         self._audio_dropped.inc(seconds)
+
+    def tool_limit_reached(self, limit: str) -> None:
+        self._tool_limits.labels(limit).inc()
+
+    def guardrail_tripped(self, rule: str, side: str) -> None:
+        """``rule`` is its name in the agent's file."""
+        self._guardrails.labels(rule, side).inc()
 
     def register_leg(self, stats: Callable[[], MediaStats]) -> None:
         """Sum a leg's media counters from now on."""

@@ -6,7 +6,7 @@ import inspect
 import re
 import typing
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, PydanticUserError, ValidationError, create_model
@@ -19,13 +19,63 @@ _SECTION = re.compile(r"^(Args|Arguments|Parameters)\s*:\s*$")
 _KEPT_AS_IS = frozenset({"default", "const", "enum", "examples"})
 
 
+class CallVariables:
+    """The variables of one call, by name: what was set, else what the agent's file says.
+
+    ``defaults`` are those of the file; a name that is in no file of the call's agents can't be set.
+    """
+
+    def __init__(
+        self, defaults: Mapping[str, str] | None = None, values: Mapping[str, str] | None = None
+    ) -> None:
+        self._defaults = dict(defaults or {})
+        self._set = dict(values or {})
+        self._known = {*self._defaults, *self._set}
+
+    @property
+    def chosen(self) -> Mapping[str, str]:
+        """What was set for this call."""
+        return self._set
+
+    @property
+    def values(self) -> Mapping[str, str]:
+        return {**self._defaults, **self._set}
+
+    def adopt(self, defaults: Mapping[str, str]) -> None:
+        """Go on with what the file of another agent says; what was set stays."""
+        self._defaults = dict(defaults)
+        self._known |= defaults.keys()
+
+    def set(self, name: str, value: str) -> None:
+        """Give a variable a value; raises KeyError for a name that there is not."""
+        if name not in self._known:
+            known = ", ".join(sorted(self._known)) or "none"
+            raise KeyError(f"there is no variable {name!r}; agents' files have: {known}")
+        self._set[name] = str(value)
+
+
 @dataclass(frozen=True, slots=True)
 class ToolContext:
-    """What a tool may know of its call: a parameter of this type is filled in by us."""
+    """What a tool may know of its call: a parameter of this type is filled in by us.
+
+    ``caller_name`` is what the caller's own telephone says, and nothing to rely on.
+    ``instructions`` are those of the agent that talks, as they are on this call.
+    """
 
     call_id: str = ""
     caller: str = ""
     called: str = ""
+    caller_name: str = ""
+    variables: CallVariables = field(default_factory=CallVariables, compare=False)
+    instructions: str = field(default="", compare=False, repr=False)
+
+    def set_variable(self, name: str, value: str) -> None:
+        """Set a variable for the texts of the agent that the call is handed to next.
+
+        May be called from any thread. Raises KeyError for a name that no agent of the call has
+        under ``variables``.
+        """
+        self.variables.set(name, value)
 
 
 NO_CONTEXT = ToolContext()

@@ -10,13 +10,13 @@ import functools
 import inspect
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, Protocol
 
 from pydantic_core import to_json
 
-from telephony.base.errors import LocalProtocolError
+from telephony.base.errors import LocalProtocolError, TelephonyError
 from telephony.realtime.function_tool import FunctionTool
 from telephony.realtime.tool_schema import NO_CONTEXT, Arguments, ToolContext, split_docstring
 from telephony.realtime.wire import parse_object
@@ -25,11 +25,26 @@ DEFAULT_TIMEOUT_S = 10.0
 _MAX_OUTPUT = 32_768
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
+Approval = Literal["never", "caller"]
+"""Who has to agree before a tool runs."""
+
+
+class ToolFailed(TelephonyError):  # noqa: N818 - reads as the fact it states
+    """A tool could not do its work; the text is for the model, and may be said to the caller."""
+
+
+class ReadsArguments(Protocol):
+    """Checks what a model wrote."""
+
+    def read(self, values: Mapping[str, Any], context: ToolContext) -> dict[str, Any]:
+        """Return keyword arguments; raises ValueError with one line per fault."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tool:
     """A function with what the model is told of it. ``parameters`` is a JSON Schema.
 
+    ``filler`` is what the model may say before it calls a tool that takes its time.
     One that is not ``offered`` is kept from models: only a dialect of ours asks for it.
     """
 
@@ -38,7 +53,9 @@ class Tool:
     parameters: dict[str, Any]
     function: Callable[..., Any]
     timeout_s: float = DEFAULT_TIMEOUT_S
-    arguments: Arguments | None = field(default=None, repr=False, compare=False)
+    arguments: ReadsArguments | None = field(default=None, repr=False, compare=False)
+    approval: Approval = "never"
+    filler: str = ""
     offered: bool = True
 
     @property
@@ -53,9 +70,10 @@ class Tool:
 
     def definition(self) -> FunctionTool:
         """Return the tool as a session's configuration holds it."""
-        return FunctionTool(
-            name=self.name, description=self.description, parameters=self.parameters
-        )
+        text = self.description
+        if self.filler:
+            text += f'\nBefore you call it say something short such as: "{self.filler}"'
+        return FunctionTool(name=self.name, description=text.strip(), parameters=self.parameters)
 
 
 def tool_from_function(
@@ -109,11 +127,28 @@ class Refusal:
     output: str
 
 
+class ToolSource(Protocol):
+    """Where tools come from that live outside of this process; they may change while we run."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def tools(self) -> Sequence[Tool]: ...
+
+    async def start(self) -> None:
+        """Connect, if that is needed; what can't be had now is tried again later."""
+
+    async def close(self) -> None: ...
+
+
 class ToolRegistry:
     """The tools of one agent, by name."""
 
     def __init__(self, tools: Iterable[Tool | Callable[..., Any]] = ()) -> None:
-        self._tools: dict[str, Tool] = {}
+        self._own: dict[str, Tool] = {}
+        self._sources: list[ToolSource] = []
+        self._reserved: frozenset[str] = frozenset()
         for tool in tools:
             self.add(tool)
 
@@ -121,10 +156,41 @@ class ToolRegistry:
         """Add a tool, or a function as one; raises LocalProtocolError for a name in use."""
         if not isinstance(tool, Tool):
             tool = tool_from_function(tool)
-        if tool.name in self._tools:
+        if tool.name in self._own:
             raise LocalProtocolError(f"there are two tools named {tool.name!r}")
-        self._tools[tool.name] = tool
+        self._own[tool.name] = tool
         return tool
+
+    def attach(self, source: ToolSource, reserved: Collection[str] = ()) -> None:
+        """Have the tools of a server as well, whatever they are at the time.
+
+        One whose name is in use here, or is ``reserved``, is called ``server_tool``.
+        """
+        self._sources.append(source)
+        self._reserved |= frozenset(reserved)
+
+    @property
+    def sources(self) -> Sequence[ToolSource]:
+        return tuple(self._sources)
+
+    @property
+    def _tools(self) -> dict[str, Tool]:
+        if not self._sources:
+            return self._own
+        tools = dict(self._own)
+        for source in self._sources:
+            for tool in source.tools:
+                name = tool.name
+                if name in tools or name in self._reserved:
+                    name = f"{source.name}_{name}"[:64]
+                tools.setdefault(name, tool if name == tool.name else replace(tool, name=name))
+        return tools
+
+    def copy(self) -> ToolRegistry:
+        """Return a registry of its own with the same tools and the same sources."""
+        other = ToolRegistry(self._own.values())
+        other._sources, other._reserved = list(self._sources), self._reserved
+        return other
 
     def __len__(self) -> int:
         return len(self._tools)

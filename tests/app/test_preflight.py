@@ -96,6 +96,32 @@ def test_an_agent_with_mistakes_is_still_known_to_the_dialplan(root: Path) -> No
     assert [problem.partition(":")[0] for problem in problems()] == ["agents/sales.yaml"]
 
 
+def test_a_rule_sets_only_variables_that_its_agent_has(root: Path) -> None:
+    agent = "base_url: rehearsal\nvariables: {shop: main}\n"
+    write(root, "agents/rehearsal.yaml", agent)
+    rule = "connect_model: {agent: rehearsal, variables: {shop: north}}"
+    text = DIALPLAN.replace("do: [connect_model: rehearsal]", f"do: [{{{rule}}}]")
+    write(root, "dialplans/main.yaml", text)
+    assert load().dialplan.variables
+    write(root, "dialplans/main.yaml", text.replace("shop:", "shp:"))
+    [problem] = problems()
+    assert "agent 'rehearsal' has no variable 'shp' | did you mean shop?" in problem
+    assert problem.startswith("dialplans/main.yaml:7:")
+
+
+def test_agents_that_are_handed_to_must_be_there_with_their_secrets(root: Path) -> None:
+    write(root, "agents/rehearsal.yaml", "base_url: rehearsal\nhandoffs:\n  spare: {agent: spar}\n")
+    [problem] = problems()
+    assert problem == (
+        "agents/rehearsal.yaml:3:18: handoffs.spare.agent: there is no agent 'spar' | "
+        "did you mean spare?"
+    )
+    write(root, "agents/rehearsal.yaml", "base_url: rehearsal\nhandoffs: {spare: }\n")
+    [problem] = problems()
+    assert "SPARE_KEY is not set" in problem
+    assert load(SPARE_KEY="k").agents["rehearsal"].handoffs["spare"].agent == "spare"
+
+
 def test_a_missing_configuration_file_is_the_only_problem(root: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         load_configuration(root / "nope.yaml", {})

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,6 +30,7 @@ class Listener:
     """Notes what a bridge reports."""
 
     told: list[Any] = field(default_factory=list)
+    turns: list[bool] = field(default_factory=list)
 
     def session_ready(self) -> None:
         self.told.append("ready")
@@ -54,8 +56,20 @@ class Listener:
     def caller_silent(self, hang_up: bool) -> None:
         self.told.append(("silent", hang_up))
 
-    def transcript(self, role: str, text: str) -> None:
+    def transcript(self, role: str, text: str, item_id: str = "") -> None:
         self.told.append((role, text))
+
+    def transcript_grew(self, role: str, item_id: str, piece: str) -> None:
+        self.told.append(("grew", role, item_id, piece))
+
+    def caller_turn_ended(self, *, by_model: bool) -> None:
+        self.turns.append(by_model)
+
+    def tool_calls_cancelled(self, call_ids: Iterable[str]) -> None:
+        self.told.append(("unwanted", *call_ids))
+
+    def approval_requested(self, event: model.ApprovalRequested) -> None:
+        self.told.append(("approval", event.approval_id))
 
     def timers_changed(self) -> None: ...
 
@@ -372,3 +386,28 @@ def test_audio_the_socket_did_not_take_is_counted() -> None:
     scene.model.full = True
     scene.line.tick(times=9)
     assert scene.bridge.uplink.dropped_ms == 180
+
+
+def test_what_tools_and_guardrails_need_to_know_is_passed_on() -> None:
+    scene = Scene()
+    for event in (
+        model.TranscriptDelta("assistant", "a1", "hel"),
+        model.ToolCallsCancelled(("c1", "c2")),
+        model.ApprovalRequested("p1", "crm", "read", "{}"),
+    ):
+        scene.bridge._react[type(event)](event, scene.clock())
+    assert scene.listener.told[-3:] == [
+        ("grew", "assistant", "a1", "hel"),
+        ("unwanted", "c1", "c2"),
+        ("approval", "p1"),
+    ]
+
+
+def test_the_end_of_a_turn_is_told_and_by_whom() -> None:
+    scene = Scene()
+    scene.model.hear("input_audio_buffer.speech_started", item_id="u1", audio_start_ms=0)
+    scene.model.hear("input_audio_buffer.speech_stopped", item_id="u1", audio_end_ms=500)
+    assert scene.listener.turns == [True]
+    scene.line.say(SPEECH)
+    scene.line.tick(times=30)
+    assert scene.listener.turns == [True, False]

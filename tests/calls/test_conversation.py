@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,12 +14,16 @@ import structlog
 from telephony.base.errors import LocalProtocolError
 from telephony.base.interfaces import DigitsSent
 from telephony.calls import cause
+from telephony.calls.agent import AgentLanguage
 from telephony.calls.call_tasks import CallTasks
 from telephony.calls.conversation import REPROMPT, Conversation
 from telephony.calls.destination import Destination, TransferResult
 from telephony.calls.keypad import KeypadConfig
 from telephony.calls.transfer_tool import CALLING, CANCELLED, NOT_CANCELLED, UNDER_WAY
-from telephony.realtime.events import ResponseFinished, ToolCallRequested
+from telephony.realtime.approvals import ProviderApprovals
+from telephony.realtime.events import ApprovalRequested, ResponseFinished, ToolCallRequested
+from telephony.realtime.guardrails import Guardrails, Rule, read_phrase
+from telephony.realtime.tool_limits import ToolLimits
 from telephony.realtime.tool_schema import ToolContext
 from telephony.realtime.tools import ToolRegistry, tool_from_function
 from tests.support.eventually import eventually
@@ -574,3 +580,156 @@ async def test_tools_know_of_a_new_caller() -> None:
         s.conversation.caller_changed("+15550177")
         s.finished("r1", "who")
         await eventually(lambda: outputs(s) == ["+15550177"])
+
+
+def cancelling(done: list[str]) -> ToolRegistry:
+    async def cancel(order: str) -> str:
+        """Cancel an order."""
+        done.append(order)
+        return "cancelled"
+
+    return ToolRegistry([replace(tool_from_function(cancel), approval="caller")])
+
+
+def speak(s: Scene, response_id: str) -> None:
+    """Let the bot say something."""
+    s.model.hear("response.created", response={"id": response_id})
+    ids = {"response_id": response_id, "item_id": f"i_{response_id}", "content_index": 0}
+    audio = base64.b64encode(b"\x20" * 800).decode()
+    s.model.hear("response.output_audio.delta", delta=audio, **ids)
+    s.model.hear("response.done", response={"id": response_id, "status": "completed"})
+
+
+def take_a_turn(s: Scene) -> None:
+    """Let the caller say something."""
+    s.model.hear("input_audio_buffer.speech_started", item_id="u", audio_start_ms=0)
+    s.model.hear("input_audio_buffer.speech_stopped", item_id="u", audio_end_ms=500)
+
+
+async def test_a_tool_that_needs_the_caller_runs_after_question_and_answer() -> None:
+    done: list[str] = []
+    async with scene(tools=cancelling(done)) as s:
+        names = [tool["name"] for tool in s.model.last("session.update")["session"]["tools"]]
+        assert names == ["cancel", "hangup", "confirm_action"]
+        s.finished("r1", "cancel", arguments='{"order": "7"}')
+        [asked] = outputs(s)
+        yes = json.dumps({"token": json.loads(asked)["token"], "agreed": True})
+        s.finished("r2", "confirm_action", arguments=yes)
+        assert "not answered yet" in outputs(s)[-1]
+        speak(s, "r3")
+        s.finished("r4", "confirm_action", arguments=yes)
+        assert "not answered yet" in outputs(s)[-1]
+        assert done == []
+        take_a_turn(s)
+        s.finished("r5", "confirm_action", arguments=yes)
+        await eventually(lambda: done)
+        await eventually(lambda: outputs(s)[-1] == "cancelled")
+
+
+async def test_a_provider_may_call_what_the_agents_file_allows() -> None:
+    rules = ProviderApprovals((("crm", True), ("crm.delete", False)))
+    async with scene(provider_approvals=rules) as s:
+        for number, name in enumerate(("read", "delete")):
+            s.conversation.approval_requested(ApprovalRequested(f"p{number}", "crm", name, "{}"))
+        answers = [m["item"] for m in s.model.sent if m["type"] == "conversation.item.create"]
+        assert [(a["type"], a["approval_request_id"], a["approve"]) for a in answers] == [
+            ("mcp_approval_response", "p0", True),
+            ("mcp_approval_response", "p1", False),
+        ]
+        assert "telephone" in answers[1]["reason"]
+
+
+async def test_outputs_that_the_model_no_longer_wants_are_not_sent() -> None:
+    release = asyncio.Event()
+
+    async def slow() -> str:
+        """Take long."""
+        await release.wait()
+        return "late"
+
+    async with scene(tools=ToolRegistry([slow])) as s:
+        s.finished("r1", "slow")
+        await asyncio.sleep(0)
+        s.conversation.tool_calls_cancelled(["call_r1_slow"])
+        release.set()
+        await asyncio.sleep(0.01)
+        assert outputs(s) == []
+
+
+async def test_instructions_and_greeting_are_those_of_the_call() -> None:
+    async with scene(
+        instructions="Serve {{caller}} of {{shop}}.",
+        greeting="Greet {{called}}.",
+        variables={"shop": "main"},
+    ) as s:
+        session = s.model.last("session.update")["session"]
+        assert session["instructions"] == "Serve +15550199 of main."
+        assert s.conversation.agent.greeting == "Greet +15550100."
+
+
+async def test_a_broken_rule_cuts_the_bot_off_and_is_told_to_the_model() -> None:
+    rule = Rule("refund", "output", (read_phrase("refund"),), message="No refunds.")
+    async with scene(guardrails=Guardrails((rule,))) as s:
+        s.model.hear("response.created", response={"id": "r1"})
+        ids = {"response_id": "r1", "item_id": "a1", "content_index": 0}
+        s.model.hear("response.output_audio_transcript.delta", delta="A refund for ", **ids)
+        assert "response.cancel" in s.model.kinds
+        told = s.model.last("conversation.item.create")["item"]
+        assert told["role"] == "system"
+        assert "No refunds." in told["content"][0]["text"]
+        s.model.hear("response.done", response={"id": "r1", "status": "cancelled"})
+        assert s.model.kinds[-1] == "response.create"
+
+
+async def test_too_many_broken_rules_end_the_call_or_transfer_it() -> None:
+    rule = Rule("refund", "input", (read_phrase("refund"),), remedy="hangup")
+    async with scene(guardrails=Guardrails((rule,))) as s:
+        running = asyncio.ensure_future(s.conversation.run())
+        s.conversation.transcript("user", "a refund please", "u1")
+        assert await running is cause.GUARDRAIL
+    away = replace(rule, remedy="transfer", transfer_to="sales")
+    sales = Destination("sip:sales@example.com")
+    async with scene(guardrails=Guardrails((away,)), transfers={"sales": sales}) as s:
+        running = asyncio.ensure_future(s.conversation.run())
+        s.conversation.transcript("user", "a refund please", "u1")
+        await eventually(lambda: s.transfers)
+        s.result.set_result(TransferResult("busy", 486, ""))
+        assert await running is cause.GUARDRAIL
+
+
+async def test_an_agent_is_handed_over_to_in_another_language() -> None:
+    languages = {"en": AgentLanguage(), "es": AgentLanguage((), "Habla {{language}}.")}
+    bot = agent(instructions="Help.", languages=languages)
+    async with scene(instructions="Help.", languages=languages, name="bot") as s:
+        s.conversation._services.agents["bot"] = bot  # type: ignore[index]
+        assert s.conversation.agent.language == "en"
+        handing = asyncio.ensure_future(s.conversation.hand_off("bot", "fr"))
+        assert not await handing
+        assert await s.conversation.hand_off("bot", "es")
+        assert s.conversation.agent.language == "es"
+        session = s.model.last("session.update")["session"]
+        assert session["instructions"] == "Help.\nHabla es."
+
+
+async def test_tools_of_ours_run_away_no_more_than_others() -> None:
+    limits = ToolLimits(max_repeats=2)
+    async with scene(recording_tools=("pause_recording",), tool_limits=limits) as s:
+        for number in range(3):
+            s.finished(f"r{number}", "pause_recording")
+        assert "too often in a row" in outputs(s)[-1]
+        assert s.watcher.tool_limits == ["repeats"]
+        assert s.model.last("response.create")["response"]["tool_choice"] == "none"
+        running = asyncio.ensure_future(s.conversation.run())
+        s.conversation.bridge.spoken_response_id = "r9"
+        s.finished("r9", "hangup")
+        assert await running is cause.BOT_HUNG_UP
+
+
+async def test_a_goodbye_that_the_model_took_back_ends_nothing() -> None:
+    async with scene() as s:
+        running = asyncio.ensure_future(s.conversation.run())
+        s.finished("r1", "hangup")
+        assert s.conversation._farewell.pending
+        s.conversation.tool_calls_cancelled(["call_r1_hangup"])
+        assert not s.conversation._farewell.pending
+        running.cancel()

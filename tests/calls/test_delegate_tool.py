@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from telephony.realtime.delegate import DELEGATE, DelegateAgent
 from telephony.realtime.events import ToolCallRequested
 from telephony.realtime.function_tool import FunctionTool
 from telephony.realtime.tool_schema import ToolContext
-from telephony.realtime.tools import ToolRegistry
+from telephony.realtime.tools import ToolRegistry, tool_from_function
 from tests.support.claude import ClaudeServer, claude_server, text, use
 
 pytestmark = pytest.mark.skipif(not is_installed(), reason="the extra anthropic is not installed")
@@ -129,3 +130,26 @@ async def test_it_ends_with_the_call() -> None:
             await call
         await messages.close()
     assert len(server.requests) == 1
+
+
+async def test_what_the_caller_has_to_agree_to_is_not_done_behind_their_back() -> None:
+    done: list[bool] = []
+
+    async def cancel() -> str:
+        """Cancel the order."""
+        done.append(True)
+        return "cancelled"
+
+    async with claude_server([use("cancel", "toolu_1")], [text("Ask them.")]) as server:
+        messages = ClaudeMessages("sk-1", server.base_url, 5.0)
+        registry = ToolRegistry([hours, replace(tool_from_function(cancel), approval="caller")])
+        registry.add(delegate_tool(DelegateAgent(), messages, registry, [], "Serve {{caller}}."))
+        context = ToolContext(call_id="c", instructions="Serve +1555.")
+        assert (await run_tool(registry, CALL, context)).output == "Ask them."
+        await messages.close()
+    first, second = server.requests
+    assert [tool["name"] for tool in first["tools"]] == ["hours"]
+    assert "Serve +1555." in json.dumps(first)
+    assert "{{caller}}" not in json.dumps(first)
+    assert second["messages"][-1]["content"][0]["is_error"]
+    assert done == []

@@ -152,7 +152,7 @@ async def test_a_caller_is_handed_to_another_agent_who_knows_what_was_said() -> 
             await until_silent(caller)
             conversation = p.present_call().conversation
             assert await conversation.hand_off("billing")
-            assert conversation.agent is billing
+            assert conversation.agent == billing
             assert not await conversation.hand_off("nobody")
             await until_silent(caller)
             session = other.sessions[-1]

@@ -11,7 +11,7 @@ import pytest
 from telephony.calls.tool_runner import ToolOutcome, run_tool
 from telephony.realtime.events import ToolCallRequested
 from telephony.realtime.tool_schema import ToolContext
-from telephony.realtime.tools import ToolRegistry, tool_from_function
+from telephony.realtime.tools import ToolFailed, ToolRegistry, tool_from_function
 
 CONTEXT = ToolContext("call-1", "+15550199", "+15550100")
 
@@ -117,3 +117,11 @@ async def test_what_cannot_be_called_is_refused() -> None:
     assert (await run(look_up, name="look_down")).status == "refused"
     assert (await run(look_up, "[1]")).status == "refused"
     assert (await run(look_up, '{"number": 1}')).status == "refused"
+
+
+async def test_a_tool_may_say_itself_what_went_wrong() -> None:
+    async def book() -> str:
+        """Book."""
+        raise ToolFailed("the calendar is closed today")
+
+    assert await run(book) == ToolOutcome("failed", '{"error": "the calendar is closed today"}')

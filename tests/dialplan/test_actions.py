@@ -47,6 +47,10 @@ def test_actions_are_frozen_dataclasses_with_a_verb_each() -> None:
         (Reject(603), "reject: 603"),
         (Play("a.wav"), "play: a.wav"),
         (ConnectModel("sales"), "connect_model: sales"),
+        (
+            ConnectModel("sales", {"shop": "north", "vip": "yes"}),
+            "connect_model: sales (variables shop, vip)",
+        ),
         (PreAnswer(), "pre_answer"),
         (Record(), "record: start"),
         (Record("pause"), "record: pause"),

@@ -57,6 +57,30 @@ def test_actions_in_all_their_spellings() -> None:
     ]
 
 
+def test_variables_of_a_rule_are_listed_with_their_places() -> None:
+    dialplan = parse(
+        main("{name: a, do: [connect_model: {agent: m, variables: {shop: north}}]}").replace(
+            "connect_model: {agent: m, variables: {shop: north}}",
+            "{connect_model: {agent: m, variables: {shop: north}}}",
+        )
+    )
+    [extension] = dialplan.contexts["main"]
+    assert extension.actions == (ConnectModel("m", {"shop": "north"}),)
+    [use] = dialplan.variables
+    assert (use.agent, use.variable.name) == ("m", "shop")
+    assert use.variable.key == "contexts.main[0].do[0].connect_model.variables.shop"
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [("{a-b: x}", "a-b"), ("{a: 1}", "put it in quotes"), ("[a]", "keys with values")],
+)
+def test_variables_that_cannot_be(variables: str, expected: str) -> None:
+    text = main(f"{{name: a, do: [{{connect_model: {{agent: m, variables: {variables}}}}}]}}")
+    with pytest.raises(ConfigError, match=expected):
+        parse(text)
+
+
 def test_trunks_are_listed_with_their_places() -> None:
     dialplan = parse(main("{name: a, when: {trunk: [x, y-*]}, do: [answer]}"))
     first, second = dialplan.trunks

@@ -8,7 +8,18 @@ from prometheus_client import CollectorRegistry, generate_latest
 from telephony.base.interfaces import CallMetrics, MediaStats
 from telephony.observe.metrics import Metrics
 
-LABELS = {"result", "cause", "source", "outcome", "direction", "le", "version"}
+LABELS = {
+    "result",
+    "cause",
+    "source",
+    "outcome",
+    "direction",
+    "le",
+    "version",
+    "limit",
+    "rule",
+    "side",
+}
 
 
 @pytest.fixture
@@ -57,6 +68,14 @@ def test_barge_ins_reconnects_and_lost_audio(metrics: Metrics) -> None:
     assert value(metrics, "model_reconnects_total", outcome="resumed") == 1
     assert value(metrics, "model_audio_dropped_seconds_total") == 1.5
     assert value(metrics, "event_loop_lag_seconds_count") == 1
+
+
+def test_refused_tools_and_broken_rules(metrics: Metrics) -> None:
+    metrics.tool_limit_reached("repeats")
+    metrics.guardrail_tripped("refund", "output")
+    metrics.guardrail_tripped("refund", "output")
+    assert value(metrics, "tool_calls_refused_total", limit="repeats") == 1
+    assert value(metrics, "guardrail_trips_total", rule="refund", side="output") == 2
 
 
 def test_a_leg_is_counted_while_it_lives_and_after(metrics: Metrics) -> None:

@@ -10,7 +10,7 @@ import pytest
 from pydantic import BaseModel, Field
 
 from telephony.base.errors import LocalProtocolError
-from telephony.realtime.tool_schema import Arguments, ToolContext, split_docstring
+from telephony.realtime.tool_schema import Arguments, CallVariables, ToolContext, split_docstring
 
 NOTHING = ToolContext()
 
@@ -157,3 +157,15 @@ def test_docstrings_of_both_habits_are_read() -> None:
         {"first": "The first.", "second": "The second."},
     )
     assert split_docstring(order) == ("", {})
+
+
+def test_variables_are_what_was_set_or_else_the_defaults() -> None:
+    variables = CallVariables({"shop": "main", "order": ""}, {"order": "7"})
+    assert variables.values == {"shop": "main", "order": "7"}
+    assert variables.chosen == {"order": "7"}
+    variables.adopt({"shop": "north"})
+    assert variables.values == {"shop": "north", "order": "7"}
+    ToolContext(variables=variables).set_variable("shop", "south")
+    assert variables.values["shop"] == "south"
+    with pytest.raises(KeyError, match="order, shop"):
+        variables.set("nothing", "x")

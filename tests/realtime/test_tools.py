@@ -181,8 +181,71 @@ def test_a_very_long_result_is_cut() -> None:
     assert len(error_output("x" * 1_000_000)) < 33_000
 
 
+class Source:
+    """A server of tools."""
+
+    def __init__(self, name: str, *tools: Tool) -> None:
+        self.name = name
+        self.tools = tools
+
+    async def start(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+def named(name: str) -> Tool:
+    return tool_from_function(look_up, name=name)
+
+
+def test_tools_of_servers_come_and_go() -> None:
+    tools = ToolRegistry([named("own")])
+    server = Source("crm", named("read"))
+    tools.attach(server)
+    assert [tool.name for tool in tools] == ["own", "read"]
+    server.tools = (named("read"), named("write"))
+    assert "write" in tools
+    assert len(tools.definitions()) == 3
+    assert isinstance(tools.prepare("write", "{}"), Invocation)
+    server.tools = ()
+    assert isinstance(tools.prepare("write", "{}"), Refusal)
+    assert tools.sources == (server,)
+
+
+def test_names_that_are_in_use_get_that_of_their_server() -> None:
+    tools = ToolRegistry([named("read")])
+    tools.attach(Source("crm", named("read"), named("transfer")), {"transfer"})
+    tools.attach(Source("mail", named("read"), named("send")))
+    assert [tool.name for tool in tools] == [
+        "read",
+        "crm_read",
+        "crm_transfer",
+        "mail_read",
+        "send",
+    ]
+    long = ToolRegistry([named("n" * 64)])
+    long.attach(Source("crm", named("n" * 64)))
+    assert [len(tool.name) for tool in long] == [64, 64]
+
+
+def test_a_filler_is_a_hint_in_the_description() -> None:
+    tool = replace(named("read"), filler="One moment.")
+    assert tool.definition().description.endswith('say something short such as: "One moment."')
+
+
 def test_a_tool_that_is_not_offered_runs_but_is_not_told_of() -> None:
     hidden = replace(tool_from_function(lambda: "x", name="hidden"), offered=False)
     registry = ToolRegistry([hidden, tool_from_function(lambda: "y", name="shown")])
     assert [definition.name for definition in registry.definitions()] == ["shown"]
     assert isinstance(registry.prepare("hidden", "{}"), Invocation)
+
+
+def test_a_copy_has_the_same_tools_and_goes_its_own_way() -> None:
+    server = Source("crm", named("read"))
+    tools = ToolRegistry([named("own")])
+    tools.attach(server, {"read"})
+    copy = tools.copy()
+    copy.add(named("more"))
+    assert [tool.name for tool in copy] == ["own", "more", "crm_read"]
+    assert [tool.name for tool in tools] == ["own", "crm_read"]
+    server.tools = ()
+    assert "crm_read" not in copy

@@ -55,6 +55,8 @@ class Watcher:
     echoes: list[tuple[float, float]] = field(default_factory=list)
     reconnects: list[str] = field(default_factory=list)
     legs: list[Any] = field(default_factory=list)
+    tool_limits: list[str] = field(default_factory=list)
+    guardrail_trips: list[tuple[str, str]] = field(default_factory=list)
     audio_dropped_s: float = 0.0
     active: int = 0
 
@@ -79,6 +81,12 @@ class Watcher:
 
     def model_audio_dropped(self, seconds: float) -> None:
         self.audio_dropped_s += seconds
+
+    def tool_limit_reached(self, limit: str) -> None:
+        self.tool_limits.append(limit)
+
+    def guardrail_tripped(self, rule: str, side: str) -> None:
+        self.guardrail_trips.append((rule, side))
 
     def register_leg(self, stats: Any) -> None:
         self.legs.append(stats)

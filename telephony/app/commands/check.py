@@ -16,6 +16,7 @@ from telephony.app.settings_sources import BUILT_IN, find_config
 from telephony.app.web_settings import HostedSip, Tokens
 from telephony.base.errors import ConfigError
 from telephony.calls.agent import Agent
+from telephony.net.mcp_server import McpServer
 from telephony.sip.values import bracketed_host
 from telephony.stacks.capabilities import CAPABILITIES
 from telephony.stacks.trunks.directory import TrunkDirectory
@@ -106,6 +107,8 @@ def _agent(agent: Agent) -> str:
         for source in agent.sources
     ]
     tools = [tool.name for tool in agent.tools] + ["hangup"] * agent.can_hang_up
+    servers = (source for source in agent.tools.sources if isinstance(source, McpServer))
+    tools += [f"tools of {server.name}" for server in servers]
     return f"{agent.name} ({'; '.join([', then '.join(models), *tools])})"
 
 

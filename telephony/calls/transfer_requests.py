@@ -1,0 +1,124 @@
+"""Carries out ``transfer``, once the announcement of it was heard."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any, Protocol
+
+from telephony.calls.agent import Agent
+from telephony.calls.call_tasks import CallTasks
+from telephony.calls.destination import Destination, TransferResult
+from telephony.calls.farewell import Farewell
+from telephony.calls.transfer_tool import (
+    ANNOUNCEMENT,
+    CALLING,
+    CANCELLED,
+    NOT_CANCELLED,
+    UNDER_WAY,
+    cancels,
+    chosen,
+    failure_text,
+    unknown_destination,
+)
+from telephony.realtime.events import ToolCallRequested
+
+TransferCaller = Callable[[Destination], Awaitable[TransferResult]]
+"""Transfers the caller of a call; when that succeeds the call ends by itself."""
+
+
+class TransferringCall(Protocol):
+    """The conversation, as far as transfers know it."""
+
+    @property
+    def agent(self) -> Agent: ...
+
+    @property
+    def closed(self) -> bool: ...
+
+    def answer_tool(self, call_id: str, output: str, *, respond: bool = True) -> None: ...
+
+    def tell(self, text: str) -> None:
+        """Tell the model a fact."""
+
+    def correct(self, text: str) -> None:
+        """Tell the model a fact and ask it to speak."""
+
+
+class TransferRequests:
+    """The transfers of one call that its model asks for."""
+
+    def __init__(
+        self,
+        farewell: Farewell,
+        call: TransferringCall,
+        transfer: TransferCaller,
+        give_up: Callable[[], bool],
+        tasks: CallTasks,
+        log: Any,
+    ) -> None:
+        self._farewell = farewell
+        self._call = call
+        self._transfer = transfer
+        self._give_up = give_up
+        self._tasks = tasks
+        self._log = log
+        self._under_way = False
+
+    def requested(self, call: ToolCallRequested, *, interrupted: bool) -> None:
+        """The model called ``transfer``, in a response that is over now."""
+        destinations = self._call.agent.transfers
+        name = chosen(call.arguments, destinations)
+        if cancels(call.arguments, destinations):
+            self._answer(call, CANCELLED if self._give_up() else NOT_CANCELLED)
+        elif name is None:
+            self._answer(call, unknown_destination(destinations))
+        elif self._under_way:
+            self._answer(call, UNDER_WAY)
+        else:
+            self._log.info("transfer.requested", destination=name)
+            depart = partial(self._depart, call, name, destinations[name])
+            self._farewell.requested(call, ANNOUNCEMENT, depart, interrupted=interrupted)
+
+    def send_away(self, name: str, otherwise: Callable[[], None]) -> None:
+        """Transfer the caller without asking the model; ``otherwise`` follows a failure."""
+        self._under_way = True
+        self._tasks.start(self._run_without_model, self._call.agent.transfers[name], otherwise)
+
+    async def _run_without_model(
+        self, destination: Destination, otherwise: Callable[[], None]
+    ) -> None:
+        result = await self._transfer(destination)
+        self._under_way = False
+        if not result.succeeded and not self._call.closed:
+            otherwise()
+
+    def _depart(
+        self, call: ToolCallRequested, name: str, destination: Destination, answered: bool
+    ) -> None:
+        """Transfer the caller; ``answered``: the call of the tool has its output already."""
+        self._under_way = True
+        self._tasks.start(self._run, call, name, destination, answered)
+
+    async def _run(
+        self, call: ToolCallRequested, name: str, destination: Destination, answered: bool
+    ) -> None:
+        if destination.mode == "attended":
+            # The caller stays with the bot, which has to know what it waits for.
+            if answered:
+                self._call.tell(CALLING)
+            else:
+                self._call.answer_tool(call.call_id, CALLING, respond=False)
+            answered = True
+        result = await self._transfer(destination)
+        self._under_way = False
+        if result.succeeded or result.outcome == "cancelled" or self._call.closed:
+            return
+        text = failure_text(name, result)
+        if answered:
+            self._call.correct(text)
+        else:
+            self._answer(call, text)
+
+    def _answer(self, call: ToolCallRequested, text: str) -> None:
+        self._call.answer_tool(call.call_id, text)
