@@ -176,7 +176,8 @@ class HostedLine:
                 self._tell("output_audio_buffer.stopped", playing.response_id)
             playing = self._playing = _Playing(response_id, item_id, self._now)
             self._tell("output_audio_buffer.started", response_id)
-        playing.received_ms += PCMU.duration_ms(len(event["delta"]) * 3 // 4)
+        delta = event["delta"]
+        playing.received_ms += PCMU.duration_ms(len(delta) * 3 // 4 - delta[-2:].count("="))
         playing.ends_at = playing.started_at + playing.received_ms / 1000 / self._speed
 
     def _cut_off(self, now: float) -> None:

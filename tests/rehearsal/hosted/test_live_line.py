@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from openai.types.live.connect_server_event import ConnectServerEvent
+from pydantic import TypeAdapter
+
+from telephony.rehearsal.hosted.live_line import LiveLine
+
+_SERVER: TypeAdapter[Any] = TypeAdapter(ConnectServerEvent)
+
+
+class Line:
+    def __init__(self) -> None:
+        self.line = LiveLine("live_1", {"type": "live", "model": "gpt-live-1"})
+
+    def send(self, kind: str, **fields: Any) -> list[dict[str, Any]]:
+        self.line.receive(json.dumps({"type": kind, **fields}))
+        return self.said()
+
+    def said(self) -> list[dict[str, Any]]:
+        return [json.loads(message) for message in self.line.messages_to_send()]
+
+
+def test_it_says_what_it_is_told_to() -> None:
+    line = Line()
+    appended, *words = line.send(
+        "session.commentary.append",
+        content="Speak to the caller now, as follows. Hello there.",
+        delegation_id=None,
+        event_id="e1",
+    )
+    assert (appended["type"], appended["client_event_id"]) == ("session.commentary.appended", "e1")
+    assert "".join(word["delta"] for word in words) == "Hello there. "
+    assert words[-1]["end_ms"] == 400
+    for event in (appended, *words):
+        _SERVER.validate_python(event)
+
+
+@pytest.mark.parametrize("kind", ["thinking", "instructions"])
+def test_what_it_is_only_to_know_it_does_not_say(kind: str) -> None:
+    line = Line()
+    (appended,) = line.send(f"session.{kind}.append", content="Be brief.", delegation_id=None)
+    assert appended["type"] == f"session.{kind}.appended"
+    assert line.line.context == [(kind, "Be brief.")]
+
+
+def test_keys_in_both_directions_and_the_end() -> None:
+    line = Line()
+    (sent,) = line.send("transport.dtmf.send", event="5", event_id="e1")
+    line.line.press("7")
+    line.line.hear("Hello.")
+    line.line.end("remote_hangup")
+    received, heard, closed = line.said()
+    assert [event["type"] for event in (sent, received, heard, closed)] == [
+        "transport.dtmf.sent",
+        "transport.dtmf.received",
+        "session.input_transcript.delta",
+        "session.closed",
+    ]
+    assert closed["session"]["status"] == "closed"
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "junk",
+        "[]",
+        "7",
+        '{"type": "session.start"}',
+        '{"type": "session.commentary.append", "content": "x"}',
+        '{"type": "session.commentary.append", "delegation_id": null}',
+    ],
+)
+def test_what_it_can_not_take_is_an_error(message: str) -> None:
+    line = Line()
+    line.line.receive(message)
+    (error,) = line.said()
+    assert error["error"]["code"] == "invalid_event"
+    assert line.line.context == []
