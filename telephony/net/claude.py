@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import AsyncGenerator
 from contextlib import suppress
 from typing import Any
@@ -11,6 +12,9 @@ import anthropic
 import httpx2
 
 from telephony.realtime.wire import JsonObject, object_of, text_of
+
+# A line for each request is no news.
+logging.getLogger("httpx2").setLevel(logging.WARNING)
 
 _KEEP_WARM_S = 300.0
 """Between two answers of a call, and between calls, the connection stays: a new one would cost

@@ -26,9 +26,14 @@ SENTENCES = ("We are open. ", "Come until six. ", "Well, on Sunday, no. ", "Bye.
 class Conversation(RuleBasedStateMachine):
     """The shell plays its part, honestly but in any order; the caller and the bridge do too."""
 
+    SPEAKS_EARLY = False
+
     def __init__(self) -> None:
         super().__init__()
-        self.driver = Driver(fillers=["One moment.", "Still there."])
+        self.driver = Driver(
+            fillers=["One moment.", "Still there."],
+            end_of_turn={"speculative_speech": self.SPEAKS_EARLY},
+        )
         self.calls = 0
         self.unanswered: list[str] = []
         self.ended: set[str] = set()
@@ -215,5 +220,13 @@ class Conversation(RuleBasedStateMachine):
         assert given % PCMU.bytes_per_sample == 0
 
 
-Conversation.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+class EagerConversation(Conversation):
+    """The same where the voice is given what may be thrown away."""
+
+    SPEAKS_EARLY = True
+
+
+SETTINGS = settings(max_examples=60, stateful_step_count=30, deadline=None)
+Conversation.TestCase.settings = EagerConversation.TestCase.settings = SETTINGS
 TestConversation = Conversation.TestCase
+TestEagerConversation = EagerConversation.TestCase

@@ -6,6 +6,8 @@ caller is done, or while a filler phrase is being said.
 
 from __future__ import annotations
 
+import re
+
 from telephony.realtime.cascade.fillers import Fillers
 from telephony.realtime.cascade.generation import Generations, is_passing
 from telephony.realtime.cascade.messages import GenerationFailed
@@ -26,7 +28,10 @@ from telephony.realtime.events import (
 from telephony.realtime.history import HistoryItem
 
 _CALLER_TURN_LIMIT_S = 30.0
+_AFTER_CANCEL_S = 0.15
+"""Whoever has the bot cancelled is mostly the caller, of whose voice we learn a moment later."""
 _MAX_THINKING = 32
+_WORD = re.compile(r"\w+")
 
 
 class Answering:
@@ -41,6 +46,7 @@ class Answering:
         self.generations = Generations(state)
         self.fillers = Fillers(state.config.fillers, state.config.filler_after_ms)
         self.hold_timer = Countdown()
+        self.pause_timer = Countdown()
 
     # Wishes
 
@@ -77,7 +83,7 @@ class Answering:
         state = self._state
         if not state.ready or self.active is not None:
             return
-        if state.caller_speaking and not overdue:
+        if self.pause_timer.running or (state.caller_speaking and not overdue):
             return
         if self.held is not None:
             if not self.held.said_for:
@@ -107,10 +113,14 @@ class Answering:
             reply.after, reply.said_for = self._state.last_item_id(), ""
         self._state.stats.responses += 1
         self._state.events.append(ResponseStarted(reply.response_id, reply.ask.out_of_band))
+        spoken_early = bool(reply.spoken.text)
+        self.voice.reveal(reply)
         pieces, reply.waiting_pieces = reply.waiting_pieces, []
         for piece in pieces:
             self.speak(reply, piece)
-        if reply.written:
+        if reply.spoken.finished:
+            self.spoken(reply)
+        elif reply.written and not spoken_early:
             self._all_written(reply)
 
     def speak_filler(self) -> None:
@@ -146,6 +156,7 @@ class Answering:
         if self._state.ready:
             self._state.cascade_stats.speculations += 1
             self.held = self._prepare(Ask(), words)
+            self.held.early = self._state.config.end_of_turn.speculative_speech
 
     def drop_speculation(self) -> None:
         """The caller goes on, or said something else: no trace is left of what was prepared."""
@@ -157,12 +168,15 @@ class Answering:
     def speculates_on_other(self, words: str) -> bool:
         """Whether an answer to other words than these is being prepared."""
         held = self.held
-        return held is not None and bool(held.said_for) and held.said_for != words
+        if held is None or not held.said_for:
+            return False
+        return _WORD.findall(held.said_for.lower()) != _WORD.findall(words.lower())
 
     def _discard(self, reply: Reply) -> None:
         self.generations.close(reply)
+        self.voice.cancel(reply)
         usage = reply.usage()
-        if usage.total_tokens:
+        if usage.total_tokens or usage.characters:
             self._state.events.append(UsageReported(usage))
 
     def caller_said(self, words: str) -> None:
@@ -197,11 +211,17 @@ class Answering:
         for piece in reply.chunker.flush():
             self.speak(reply, piece)
         reply.written = True
-        if not reply.held:
+        if reply.early or not reply.held:
             self._all_written(reply)
 
     def _all_written(self, reply: Reply) -> None:
-        if not self.voice.end(reply):
+        if not self.voice.end(reply) and not reply.held:
+            self.finish(reply)
+
+    def spoken(self, reply: Reply) -> None:
+        """The voice has spoken all of a reply that is written: it is over."""
+        self.voice.finished(reply)
+        if not reply.held:
             self.finish(reply)
 
     def generation_failed(self, failure: GenerationFailed, now: float) -> None:
@@ -294,6 +314,7 @@ class Answering:
         self.generations.close(reply)
         self.voice.cancel(reply)
         self.finish(reply, status, reason)
+        self.pause_timer.start(_AFTER_CANCEL_S)
 
     def disconnected(self) -> None:
         """The services are gone: what is heard ends here, what waits goes on waiting."""
@@ -305,3 +326,4 @@ class Answering:
         self.cancel("failed", "connection_lost")
         self.fillers.stop()
         self.hold_timer.stop()
+        self.pause_timer.stop()

@@ -155,6 +155,7 @@ class Cascade:
         timers = (
             self._turns.flush_timer,
             answering.hold_timer,
+            answering.pause_timer,
             answering.fillers.timer,
             answering.generations.stall_timer,
             answering.generations.retry_timer,
@@ -168,6 +169,7 @@ class Cascade:
         self._state.now = now
         self._turns.follow()
         self._turns.handle_timer(now)
+        answering.pause_timer.expired(now)
         if answering.hold_timer.expired(now):
             answering.release(overdue=True)
         if answering.fillers.timer.expired(now):
@@ -257,7 +259,6 @@ class Cascade:
             self._answering.cancel("cancelled", "client_cancelled")
         elif response_id is None:
             self._answering.withdraw()
-        self._answering.release()
 
     def withdraw_response(self) -> bool:
         return self._answering.withdraw()

@@ -26,7 +26,8 @@ PREFACE = (
     " from the telephone system and not from the caller: never read it out. A reply of yours that"
     f" ends with {INTERRUPTED} was cut off there by the caller."
 )
-CALL_BEGINS = "The call has begun and the caller has said nothing yet."
+CALL_BEGINS = "The call has begun."
+NOTHING_SAID = "The call has begun and the caller has said nothing yet."
 GO_ON = "The caller says nothing. Go on from where you were, without repeating yourself."
 STILL_RUNNING = "The tool is still running; its result comes later."
 CANCELLED = "Cancelled: the call of the tool came to nothing."
@@ -89,7 +90,7 @@ def _system(instructions: str) -> str:
 
 
 def _cached(prompt_cache: str, block: JsonObject) -> JsonObject:
-    if prompt_cache == "off":
+    if prompt_cache == "none":
         return block
     control = {"type": "ephemeral"} | ({"ttl": "1h"} if prompt_cache == "1h" else {})
     return block | {"cache_control": control}
@@ -229,7 +230,7 @@ class _Turns:
         self._close()
         messages = self._messages
         if not messages:
-            messages.append(_message("user", [_text(as_note(CALL_BEGINS))]))
+            messages.append(_message("user", [_text(as_note(NOTHING_SAID))]))
         elif messages[-1]["role"] == "assistant":
             messages.append(_message("user", [_text(as_note(GO_ON))]))
         return messages

@@ -26,7 +26,7 @@ class LlmConfig(StrictModel):
 
     max_tokens: Annotated[int, Field(ge=16, le=4096)] = 300
     effort: Literal["low", "medium", "high", "xhigh", "max"] | None = None
-    prompt_cache: Literal["off", "5m", "1h"] = "5m"
+    prompt_cache: Literal["none", "5m", "1h"] = "5m"
     speed: Literal["standard", "fast"] | None = None
     service_tier: Literal["auto", "standard_only"] | None = None
     stall_s: Annotated[float, Field(gt=0, le=120, strict=False)] = 10.0
@@ -35,7 +35,8 @@ class LlmConfig(StrictModel):
 
 
 class EndOfTurnConfig(StrictModel):
-    """See :class:`EndOfTurnPolicy`; ``speculative`` prepares an answer before the end is sure.
+    """See :class:`EndOfTurnPolicy`; ``speculative`` prepares an answer before the end is sure,
+    ``speculative_speech`` its voice too.
 
     ``transcript_ms`` is how long the transcriber's last word is waited for.
     """
@@ -46,6 +47,7 @@ class EndOfTurnConfig(StrictModel):
     unfinished_ms: Milliseconds = 1000
     trust_hints: bool = True
     speculative: bool = True
+    speculative_speech: bool = False
     transcript_ms: Milliseconds = 1500
 
     @model_validator(mode="after")

@@ -49,6 +49,7 @@ class Listening:
         """Voice in the turn that goes on, or in the last one."""
         self._by_voice = False
         self._likely_told = False
+        self._text = ""
         self._text_at_ms = 0
         self._thresholds = self._policy.thresholds("", None)
         self._facts.clear()
@@ -85,6 +86,7 @@ class Listening:
         self.open = True
         self._by_voice = by_voice
         self._likely_told = False
+        self._text = ""
         self._thresholds = self._policy.thresholds("", None)
         self._facts.append(TurnFact("began", max(0, audio_ms)))
 
@@ -129,5 +131,8 @@ class Listening:
         self._text_at_ms = self.heard_ms
         if not self.open:
             return
+        if text != self._text:
+            # An end that was likely with other words is to be told again with these.
+            self._text, self._likely_told = text, False
         self._thresholds = self._policy.thresholds(text, hint)
         self._judge()

@@ -78,9 +78,9 @@ class ModelReports:
     # The voice
 
     def _speaker_of(self, utterance_id: str) -> Reply | None:
-        reply = self._answering.active
-        if reply is not None and reply.spoken.item_id == utterance_id:
-            return reply
+        for reply in (self._answering.active, self._answering.held):
+            if reply is not None and reply.spoken.item_id == utterance_id:
+                return reply
         self._state.stats.late_parts += 1
         return None
 
@@ -102,18 +102,20 @@ class ModelReports:
     def speech_finished(self, report: SpeechFinished, now: float) -> None:
         reply = self._speaker_of(report.utterance_id)
         if reply is not None and reply.written:
-            self._answering.voice.finished(reply)
-            self._answering.finish(reply)
+            self._answering.spoken(reply)
 
     def synthesizer_failed(self, report: SynthesizerFailed, now: float) -> None:
         """Without a voice the connection is of no use; an utterance alone is only lost."""
         failure = report.failure
         self._state.stats.errors += 1
         self._state.events.append(as_error("tts", failure))
-        reply = self._answering.active
-        if failure.fatal or reply is None or reply.spoken.item_id != report.utterance_id:
+        if failure.fatal:
             return
-        self._answering.cancel("failed", failure.code)
+        active, held = self._answering.active, self._answering.held
+        if active is not None and active.spoken.item_id == report.utterance_id:
+            self._answering.cancel("failed", failure.code)
+        elif held is not None and held.spoken.item_id == report.utterance_id:
+            self._answering.drop_speculation()
 
 
 def as_error(service: str, failure: SpeechFailure) -> ModelError:

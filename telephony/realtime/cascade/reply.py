@@ -57,6 +57,10 @@ class Reply:
     stream: ClaudeStream = field(default_factory=ClaudeStream)
     chunker: SentenceChunker = field(default_factory=SentenceChunker)
     waiting_pieces: list[str] = field(default_factory=list)
+    early: bool = False
+    """The voice is given what it says even while it is held; what came of that:"""
+    early_texts: list[str] = field(default_factory=list)
+    early_audio: list[bytes] = field(default_factory=list)
     tools: list[ToolWanted] = field(default_factory=list)
     written: bool = False
     """The model has written all of it."""

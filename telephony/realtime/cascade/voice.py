@@ -28,25 +28,41 @@ class Voice:
         """When what was received will have been played, if it is played at once."""
 
     def speak(self, reply: Reply, piece: str) -> None:
-        """Add a piece to what a reply says; one that is held keeps it."""
-        if reply.held:
+        """Add a piece to what a reply says; one that is held keeps what comes of it."""
+        if reply.held and not reply.early:
             reply.waiting_pieces.append(piece)
             return
-        state, spoken = self._state, reply.spoken
+        outbox, spoken = self._state.outbox, reply.spoken
         first = not spoken.text
         text = piece if first or spoken.text[-1] in _NO_BLANK_AFTER else f" {piece}"
-        if first:
-            state.remember(spoken)
         spoken.text += text
-        if not reply.ask.out_of_band:
-            item = HistoryItem(spoken.item_id, "message", "assistant", response_id=reply.group)
-            state.history.place(item, reply.after).append_text(text)
-            reply.after = spoken.item_id
-        state.events.append(TranscriptDelta("assistant", spoken.item_id, text))
-        state.outbox.append(Speak(spoken.item_id, text, more_follows=True))
+        outbox.append(Speak(spoken.item_id, text, more_follows=True))
         if first and not reply.written:
-            state.outbox.append(FlushSpeech(spoken.item_id))
+            outbox.append(FlushSpeech(spoken.item_id))
         self.stall_timer.start(_STALL_S)
+        if reply.held:
+            reply.early_texts.append(text)
+        else:
+            self._said(reply, text)
+
+    def _said(self, reply: Reply, text: str) -> None:
+        """Take words into the conversation."""
+        state, item_id = self._state, reply.spoken.item_id
+        state.remember(reply.spoken)
+        if not reply.ask.out_of_band:
+            item = HistoryItem(item_id, "message", "assistant", response_id=reply.group)
+            state.history.place(item, reply.after).append_text(text)
+            reply.after = item_id
+        state.events.append(TranscriptDelta("assistant", item_id, text))
+
+    def reveal(self, reply: Reply) -> None:
+        """Let that be heard which was spoken while the reply was held."""
+        texts, reply.early_texts = reply.early_texts, []
+        audio, reply.early_audio = reply.early_audio, []
+        for text in texts:
+            self._said(reply, text)
+        for piece in audio:
+            self._pass_on(reply, piece, self._state.now)
 
     def end(self, reply: Reply) -> bool:
         """No piece follows; returns whether there was any."""
@@ -56,9 +72,15 @@ class Voice:
         return True
 
     def audio_received(self, reply: Reply, audio: bytes, now: float) -> None:
-        state, spoken = self._state, reply.spoken
-        spoken.received_bytes += len(audio)
+        reply.spoken.received_bytes += len(audio)
         self.stall_timer.start_at(_STALL_S, now)
+        if reply.held:
+            reply.early_audio.append(audio)
+        else:
+            self._pass_on(reply, audio, now)
+
+    def _pass_on(self, reply: Reply, audio: bytes, now: float) -> None:
+        state, spoken = self._state, reply.spoken
         if state.is_fenced(reply.response_id):
             state.stats.fenced_deltas += 1
             return
@@ -69,10 +91,12 @@ class Voice:
         state.events.append(AudioDelta(reply.response_id, spoken.item_id, 0, audio))
 
     def finished(self, reply: Reply) -> None:
-        """All audio of a reply has come."""
+        """All audio of a reply has come; of one that is held that is told later."""
         state, spoken = self._state, reply.spoken
         self.stall_timer.stop()
         spoken.finished = True
+        if reply.held:
+            return
         state.events.append(AudioFinished(reply.response_id, spoken.item_id))
         state.events.append(TranscriptFinished("assistant", spoken.item_id, spoken.text))
 

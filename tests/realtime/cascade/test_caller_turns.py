@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from telephony.base.speech import SpeechFailure
 from telephony.realtime.cascade import messages as say
 from telephony.realtime.cascade.caller_turns import NOT_UNDERSTOOD
 from telephony.realtime.cascade.claude_messages import as_note
 from telephony.realtime.events import (
+    AudioDelta,
+    AudioFinished,
     InputCommitted,
+    ResponseFinished,
     ResponseStarted,
     SpeechStarted,
     SpeechStopped,
@@ -249,3 +253,93 @@ def test_a_caller_who_never_falls_silent_does_not_hold_an_output_back_for_ever()
     driver.drain()
     driver.wait(31.0)
     assert len(driver.all(say.Generate)) == 2
+
+
+def eager() -> Driver:
+    """Return a driver with an answer that is spoken before the turn is over."""
+    driver = Driver(end_of_turn={"speculative_speech": True})
+    driver.speak()
+    driver.transcript(QUESTION)
+    driver.silence(300)
+    driver.write("We are open. Until six.")
+    driver.end()
+    driver.audio(900)
+    driver.mark(len("We are open."), 900)
+    assert driver.text() == "We are open. Until six."
+    assert driver.seen(AudioDelta) == []
+    assert driver.seen(ResponseStarted) == []
+    assert driver.core.history == ()
+    return driver
+
+
+def test_an_answer_spoken_early_is_heard_when_the_turn_is_over() -> None:
+    driver = eager()
+    driver.silence(200)
+    driver.transcript("what are your hours", final=True)
+    driver.tell(say.TurnFlushed())
+    assert len(driver.seen(AudioDelta)) == 1
+    assert [item.text for item in driver.core.history] == [
+        "what are your hours",
+        "We are open. Until six.",
+    ]
+    driver.audio(500)
+    driver.spoken()
+    assert driver.last(ResponseFinished).status == "completed"
+    assert [c.more_follows for c in driver.all(say.Speak)] == [True, True, False]
+    assert len(driver.all(say.Generate)) == 1
+
+
+def test_an_answer_spoken_in_full_is_heard_in_one_piece() -> None:
+    driver = eager()
+    driver.audio(500)
+    driver.spoken()
+    driver.silence(200)
+    driver.transcript(QUESTION, final=True)
+    driver.tell(say.TurnFlushed())
+    assert len(driver.seen(AudioDelta)) == 2
+    assert driver.last(AudioFinished)
+    assert driver.last(ResponseFinished).status == "completed"
+    assert driver.core.active_response_id == ""
+
+
+def test_an_answer_spoken_in_vain_leaves_no_trace_but_its_cost() -> None:
+    driver = eager()
+    item_id = driver.utterance()
+    driver.speak()
+    assert driver.all(say.CancelSpeech) == [say.CancelSpeech(item_id)]
+    assert driver.last(UsageReported).usage.characters == len("We are open. Until six.")
+    driver.audio(100, item_id)
+    assert driver.seen(AudioDelta) == []
+    assert driver.core.history == ()
+
+
+def test_a_voice_that_cannot_speak_early_is_asked_in_earnest() -> None:
+    driver = eager()
+    failure = SpeechFailure("x", "y", fatal=False)
+    driver.tell(say.SynthesizerFailed(failure, driver.utterance()))
+    driver.silence(200)
+    driver.transcript(QUESTION, final=True)
+    driver.tell(say.TurnFlushed())
+    assert len(driver.all(say.Generate)) == 2
+
+
+def test_words_that_change_in_the_pause_are_prepared_for_anew() -> None:
+    driver = likely("What are your hours?")
+    driver.transcript("What are your hours on Sunday?")
+    assert driver.last_words() == "What are your hours on Sunday?"
+    assert len(driver.all(say.CancelGeneration)) == 1
+    assert driver.core.cascade_stats.speculations == 2
+
+
+def test_a_service_may_take_back_that_the_turn_seems_over() -> None:
+    driver = Driver()
+    driver.speak()
+    driver.silence(240)
+    driver.transcript("What are", hint="likely")
+    assert driver.last_words() == "What are"
+    driver.transcript("What are", hint="resumed")
+    assert len(driver.all(say.CancelGeneration)) == 1
+    driver.silence(600)
+    assert driver.all(say.FinishTurn) == []
+    driver.silence(200)
+    assert driver.all(say.FinishTurn)

@@ -12,6 +12,7 @@ from telephony.realtime.cascade.claude_messages import (
     CANCELLED,
     GO_ON,
     INTERRUPTED,
+    NOTHING_SAID,
     STILL_RUNNING,
     Wanted,
     as_note,
@@ -105,7 +106,7 @@ def test_other_settings() -> None:
     assert body["output_config"] == {"effort": "low"}
     assert body["system"][0]["cache_control"] == {"type": "ephemeral", "ttl": "1h"}
     assert (body["speed"], body["service_tier"]) == ("fast", "auto")
-    off = body_of(user("Hi"), llm={"prompt_cache": "off"})
+    off = body_of(user("Hi"), llm={"prompt_cache": "none"})
     assert "cache_control" not in off["system"][0]
     assert "cache_control" not in off["tools"][0]
 
@@ -119,7 +120,7 @@ def test_a_call_that_the_bot_begins() -> None:
         ("assistant", ["Hello."]),
         ("user", ["Hi"]),
     ]
-    assert talk(body_of()) == [("user", [as_note(CALL_BEGINS)])]
+    assert talk(body_of()) == [("user", [as_note(NOTHING_SAID)])]
 
 
 def test_the_last_word_is_never_the_bots() -> None:
