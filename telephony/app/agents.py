@@ -22,6 +22,7 @@ from telephony.app.settings_mapping import (
     to_vad_config,
 )
 from telephony.app.settings_types import PathText, PositiveSeconds, Section
+from telephony.app.spend_settings import Dollars
 from telephony.base.errors import Problem
 from telephony.base.located_yaml import LocatedYaml, read_yaml
 from telephony.base.located_yaml import Path as YamlPath
@@ -44,6 +45,10 @@ class Reconnect(Section):
     failover_after_s: PositiveSeconds = 1.0
 
 
+class AgentSpend(Section):
+    call_usd: Dollars | None = None
+
+
 class AgentFile(ModelPart, ConductPart):
     """The keys of an agent's file: those of the model it begins with, and those of its manners.
 
@@ -58,6 +63,7 @@ class AgentFile(ModelPart, ConductPart):
     reconnect: Reconnect = Field(default_factory=Reconnect)
     fallback: list[ModelPart] = Field(default_factory=list)
     filler: PathText | None = None
+    spend: AgentSpend = Field(default_factory=AgentSpend)
     vad: dict[str, Any] = Field(default_factory=dict)
     barge_in: dict[str, Any] = Field(default_factory=dict)
     silence: dict[str, Any] = Field(default_factory=dict)
@@ -189,6 +195,7 @@ class _AgentReader:
             reconnect_attempts=part.reconnect.attempts,
             reconnect_initial_s=part.reconnect.initial_s,
             reconnect_maximum_s=part.reconnect.max_s,
+            spend_limit_usd=part.spend.call_usd,
             failover_after_s=part.reconnect.failover_after_s,
             filler=filler,
         )

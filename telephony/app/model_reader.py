@@ -21,6 +21,7 @@ from telephony.base.schema_problems import did_you_mean
 from telephony.calls.model_source import ModelSource
 from telephony.realtime.config_problems import FieldProblem, InvalidSessionConfig
 from telephony.realtime.dialect import ModelFormat, RealtimeModel
+from telephony.realtime.prices import PRICES, Price
 
 _SECRET_HEADER = re.compile(r"auth|key|token|secret|cookie", re.IGNORECASE)
 _SECRET_KEYS = ("api_key", "authorization")
@@ -39,6 +40,7 @@ class ModelPart(Section):
     api_key: str | None = None
     connect_timeout_s: PositiveSeconds = 5.0
     model_format: ModelFormat | None = None
+    price: Price | None = None
     session: dict[str, Any] = Field(default_factory=dict)
 
 
@@ -91,6 +93,7 @@ class ModelReader:
             connect_timeout_s=part.connect_timeout_s,
             format=part.model_format or default_format,
             opener=opener,
+            price=part.price or PRICES.get(model.model),
         )
 
     def _model(self, api: ModelApi, part: ModelPart, path: YamlPath) -> RealtimeModel | None:

@@ -21,7 +21,12 @@ from telephony.app.public_web import PublicWeb
 from telephony.app.recording_checks import recording_rules, required_key
 from telephony.app.remains import Remains
 from telephony.app.settings import Settings
-from telephony.app.settings_mapping import to_call_limits, to_media_config, to_outbound_line
+from telephony.app.settings_mapping import (
+    to_call_limits,
+    to_media_config,
+    to_outbound_line,
+    to_spend_limits,
+)
 from telephony.app.signalling import Signalling
 from telephony.app.tool_sources import start_sources
 from telephony.base.dialing import DialRequest
@@ -39,7 +44,14 @@ from telephony.calls.prompt_audio import PromptAudio
 from telephony.calls.reception import Reception
 from telephony.calls.recorder import Recordings
 from telephony.calls.recording_retention import Retention
-from telephony.calls.services import CallObserver, CallServices, OpenRecorder, OutboundLine
+from telephony.calls.services import (
+    CallObserver,
+    CallServices,
+    OpenRecorder,
+    OutboundLine,
+    utc_today,
+)
+from telephony.calls.spend import SpendLedger
 from telephony.dialplan import Dialplan
 from telephony.net.clock import monotonic, utc_now
 from telephony.net.http import HttpServer
@@ -226,6 +238,7 @@ class Server:
             open_recorder=self._open_recorder(),
             recording=recording_rules(self.settings),
             observer=self._observer,
+            spend=SpendLedger(to_spend_limits(self.settings.spend), utc_today),
             dialer=self.signalling.dialer,
             referral_target=self.signalling.directory.referral_target,
             outbound_line=self._outbound_line,

@@ -8,24 +8,15 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Literal
 
-from telephony.app.settings import (
-    BargeIn,
-    Digits,
-    Limits,
-    Media,
-    Processing,
-    Security,
-    Settings,
-    Silence,
-    Sip,
-    Tls,
-    Vad,
-)
+from telephony.app.settings import Limits, Media, Processing, Security, Settings, Sip, Tls
+from telephony.app.spend_settings import Spend
+from telephony.app.turn_settings import BargeIn, Digits, Silence, Vad
 from telephony.audio.codecs import FACES
 from telephony.audio.processing import ProcessingConfig
 from telephony.audio.vad import VadConfig
 from telephony.calls.keypad import KeypadConfig
 from telephony.calls.services import CallLimits, OutboundLine
+from telephony.calls.spend import SpendLimits
 from telephony.net.tls import TlsConfig
 from telephony.rtp.frames import JitterConfig
 from telephony.sip.admission import AdmissionConfig, Peer
@@ -225,3 +216,7 @@ def to_silence_policy(silence: Silence) -> SilencePolicy | None:
     if not silence.enabled:
         return None
     return SilencePolicy(**silence.model_dump(exclude={"enabled"}))
+
+
+def to_spend_limits(spend: Spend) -> SpendLimits:
+    return SpendLimits(**spend.model_dump())

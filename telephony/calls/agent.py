@@ -74,6 +74,8 @@ class Agent:
     reconnect_maximum_s: float = 2.0
     failover_after_s: float = 1.0
     """How long the model that was lost may take to come back while another one waits."""
+    spend_limit_usd: float | None = None
+    """What one call may cost; None is the limit of all calls."""
     filler: str | None = None
     """What a caller who waits hears when the model is lost: a sound of the prompts."""
     variables: Mapping[str, str] = field(default_factory=dict)

@@ -81,12 +81,13 @@ class Bridge:
             model.AudioDelta: self._audio_delta,
             model.AudioFinished: self._audio_finished,
             model.SpeechStarted: self._speech_started,
-            model.ModelInterrupted: self._model_interrupted,
+            model.ModelInterrupted: lambda _, now: self._turns.model_interrupted(now),
             model.SpeechStopped: self._speech_stopped,
             model.InputCommitted: self._input_committed,
             model.TranscriptDelta: lambda e, _: listener.transcript_grew(e.role, e.item_id, e.text),
             model.TranscriptFinished: lambda e, _: listener.transcript(e.role, e.text, e.item_id),
             model.ToolCallsCancelled: lambda e, _: listener.tool_calls_cancelled(e.call_ids),
+            model.UsageReported: lambda e, _: self._used(e.usage, e.model),
             model.ApprovalRequested: lambda e, _: listener.approval_requested(e),
             model.ResponseFinished: self._response_finished,
             model.ModelError: lambda e, _: listener.model_failed(e),
@@ -329,9 +330,6 @@ class Bridge:
         heard_at = None if start_ms is None else self.uplink.time_of(start_ms)
         self._turns.server_speech_started(heard_at, now)
 
-    def _model_interrupted(self, event: model.ModelInterrupted, now: float) -> None:
-        self._turns.model_interrupted(now)
-
     def _speech_stopped(self, event: model.SpeechStopped, now: float) -> None:
         self._turns.server_speech_stopped(self._voice_ended_at(event, now), now)
         self._listener.caller_turn_ended(by_model=True)
@@ -351,12 +349,15 @@ class Bridge:
 
     def _response_finished(self, event: model.ResponseFinished, now: float) -> None:
         if event.usage is not None:
-            self.stats.input_tokens += event.usage.input_tokens
-            self.stats.output_tokens += event.usage.output_tokens
+            self._used(event.usage, "")
         if not event.out_of_band:
             self._downlink.finish_all()
             self._turns.response_finished(event.response_id, now)
         self._listener.response_finished(event)
+
+    def _used(self, usage: model.Usage, model_name: str) -> None:
+        self.stats.count(usage)
+        self._listener.usage_reported(usage, model_name)
 
     # What the turns decide.
 

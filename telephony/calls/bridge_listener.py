@@ -21,6 +21,10 @@ class BridgeStats:
     input_tokens: int = 0
     output_tokens: int = 0
 
+    def count(self, usage: model.Usage) -> None:
+        self.input_tokens += usage.input_tokens
+        self.output_tokens += usage.output_tokens
+
 
 class BridgeListener(Protocol):
     """Who does what takes time: tools, reconnects, hanging up."""
@@ -31,6 +35,9 @@ class BridgeListener(Protocol):
         """The session nears its length limit, which comes in ``left_s`` if that is known."""
 
     def response_finished(self, event: model.ResponseFinished) -> None: ...
+
+    def usage_reported(self, usage: model.Usage, model_name: str) -> None:
+        """Something was used that is paid for; ``model_name`` is "" for the session's own model."""
 
     def model_failed(self, error: model.ModelError) -> None: ...
 

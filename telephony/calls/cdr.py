@@ -76,6 +76,7 @@ class Cdr:
     model_rollovers: int = 0
     model_input_tokens: int = 0
     model_output_tokens: int = 0
+    model_cost_usd: float | None = None
     model_audio_dropped_ms: int = 0
     recording: str | None = None
     recording_paused_s: float = 0.0
@@ -174,6 +175,7 @@ def _conversation_of(call: Call) -> dict[str, Any]:
         "model_rollovers": link.stats.rollovers,
         "model_input_tokens": stats.input_tokens,
         "model_output_tokens": stats.output_tokens,
+        "model_cost_usd": None if conversation.spend.unpriced else round(conversation.spend.usd, 6),
         "model_audio_dropped_ms": _audio_dropped_ms(call, conversation.bridge.uplink.stats),
     }
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from telephony.audio.format import AudioFormat
 from telephony.base.errors import LocalProtocolError
+from telephony.base.interfaces import ModelUnavailable
 from telephony.calls import cause
 from telephony.calls.agent import Agent
 from telephony.calls.bridge import Bridge
@@ -35,7 +36,8 @@ from telephony.calls.model_link import ModelLink
 from telephony.calls.model_source import ModelSource
 from telephony.calls.recording_tool import Pausable, run_recording_tool
 from telephony.calls.services import CallServices, LineShape
-from telephony.calls.succession import Succession
+from telephony.calls.spend import CallSpend
+from telephony.calls.succession import Succession, said
 from telephony.calls.tool_desk import ToolDesk
 from telephony.calls.transfer_requests import TransferCaller, TransferRequests
 from telephony.calls.transfer_tool import TRANSFER
@@ -45,12 +47,15 @@ from telephony.realtime.events import (
     ModelError,
     ResponseFinished,
     ToolCallRequested,
+    Usage,
 )
 from telephony.realtime.history import HistoryItem
 from telephony.realtime.tool_schema import ToolContext
 from telephony.realtime.tools import error_output
 from telephony.turns.latency import TurnLatency
 
+SPENT = "The call has to end now. Say goodbye in one short sentence."
+SPENT_LIMIT_S = 15.0
 REPROMPT = "The caller has been silent. Ask briefly whether they are still there."
 
 
@@ -102,6 +107,7 @@ class Conversation:
         )
         self._succession = Succession(self.link, self.bridge, services, log)
         self._filler = b""
+        self.spend = CallSpend(services.spend, agent.spend_limit_usd)
         self._farewell = Farewell(self.bridge)
         self._desk = ToolDesk(self, tasks, services, log, context, agent.tool_limits)
         self._guard = Guard(agent.guardrails, self, tasks, services, log, context)
@@ -139,6 +145,8 @@ class Conversation:
 
     async def connect(self) -> None:
         """Open the first connection; raises ModelUnavailable when it cannot be had."""
+        if self._services.spend.exhausted:
+            raise ModelUnavailable("the day's spend limit is reached", fatal=True)
         await self.link.open()
         if self.agent.filler is not None:
             audio = await self._services.prompts.fetch(self.agent.filler, self._line)
@@ -310,6 +318,21 @@ class Conversation:
                 self._desk.requested(call)
         self._desk.all_requested()
         self._farewell.response_finished(event)
+
+    def usage_reported(self, usage: Usage, model_name: str) -> None:
+        source = self.link.source
+        before_usd = self.spend.usd
+        spent = self.spend.add(usage, source.price_of(model_name))
+        self._services.metrics.model_spent(source.model.api, self.spend.usd - before_usd)
+        if spent and not self.closed:
+            self._log.warning("spend.limit_reached", usd=round(self.spend.usd, 4))
+            self._tasks.start(self._end_spent)
+
+    async def _end_spent(self) -> None:
+        """Say goodbye: no more money may be spent on this call."""
+        self._ask(SPENT)
+        await said(self.bridge, SPENT_LIMIT_S)
+        self._end(cause.SPEND_LIMIT)
 
     def playout_drained(self) -> None:
         self._drained.set()

@@ -12,6 +12,7 @@ from telephony.base.ids import Ids
 from telephony.base.interfaces import ModelConnection, ModelConnector
 from telephony.calls.polite_close import PoliteConnection, SaysGoodbye, noting
 from telephony.realtime.dialect import Brief, Dialect, ModelFormat, RealtimeModel
+from telephony.realtime.prices import PRICES, Price
 
 
 class ModelOpener(Protocol):
@@ -31,6 +32,7 @@ class ModelSource:
 
     ``base_url`` and ``api_key`` are for its WebSocket; a model that is reached in another way has
     an ``opener``, and what goes over that connection is what its dialect and the opener agree on.
+    Without a ``price`` nobody knows what it costs.
     """
 
     model: RealtimeModel
@@ -39,6 +41,11 @@ class ModelSource:
     connect_timeout_s: float = 5.0
     format: ModelFormat = "auto"
     opener: ModelOpener | None = field(default=None, repr=False)
+    price: Price | None = None
+
+    def price_of(self, model: str) -> Price | None:
+        """Return what a use of ``model`` costs; "" is the source's own."""
+        return PRICES.get(model) if model and model != self.model.model else self.price
 
     def new_dialect(self, brief: Brief, line: AudioFormat, ids: Ids) -> Dialect:
         """Begin a session for a leg that carries ``line``."""

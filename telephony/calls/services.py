@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from time import monotonic
 from typing import Protocol
@@ -20,6 +20,7 @@ from telephony.calls.model_breakers import ModelBreakers
 from telephony.calls.prompt_audio import PromptAudio
 from telephony.calls.recorder import Kept
 from telephony.calls.recording_encoders import RecordingFormat
+from telephony.calls.spend import SpendLedger, SpendLimits
 from telephony.turns.latency import TurnLatency
 
 
@@ -28,6 +29,9 @@ class Metrics(CallMetrics, Protocol):
 
     def model_audio_dropped(self, seconds: float) -> None:
         """So much of what a caller said never reached the model."""
+
+    def model_spent(self, api: str, usd: float) -> None:
+        """A model cost so much."""
 
     def tool_limit_reached(self, limit: str) -> None:
         """A call of a tool was refused: ``calls``, ``repeats`` or ``rounds``."""
@@ -133,6 +137,11 @@ class ConversationServices(Protocol):
     def breakers(self) -> ModelBreakers: ...
 
 
+def utc_today() -> date:
+    """Return the day on which limits of a day are counted."""
+    return datetime.now(UTC).date()
+
+
 @dataclass(frozen=True, slots=True)
 class CallServices:
     agents: Mapping[str, Agent]
@@ -144,6 +153,7 @@ class CallServices:
     limits: CallLimits
     open_recorder: OpenRecorder | None = None
     recording: RecordingRules = field(default_factory=RecordingRules)
+    spend: SpendLedger = field(default_factory=lambda: SpendLedger(SpendLimits(), utc_today))
     breakers: ModelBreakers = field(default_factory=lambda: ModelBreakers(monotonic))
     observer: CallObserver | None = None
     dialer: Dialer | None = None

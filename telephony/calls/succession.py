@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Any, Literal
 
 from telephony.calls.agent import Agent
@@ -80,3 +81,13 @@ class Succession:
                 return False
             await asyncio.sleep(QUIET_POLL_S)
         return True
+
+
+async def said(bridge: Bridge, limit_s: float) -> None:
+    """Wait until an answer that was just asked for has been heard, but no longer than this."""
+    began = False
+    with suppress(TimeoutError):
+        async with asyncio.timeout(limit_s):
+            while not began or bridge.caller_hears or bridge.dialect.active_response_id:
+                began = began or bridge.caller_hears
+                await asyncio.sleep(QUIET_POLL_S)

@@ -82,6 +82,12 @@ class Metrics:
             "Caller's audio that never reached the model.",
             registry=registry,
         )
+        self._spent = Counter(
+            "telephony_model_cost_dollars",
+            "What models cost, as far as their prices are known.",
+            ["api"],
+            registry=registry,
+        )
         self._tool_limits = Counter(
             "telephony_tool_calls_refused",
             "Tool calls of a model beyond a limit.",
@@ -145,6 +151,9 @@ class Metrics:
 
     def model_audio_dropped(self, seconds: float) -> None:
         self._audio_dropped.inc(seconds)
+
+    def model_spent(self, api: str, usd: float) -> None:
+        self._spent.labels(api).inc(usd)
 
     def tool_limit_reached(self, limit: str) -> None:
         self._tool_limits.labels(limit).inc()

@@ -10,6 +10,7 @@ from telephony.app.settings import Settings
 from telephony.calls.agent import Agent
 from telephony.calls.keypad import KeypadConfig
 from telephony.calls.model_source import ModelSource
+from telephony.realtime.prices import PRICES
 from tests.support.models import config_of
 
 OPENAI_URL = MODEL_APIS[OPENAI_REALTIME].base_url
@@ -42,7 +43,11 @@ def problems(text: str) -> list[str]:
 
 def test_the_smallest_agent() -> None:
     agent = good("base_url: rehearsal\n")
-    assert agent == Agent("bot", ModelSource(agent.source.model, "rehearsal"), tools=agent.tools)
+    assert agent == Agent(
+        "bot",
+        ModelSource(agent.source.model, "rehearsal", price=PRICES["gpt-realtime-2.1"]),
+        tools=agent.tools,
+    )
     assert agent.instructions == ""
     assert len(agent.tools) == 0
     assert agent.can_hang_up

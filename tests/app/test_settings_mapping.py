@@ -5,7 +5,8 @@ from dataclasses import fields
 import pytest
 
 from telephony.app import settings_mapping as mapping
-from telephony.app.settings import Media, Settings, Silence
+from telephony.app.settings import Media, Settings
+from telephony.app.turn_settings import Silence
 from telephony.audio.codecs import FACES
 from telephony.audio.format import Codec
 from telephony.audio.processing import ProcessingConfig

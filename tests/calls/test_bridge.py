@@ -41,6 +41,8 @@ class Listener:
     def response_finished(self, event: model.ResponseFinished) -> None:
         self.told.append(("finished", event.response_id, event.status))
 
+    def usage_reported(self, usage: model.Usage, model_name: str) -> None: ...
+
     def model_failed(self, error: model.ModelError) -> None:
         self.told.append(("failed", error.code))
 

@@ -63,6 +63,7 @@ def conversation(latencies_s: list[float]) -> Any:
     return SimpleNamespace(
         bridge=SimpleNamespace(stats=stats, uplink=uplink, echo=echo),
         link=SimpleNamespace(stats=LinkStats(1, 2, 3), source=openai_agent().source),
+        spend=SimpleNamespace(usd=0.123456789, unpriced=0),
     )
 
 
@@ -106,6 +107,7 @@ def test_an_answered_call() -> None:
     assert (cdr.rule, cdr.agent, cdr.codec) == ("main", "front-desk", "g722")
     assert (cdr.turns, cdr.turn_latency_p50_ms, cdr.turn_latency_max_ms) == (3, 700, 900)
     assert (cdr.barge_ins, cdr.barge_in_max_ms, cdr.model_reconnects) == (2, 19, 1)
+    assert cdr.model_cost_usd == 0.123457
     assert (cdr.model, cdr.model_failovers, cdr.model_rollovers) == ("openai_realtime/test", 2, 3)
     assert cdr.model_audio_dropped_ms == 280
     assert cdr.recording == "recordings/c1.wav"

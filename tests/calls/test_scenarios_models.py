@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from telephony.calls import succession
 from telephony.calls.agent import Agent
 from telephony.calls.model_source import ModelSource
+from telephony.calls.services import utc_today
+from telephony.calls.spend import SpendLedger, SpendLimits
 from telephony.realtime.openai_model import OpenAIRealtimeModel
+from telephony.realtime.prices import Price
 from telephony.realtime.session_config import SessionConfig
+from telephony.rehearsal.caller import CallFailed
 from telephony.rehearsal.faults import ConnectionFaults
 from telephony.rehearsal.model_server import ModelServer, serve
 from tests.support.eventually import eventually
@@ -169,3 +176,46 @@ async def test_a_caller_is_handed_to_another_agent_who_knows_what_was_said() -> 
 async def _gone(server: ModelServer) -> bool:
     await eventually(lambda: not server.connections)
     return True
+
+
+PRICE = Price(text_input=1000.0, audio_input=1000.0, text_output=1000.0, audio_output=1000.0)
+
+
+def priced(**changes: Any) -> Any:
+    """Return an agent on a model that costs a tenth of a cent a token."""
+    agent = openai_agent(greeting="Greet.", **changes)
+    return replace(agent, source=replace(agent.source, price=PRICE))
+
+
+async def test_a_call_that_has_cost_enough_is_ended_with_a_goodbye() -> None:
+    talks = script(
+        "  - {when: greeting, say: you_said}\n  - {when: nudge, say: goodbye}\n"
+        "  - {when: any, say: goodbye}\n"
+    )
+    async with serve(scenario=talks) as server:
+        bot = priced(base_url=server.base_url, spend_limit_usd=0.001)
+        async with clean_phones(agent=bot) as p:
+            caller = await p.dial()
+            await until_silent(caller)
+            assert await caller.wait_until_ended(PATIENCE_S)
+            assert said(server)[-1] == "Thank you for calling. Goodbye!"
+        assert p.watcher.finished == [("answered", "spend_limit")]
+        assert p.watcher.spent_usd > 0.001
+        [call] = p.calls
+        assert call.conversation is not None
+        assert call.conversation.spend.unpriced == 0
+
+
+async def test_no_call_begins_after_the_days_money_is_spent() -> None:
+    async with serve(scenario=REMEMBERS) as server:
+        ledger = SpendLedger(SpendLimits(day_usd=0.001), utc_today)
+        async with clean_phones(agent=priced(base_url=server.base_url), spend=ledger) as p:
+            caller = await p.dial()
+            await until_silent(caller)
+            await eventually(lambda: ledger.exhausted)
+            await caller.say(YES)
+            await until_silent(caller)
+            await caller.hang_up()
+            with pytest.raises(CallFailed) as caught:
+                await p.dial()
+            assert caught.value.status == 503

@@ -15,7 +15,8 @@ from telephony.calls.agent import Agent
 from telephony.calls.call import Call
 from telephony.calls.prompt_audio import PromptAudio
 from telephony.calls.reception import Reception
-from telephony.calls.services import CallLimits, CallServices
+from telephony.calls.services import CallLimits, CallServices, utc_today
+from telephony.calls.spend import SpendLedger, SpendLimits
 from telephony.dialplan import parse_dialplan
 from telephony.net.clock import monotonic
 from telephony.net.listen import PortInUse
@@ -58,6 +59,7 @@ class Watcher:
     tool_limits: list[str] = field(default_factory=list)
     guardrail_trips: list[tuple[str, str]] = field(default_factory=list)
     audio_dropped_s: float = 0.0
+    spent_usd: float = 0.0
     active: int = 0
 
     def call_started(self) -> None:
@@ -81,6 +83,9 @@ class Watcher:
 
     def model_audio_dropped(self, seconds: float) -> None:
         self.audio_dropped_s += seconds
+
+    def model_spent(self, api: str, usd: float) -> None:
+        self.spent_usd += usd
 
     def tool_limit_reached(self, limit: str) -> None:
         self.tool_limits.append(limit)
@@ -160,6 +165,7 @@ async def phones(
     others: Mapping[str, Agent] | None = None,
     dialplan: str = DIALPLAN,
     limits: CallLimits | None = None,
+    spend: SpendLedger | None = None,
     max_calls: int = 10,
     ports: int = 20,
     media: Mapping[str, Any] | None = None,
@@ -192,6 +198,7 @@ async def phones(
             ids=ids,
             limits=limits or CallLimits(),
             observer=watcher,
+            spend=spend or SpendLedger(SpendLimits(), utc_today),
         )
         plan = parse_dialplan([("test.yaml", dialplan)], agents=["bot"])
         reception = Reception(plan, services, max_calls=max_calls, report=calls.append)
