@@ -123,7 +123,8 @@ async def test_a_barge_in_of_ours_mutes_a_model_that_is_slow_to_stop() -> None:
         assert heard_ms < first.audio_ms - 1500
         [cut_off, *_] = [item for item in dialect_of(p).history if item.role == "assistant"]
         assert cut_off.heard_ms is not None
-        assert abs(begins_at_ms(first.utterance) + cut_off.heard_ms - heard_ms) <= 40
+        # A session that has only just begun may have less silence to begin an item with.
+        assert abs(begins_at_ms(first.utterance) + cut_off.heard_ms - heard_ms) <= PREROLL_MS + 20
         words = cut_off.heard_text
         assert words
         assert first.utterance.transcript.startswith(words)
