@@ -76,11 +76,13 @@ async def test_a_barge_in_leaves_in_the_request_what_the_caller_heard() -> None:
     kept = kept.removesuffix(INTERRUPTED)
     assert PIECE.startswith(kept)
     # The words are spread over the piece's audio: the next one would have ended later.
+    [cut_item] = [item for item in c.core.history if item.heard_ms is not None]
     whole_ms = L16_24K.duration_ms(len(RecordedVoice(shipped_prompts()).speak(PIECE)))
-    share = heard_ms(PIECE, caller) / whole_ms
+    share = cut_item.heard_ms / whole_ms
     following = PIECE.find(" ", len(kept) + 1)
-    assert len(kept) / len(PIECE) <= share + 0.02
-    assert share - 0.02 <= following / len(PIECE)
+    assert len(kept) / len(PIECE) <= share < following / len(PIECE)
+    # A busy machine may keep the caller from hearing it all, but nothing beyond was sent.
+    assert 200 <= heard_ms(PIECE, caller) <= cut_item.heard_ms + 20
     assert [reason for reason, _ in c.phones.watcher.barge_ins] == ["local_speech"]
     assert len(c.phones.watcher.latencies) == 2
     assert c.core.stats.truncated == 1

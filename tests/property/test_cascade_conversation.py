@@ -109,6 +109,18 @@ class Conversation(RuleBasedStateMachine):
             self.ended.add(utterance_id)
             self.driver.spoken(utterance_id)
 
+    @rule(
+        ms=st.sampled_from([300, 900, 1500]),
+        sentences=st.lists(st.sampled_from(SENTENCES), min_size=2, max_size=3),
+    )
+    def talk(self, ms: int, sentences: list[str]) -> None:
+        """Much of what happens needs a bot that speaks: see to it that it often does."""
+        if not self.driver.core.active_response_id:
+            self.ask()
+        for sentence in sentences:
+            self.write(sentence)
+        self.give_audio(ms)
+
     # The caller and the bridge
 
     @rule(words=st.sampled_from(["Hello.", "and then", "Why not?", ""]))
