@@ -59,6 +59,7 @@ from telephony.net.model_socket import ModelSocket
 from telephony.net.pacer import Pacer
 from telephony.net.port_pool import PortPool
 from telephony.net.sip_endpoint import Trace
+from telephony.net.speech.line_worker import end_workers
 from telephony.observe.loop_lag import LoopLag
 from telephony.observe.metrics import Metrics
 from telephony.sip.flow import Address
@@ -176,6 +177,7 @@ class Server:
     async def _start(self) -> None:
         loop = asyncio.get_running_loop()
         settings = self.settings
+        self._resources.push_async_callback(end_workers)
         if settings.cdr.file is not None:
             self._cdr_file = CdrFile(Path(settings.cdr.file))
             self._resources.callback(self._cdr_file.close)

@@ -31,6 +31,7 @@ from telephony.base.speech import (
 )
 from telephony.net.speech import services
 from telephony.net.speech.espeak_voice import EspeakConfig
+from telephony.net.speech.line_worker import end_workers
 from telephony.net.speech.piper_voice import PiperConfig
 from telephony.net.speech.whisper_recogniser import FasterWhisperConfig, lacks
 from telephony.realtime.speech.deepgram_listen import DeepgramListenConfig
@@ -292,13 +293,20 @@ async def measure(args: argparse.Namespace) -> None:
     await whisper_table(config, voices)
 
 
+async def run(args: argparse.Namespace) -> None:
+    try:
+        await measure(args)
+    finally:
+        await end_workers()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="scripts/bench speech", description=__doc__)
     parser.add_argument("--whisper-model", type=Path, metavar="DIR")
     parser.add_argument("--python", metavar="FILE", help="that has faster-whisper, if not this one")
     parser.add_argument("--piper", default="piper", metavar="PROGRAM")
     parser.add_argument("--piper-voice", type=Path, metavar="FILE", help="ends in .onnx")
-    asyncio.run(measure(parser.parse_args()))
+    asyncio.run(run(parser.parse_args()))
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Literal
+from weakref import WeakSet
 
 import structlog
 
@@ -47,6 +48,14 @@ class WorkerProgram:
     keep_s: float = 60.0
 
 
+_workers: WeakSet[LineWorker] = WeakSet()
+
+
+async def end_workers() -> None:
+    """End every program that was started: this process is about to end."""
+    await asyncio.gather(*(worker.close() for worker in list(_workers)))
+
+
 @dataclass(slots=True)
 class WorkerStats:
     starts: int = 0
@@ -77,6 +86,7 @@ class LineWorker:
         self._started_at = 0.0
         self._not_before = 0.0
         self._talk: deque[str] = deque(maxlen=_LAST_LINES)
+        _workers.add(self)
 
     @property
     def running(self) -> bool:

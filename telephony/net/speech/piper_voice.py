@@ -38,7 +38,7 @@ class PiperConfig(StrictModel):
     speaker: Annotated[int, Field(ge=0)] | None = None
     length_scale: Annotated[float, Field(gt=0, le=5)] | None = None
     timeout_s: Annotated[float, Field(gt=0, le=120)] = 15.0
-    keep_s: Annotated[float, Field(ge=0, le=86_400)] = 60.0
+    keep_s: Annotated[float, Field(ge=0, le=86_400)] = 600.0
 
 
 def lacks(config: PiperConfig) -> tuple[str, str] | None:

@@ -38,7 +38,7 @@ class FasterWhisperConfig(StrictModel):
     max_turn_s: Annotated[float, Field(gt=0, le=120)] = 28.0
     min_level_dbfs: Annotated[float, Field(ge=-96, le=0)] = -55.0
     timeout_s: Annotated[float, Field(gt=0, le=120)] = 20.0
-    keep_s: Annotated[float, Field(ge=0, le=86_400)] = 60.0
+    keep_s: Annotated[float, Field(ge=0, le=86_400)] = 600.0
 
 
 def lacks(config: FasterWhisperConfig) -> tuple[str, str] | None:

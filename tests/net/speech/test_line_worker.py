@@ -160,6 +160,13 @@ async def test_no_more_may_wait_than_make_sense(
     assert len(results) - len(refused) >= 3
 
 
+async def test_all_are_ended_at_the_end(workers: list[LineWorker]) -> None:
+    for _ in range(2):
+        await made(workers).acquire()
+    await line_worker.end_workers()
+    assert not any(worker.running for worker in workers)
+
+
 async def test_closing_in_the_middle(workers: list[LineWorker]) -> None:
     worker = made(workers)
     await worker.acquire()
