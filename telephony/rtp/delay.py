@@ -94,7 +94,7 @@ class DelayEstimate:
         self._steps = 0
         self._lateness.append(lateness)
         self._transits.append(transit)
-        if len(self._transits) % _REVIEW_PACKETS:
+        if len(self._transits) < _REVIEW_PACKETS or len(self._transits) % _REVIEW_PACKETS:
             return False
         self._review()
         return True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 BIN_MS = 5
 _MS_PER_LATE_PERCENT = 80
@@ -27,13 +27,13 @@ class LatenessHistogram:
         self._bins = [0.0] * (int(max_samples / self._bin) + 1)
         self._weight = 1.0
 
-    def add(self, lateness_samples: Iterable[float]) -> None:
+    def add(self, lateness_samples: Sequence[float]) -> None:
         """Count packets; what is later than the last bin is counted there."""
-        bins, last, count = self._bins, len(self._bins) - 1, 0
+        bins, size, weight = self._bins, self._bin, self._weight
+        last = len(bins) - 1
         for samples in lateness_samples:
-            bins[min(int(samples / self._bin), last)] += self._weight
-            count += 1
-        self._weight *= _FORGETTING ** (count / _REVIEW_PACKETS)
+            bins[min(int(samples / size), last)] += weight
+        self._weight *= _FORGETTING ** (len(lateness_samples) / _REVIEW_PACKETS)
         if self._weight > _WEIGHT_MAX:
             self._bins = [weight / self._weight for weight in bins]
             self._weight = 1.0
@@ -41,12 +41,15 @@ class LatenessHistogram:
     def worthwhile(self) -> float:
         """Return a delay in samples: the upper edge of a bin."""
         bins = self._bins
-        bin_cost = sum(bins) * BIN_MS / (100 * _MS_PER_LATE_PERCENT)
+        late = sum(bins)
+        bin_cost = late * BIN_MS / (100 * _MS_PER_LATE_PERCENT)
         dear_from = _DEAR_FROM_MS // BIN_MS
-        late, best, least = 0.0, 0, float("inf")
-        for index in range(len(bins) - 1, -1, -1):
-            cost = late + (index + max(index - dear_from, 0)) * bin_cost
-            if cost <= least:
-                best, least = index, cost
-            late += bins[index]
+        best, least = 0, late
+        for index, weight in enumerate(bins):
+            delay_cost = (index + max(index - dear_from, 0)) * bin_cost
+            if delay_cost > least:
+                break
+            late -= weight
+            if late + delay_cost < least:
+                best, least = index, late + delay_cost
         return (best + 1) * self._bin

@@ -40,7 +40,7 @@ def test_a_delay_is_worth_it_or_not(late_ms: float, percent: float, delay_ms: fl
 def test_a_long_tail_is_waited_for_where_it_is_dense() -> None:
     histogram = LatenessHistogram(200 * MS, 8000)
     random = Random(1)
-    histogram.add(random.expovariate(1 / (10 * MS)) for _ in range(10_000))
+    histogram.add([random.expovariate(1 / (10 * MS)) for _ in range(10_000)])
     assert 60 <= histogram.worthwhile() / MS <= 75
 
 
