@@ -17,13 +17,10 @@ from telephony.app.model_apis import (
 from telephony.app.server import with_base_url
 from telephony.calls.agent import Agent
 from telephony.realtime.openai_variants import OPENAI_SERVERS
-from telephony.rehearsal.anthropic.claude_server import serve_claude
-from telephony.rehearsal.gemini.server import serve as serve_gemini
-from telephony.rehearsal.live.server import serve_live
-from telephony.rehearsal.model_server import ModelServer, serve
 from telephony.rehearsal.scenario import Scenario
 
 HOST = "127.0.0.1"
+# The servers are imported when one is started: a bot that talks to real models never needs them.
 
 
 class RehearsalServer(Protocol):
@@ -39,18 +36,26 @@ StartRehearsal = Callable[[int, Scenario], AbstractAsyncContextManager[Rehearsal
 
 
 def _openai_realtime(port: int, scenario: Scenario) -> AbstractAsyncContextManager[RehearsalServer]:
+    from telephony.rehearsal.model_server import serve
+
     return serve(HOST, port, scenario)
 
 
 def _openai_live(port: int, scenario: Scenario) -> AbstractAsyncContextManager[RehearsalServer]:
+    from telephony.rehearsal.live.server import serve_live
+
     return serve_live(HOST, port, scenario)
 
 
 def _gemini_live(port: int, scenario: Scenario) -> AbstractAsyncContextManager[RehearsalServer]:
-    return serve_gemini(HOST, port, scenario)
+    from telephony.rehearsal.gemini.server import serve
+
+    return serve(HOST, port, scenario)
 
 
 def _cascade(port: int, scenario: Scenario) -> AbstractAsyncContextManager[RehearsalServer]:
+    from telephony.rehearsal.anthropic.claude_server import serve_claude
+
     return serve_claude(HOST, port, scenario)
 
 
@@ -98,4 +103,5 @@ async def start_rehearsals(
 
 def _address(server: RehearsalServer, api: str) -> str:
     """Return where clients of an API find a server; one of ours has many faces."""
-    return server.base_url_of(api) if isinstance(server, ModelServer) else server.base_url
+    base_url_of = getattr(server, "base_url_of", None)
+    return str(base_url_of(api)) if base_url_of is not None else server.base_url
