@@ -10,6 +10,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import Field, ValidationError
 
 from telephony.app.agent_transfers import TransferName, TransferPart, read_sound, read_transfers
+from telephony.app.delegates import with_delegate
 from telephony.app.files import display_name, load_each, read_file
 from telephony.app.model_reader import ModelPart, ModelReader
 from telephony.app.settings import Settings
@@ -171,7 +172,7 @@ class _AgentReader:
         digits = self._overlay(settings.digits, part.digits, "digits")
         if self._problems or not sources:
             return None
-        return Agent(
+        agent = Agent(
             name=name,
             source=sources[0],
             fallbacks=tuple(sources[1:]),
@@ -195,6 +196,13 @@ class _AgentReader:
             failover_after_s=part.reconnect.failover_after_s,
             filler=filler,
         )
+        return with_delegate(agent, self._report, self._warn, self._lack)
+
+    def _warn(self, path: YamlPath, message: str, fix: str, *, key: bool = False) -> None:
+        self._warnings.append(self._document.problem(path, message, fix, at_key=key))
+
+    def _lack(self, path: YamlPath, message: str, fix: str, *, key: bool = False) -> None:
+        self._missing.append(self._document.problem(path, message, fix, at_key=key))
 
     def _sources(self, part: AgentFile) -> list[ModelSource]:
         """Read the models, the agent's own first; one with problems is left out."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Final
 
 
@@ -36,7 +36,19 @@ TITLES: Final[dict[str, str]] = {
 
 _OPENAI_AUDIO = "G.711, PCM16 24 kHz"
 _TRUNCATED = "cancelled, cut to the ms heard"
+_TOLD = "cancelled, told in words what was heard"
 _ROLLED = "rolled over to a new session"
+_LIVE = ModelFeatures(
+    default_model="gpt-live-1.1",
+    audio="G.711, PCM16 16 and 24 kHz",
+    turns="the model, full duplex",
+    barge_in="the model stops itself; ours mutes it here",
+    tools="ours, through Claude or a backend; the provider's",
+    transcripts="both sides",
+    long_calls=_ROLLED,
+    usage="seconds, and the backend's tokens",
+    extra="anthropic for Claude",
+)
 
 FEATURES: Final[dict[str, ModelFeatures]] = {
     "openai_realtime": ModelFeatures(
@@ -48,6 +60,66 @@ FEATURES: Final[dict[str, ModelFeatures]] = {
         transcripts="both sides",
         long_calls=_ROLLED,
         usage="tokens",
+    ),
+    "azure_openai": ModelFeatures(
+        default_model="",
+        audio=_OPENAI_AUDIO,
+        turns="the model (level or meaning) or ours",
+        barge_in=_TRUNCATED,
+        tools="ours, the provider's MCP",
+        transcripts="both sides",
+        long_calls=_ROLLED,
+        usage="tokens",
+    ),
+    "xai": ModelFeatures(
+        default_model="grok-voice-latest",
+        audio=_OPENAI_AUDIO,
+        turns="the model (level) or ours",
+        barge_in=_TRUNCATED,
+        tools="ours, the provider's MCP and searches",
+        transcripts="both sides",
+        long_calls=_ROLLED,
+        usage="",
+    ),
+    "inworld": ModelFeatures(
+        default_model="openai/gpt-4.1-mini",
+        audio=_OPENAI_AUDIO,
+        turns="the model (level or meaning) or ours",
+        barge_in=_TOLD,
+        tools="ours",
+        transcripts="both sides",
+        long_calls=_ROLLED,
+        usage="",
+    ),
+    "azure_voice_live": ModelFeatures(
+        default_model="gpt-4o-mini",
+        audio=_OPENAI_AUDIO,
+        turns="the model (level or meaning) or ours",
+        barge_in=_TRUNCATED,
+        tools="ours, the provider's MCP",
+        transcripts="both sides",
+        long_calls=_ROLLED,
+        usage="tokens",
+    ),
+    "qwen_omni": ModelFeatures(
+        default_model="qwen3.5-omni-flash-realtime",
+        audio="PCM16 16 kHz in, 24 kHz out",
+        turns="the model (level or meaning) or ours",
+        barge_in=_TOLD,
+        tools="ours",
+        transcripts="both sides",
+        long_calls=_ROLLED,
+        usage="tokens",
+    ),
+    "local_realtime": ModelFeatures(
+        default_model="",
+        audio="PCM16 24 kHz, G.711 if told so",
+        turns="the model (level or meaning) or ours",
+        barge_in="cancelled, cut to the ms heard if it can",
+        tools="ours",
+        transcripts="both sides, if asked for",
+        long_calls=_ROLLED,
+        usage="",
     ),
     "gemini_live": ModelFeatures(
         default_model="gemini-3.8-live",
@@ -80,6 +152,8 @@ FEATURES: Final[dict[str, ModelFeatures]] = {
         usage="tokens",
         extra="agents",
     ),
+    "openai_live": _LIVE,
+    "azure_openai_live": replace(_LIVE, audio="PCM16 24 kHz"),
 }
 
 

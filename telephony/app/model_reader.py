@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 from pydantic import Field
 
 from telephony.app.model_apis import MODEL_APIS, OPENAI_REALTIME, ModelApi
+from telephony.app.model_apis import REHEARSAL as REHEARSAL
+from telephony.app.rehearsals import REHEARSALS
 from telephony.app.secret_references import look_up, referred_variable
 from telephony.app.settings_types import PositiveSeconds, Section
 from telephony.base.errors import Problem
@@ -19,9 +21,6 @@ from telephony.base.schema_problems import did_you_mean
 from telephony.calls.model_source import ModelSource
 from telephony.realtime.config_problems import FieldProblem, InvalidSessionConfig
 from telephony.realtime.dialect import ModelFormat, RealtimeModel
-
-REHEARSAL = "rehearsal"
-"""The base_url that stands for the built-in model; ``serve`` puts its address in its place."""
 
 _SECRET_HEADER = re.compile(r"auth|key|token|secret|cookie", re.IGNORECASE)
 _SECRET_KEYS = ("api_key", "authorization")
@@ -155,6 +154,9 @@ class ModelReader:
             if not url:
                 self._lacks(variable, place)
                 return ""
+        if url == REHEARSAL and api.name not in REHEARSALS:
+            fix = f"write the URL of a server, or api: {' or '.join(REHEARSALS)}"
+            self._report(place, f"there is no built-in model of {api.title}", fix)
         if url == REHEARSAL or (not url and not api.needs_url):
             return url
         if not url:
@@ -182,9 +184,9 @@ class ModelReader:
                 message = "the key travels unencrypted"
                 self._warnings.append(self._document.problem(place, message, "use wss://"))
             return key or None
-        if api.key_variable and api.base_url and base_url.startswith(api.base_url):
+        if api.key_variable and _needs_key(api, base_url):
             fix = f"add api_key: ${{{api.key_variable}}}"
-            self._report(path, f"{api.base_url} needs a key", fix)
+            self._report(path, f"{api.base_url or api.title} needs a key", fix)
         return None
 
     def secret(self, text: str, path: YamlPath) -> str:
@@ -207,6 +209,13 @@ class ModelReader:
 
 def _apis(name: str) -> str:
     return did_you_mean(name, list(MODEL_APIS))
+
+
+def _needs_key(api: ModelApi, base_url: str) -> bool:
+    """Whether this is the provider itself: one without a default URL is known by its TLS."""
+    if api.base_url:
+        return base_url.startswith(api.base_url)
+    return base_url.startswith(("wss://", "https://"))
 
 
 def _in_clear(url: str) -> bool:

@@ -176,7 +176,14 @@ class PjsipSide:
 
 _IGNORED: dict[str, tuple[str, ...]] = {
     "sip": ("t1_ms", "t2_ms", "t4_ms", "max_message_bytes", "symmetric_signalling"),
-    "media": ("port_quarantine_s", "telephone_event", "send_silence", "latch", "rtcp"),
+    "media": (
+        "port_quarantine_s",
+        "telephone_event",
+        "comfort_noise",
+        "send_silence",
+        "latch",
+        "rtcp",
+    ),
     "security": ("messages_per_s", "burst_messages", "never_ban"),
 }
 """What PJSIP does its own way, by section."""

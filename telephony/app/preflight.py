@@ -17,6 +17,7 @@ from telephony.app.recording_checks import check_recording
 from telephony.app.settings import Settings
 from telephony.app.settings_sources import LoadedSettings, find_config, load_settings
 from telephony.app.stack_checks import check_stack
+from telephony.app.transcribe_settings import check_transcribe
 from telephony.app.trunk_checks import check_identity, check_tls, check_trunks, doubts
 from telephony.app.trunks import LoadedTrunk, load_trunks
 from telephony.base.errors import ConfigError, Problem
@@ -75,6 +76,7 @@ def load_configuration(file: Path | None, environ: Mapping[str, str]) -> Configu
     problems += _check_codecs(loaded)
     problems += _check_writable(loaded)
     problems += check_recording(loaded, dialplan, environ)
+    problems += check_transcribe(loaded, environ)
     problems += (*check_tls(loaded), *check_identity(loaded, trunks), *check_trunks(loaded, trunks))
     problems += check_stack(loaded, trunks, agents, dialplan)
     problems += check_processing(loaded, trunks)

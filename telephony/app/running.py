@@ -12,12 +12,13 @@ from typing import Any, TypeVar
 
 import structlog
 
-from telephony.app.model_reader import REHEARSAL
-from telephony.app.server import Server, with_base_url
+from telephony.app.model_apis import OPENAI_REALTIME
+from telephony.app.rehearsals import start_rehearsals
+from telephony.app.server import Server
 from telephony.base.errors import ConfigError
 from telephony.calls.agent import Agent
 from telephony.net.tls import CertificateProblem
-from telephony.rehearsal.model_server import ModelServer, serve
+from telephony.rehearsal.model_server import ModelServer
 from telephony.rehearsal.scenario import Scenario, load_scenario, shipped_scenario
 from telephony.stacks.trunk import Trunk
 
@@ -54,14 +55,13 @@ def scenario_named(name: str) -> Scenario:
 async def with_rehearsal_model(
     agents: Mapping[str, Agent], scenario: str, port: int, resources: AsyncExitStack
 ) -> tuple[dict[str, Agent], ModelServer | None]:
-    """Start the built-in model if an agent needs it, and give that agent its address."""
-    sources = [source for agent in agents.values() for source in agent.sources]
-    if not any(source.base_url == REHEARSAL for source in sources):
-        return dict(agents), None
-    model = await resources.enter_async_context(serve("127.0.0.1", port, scenario_named(scenario)))
-    return {
-        name: with_base_url(agent, REHEARSAL, model.base_url) for name, agent in agents.items()
-    }, model
+    """Start the built-in models that agents need, and give those agents their addresses.
+
+    Returns the agents and the server of OpenAI Realtime, if it is among them.
+    """
+    addressed, servers = await start_rehearsals(agents, scenario_named(scenario), port, resources)
+    model = servers.get(OPENAI_REALTIME)
+    return addressed, model if isinstance(model, ModelServer) else None
 
 
 async def serve_until_signal(

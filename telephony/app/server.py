@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +14,7 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from telephony import __version__
+from telephony.app.after_calls import Transcripts
 from telephony.app.model_apis import MODEL_APIS
 from telephony.app.port_opener import CannotListen, PortOpener
 from telephony.app.public_web import PublicWeb
@@ -65,6 +66,7 @@ class Server:
 
     Enter it as an async context; leaving ends what is left of the calls and closes everything.
     ``next_free_port`` replaces a listening port that is taken by the next free one.
+    ``config_file`` is where the settings come from, for the programs that are started after calls.
     """
 
     def __init__(
@@ -77,6 +79,7 @@ class Server:
         observer: CallObserver | None = None,
         trace: Trace | None = None,
         next_free_port: bool = False,
+        config_file: Path | None = None,
     ) -> None:
         self.settings = settings
         self.registry = CollectorRegistry(auto_describe=True)
@@ -87,6 +90,8 @@ class Server:
         self._observer = observer
         self._trace = trace
         self._opener = PortOpener(next_free_port=next_free_port)
+        self._config_file = config_file
+        self._transcripts: Transcripts | None = None
         self._ids = Ids(os.urandom)
         self._resources = AsyncExitStack()
         self._started = False
@@ -246,7 +251,15 @@ class Server:
                 directory, recording.keep_days, lambda: utc_now().timestamp(), recordings.totals
             )
             self._resources.callback(asyncio.create_task(retention.run()).cancel)
+        self._open_transcripts()
         return recordings.open
+
+    def _open_transcripts(self) -> None:
+        asked = self.settings.media.recording.transcribe
+        if asked is not None:
+            self._transcripts = Transcripts(self._config_file, asked.max_waiting)
+            self.metrics.expose_counters("transcript", self._transcripts.totals)
+            self._resources.push_async_callback(self._transcripts.close)
 
     def _media_plane(self, loop: asyncio.AbstractEventLoop) -> MediaPlane:
         settings, media = self.settings, self.settings.media
@@ -324,6 +337,9 @@ class Server:
         if self._cdr_file is not None:
             self._cdr_file.append(cdr)
         log.info("call.finished", **cdr.to_log_fields())
+        recording = call.line.recording.path
+        if self._transcripts is not None and recording is not None:
+            self._transcripts.add(recording)
         self._remains.call_finished()
 
     async def _close_stack(self) -> None:
@@ -342,10 +358,17 @@ def at_url(source: ModelSource, base_url: str) -> ModelSource:
     return replace(source, base_url=base_url, opener=opener)
 
 
-def with_base_url(agent: Agent, placeholder: str, base_url: str) -> Agent:
-    """Return the agent with every ``base_url`` filled in that is ``placeholder``."""
+def with_base_url(agent: Agent, placeholder: str, base_url: str | Callable[[str], str]) -> Agent:
+    """Return the agent with every ``base_url`` filled in that is ``placeholder``.
+
+    ``base_url`` may depend on the model's API.
+    """
+
+    def address(source: ModelSource) -> str:
+        return base_url if isinstance(base_url, str) else base_url(source.model.api)
+
     sources = [
-        at_url(source, base_url) if source.base_url == placeholder else source
+        at_url(source, address(source)) if source.base_url == placeholder else source
         for source in agent.sources
     ]
     if tuple(sources) == agent.sources:

@@ -146,14 +146,16 @@ class Identity(Section):
 
 
 class Jitter(Section):
-    min_ms: PositiveMs = 20
+    min_ms: PositiveMs = 10
     start_ms: PositiveMs = 40
-    max_ms: Annotated[int, Field(ge=1, le=2000)] = 200
+    max_ms: Annotated[int, Field(ge=1, le=2000)] = 160
+    drop_over_ms: Annotated[int, Field(ge=1, le=4000)] = 400
 
-    @field_validator("start_ms", "max_ms")
+    @field_validator("start_ms", "max_ms", "drop_over_ms")
     @classmethod
     def _ascending(cls, value: int, info: ValidationInfo) -> int:
-        smaller = "min_ms" if info.field_name == "start_ms" else "start_ms"
+        names = list(cls.model_fields)
+        smaller = names[names.index(info.field_name or "") - 1]
         lower = before(info, smaller)
         if lower is not None and value < lower:
             raise ValueError(f"{info.field_name} must not be below {smaller}, which is {lower}")
@@ -167,12 +169,25 @@ class Rtcp(Section):
     mux: RtcpMux = "accept"
 
 
+class Transcribe(Section):
+    via: Literal["transcriptions", "chat"] = "transcriptions"
+    base_url: Line = "https://api.openai.com/v1"
+    api_key: SecretReference | None = None
+    model: Line | None = None
+    language: Line | None = None
+    summary: bool = False
+    summary_model: Line = "gpt-5.4-mini"
+    timeout_s: PositiveSeconds = 60.0
+    max_waiting: Annotated[int, Field(ge=1, le=10_000)] = 100
+
+
 class Recording(Section):
     calls: Literal["all", "dialplan"] = "all"
     format: RecordingFormat = "wav"
     announcement: PathText | None = None
     key: SecretReference | None = None
     keep_days: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    transcribe: Transcribe | None = None
 
 
 class Processing(Section):
@@ -190,6 +205,7 @@ class Media(Section):
     codecs: Annotated[list[Codec], Field(min_length=1)] = ["pcmu", "pcma"]
     ptime_ms: int = 20
     telephone_event: bool = True
+    comfort_noise: bool = True
     dtmf: DigitMode = "auto"
     dtmf_tone_ms: Annotated[int, Field(ge=40, le=5000)] = 160
     dtmf_gap_ms: Annotated[int, Field(ge=40, le=5000)] = 80

@@ -137,6 +137,7 @@ def to_jitter_config(media: Media) -> JitterConfig:
         min_ms=jitter.min_ms,
         start_ms=jitter.start_ms,
         max_ms=jitter.max_ms,
+        drop_over_ms=jitter.drop_over_ms,
         ptime_ms=media.ptime_ms,
     )
 
@@ -180,6 +181,7 @@ def to_media_config(settings: Settings, advertised_host: str | None) -> MediaCon
         codecs=tuple(media.codecs),
         ptime_ms=media.ptime_ms,
         telephone_event=media.telephone_event,
+        comfort_noise=media.comfort_noise,
         dtmf=media.dtmf,
         digit_timing=DigitTiming(media.dtmf_tone_ms, media.dtmf_gap_ms),
         send_silence=media.send_silence,

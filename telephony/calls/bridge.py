@@ -322,7 +322,8 @@ class Bridge:
         self._downlink.finish(event.item_id)
 
     def _speech_started(self, event: model.SpeechStarted, now: float) -> None:
-        heard_at = self.uplink.time_of(event.audio_start_ms)
+        start_ms = event.audio_start_ms
+        heard_at = None if start_ms is None else self.uplink.time_of(start_ms)
         self._turns.server_speech_started(heard_at, now)
 
     def _model_interrupted(self, event: model.ModelInterrupted, now: float) -> None:
@@ -335,6 +336,8 @@ class Bridge:
         """Return when the caller's voice was last heard: the model waits before it is sure."""
         if self._vad.speaking:
             return now - self._vad.trailing_silence_ms / 1000
+        if event.audio_end_ms is None:
+            return now - self._traits.endpointing_ms / 1000
         return self.uplink.time_of(event.audio_end_ms - self._traits.endpointing_ms) or now
 
     def _input_committed(self, event: model.InputCommitted, now: float) -> None:

@@ -46,7 +46,7 @@ from telephony.calls.transfer_tool import (
     unknown_destination,
 )
 from telephony.realtime.dialect import Brief, Dialect
-from telephony.realtime.events import NO_RESPONSE, ModelError, ResponseFinished, ToolCallRequested
+from telephony.realtime.events import ModelError, ResponseFinished, ToolCallRequested
 from telephony.realtime.function_tool import FunctionTool
 from telephony.realtime.history import HistoryItem
 from telephony.realtime.tool_schema import ToolContext
@@ -254,9 +254,9 @@ class Conversation:
         interrupted = event.response_id == self.bridge.interrupted_response_id
         if event.status == "failed":
             self._log.warning("response.failed", reason=event.reason, message=event.message)
-            if event.reason in ("connection_lost", NO_RESPONSE) and not interrupted:
-                # The caller waits for what would have been said.
-                self._answer_owed = True
+        if not event.out_of_band:
+            # The caller waits for what would have been said.
+            self._answer_owed = event.status == "failed" and not interrupted
         cut_off = interrupted or event.status == "cancelled"
         for call in event.tool_calls:
             if call.name == HANGUP and hangs_up(self.agent):

@@ -73,6 +73,7 @@ class Farewell:
         self._depart: Depart | None = None
         self._asked_for = False
         self._awaits_response = False
+        self._spoken_meanwhile = ""
         self._timer: asyncio.TimerHandle | None = None
 
     @property
@@ -96,6 +97,8 @@ class Farewell:
 
     def _wait(self, call: ToolCallRequested, wish: Wish) -> None:
         self._asked_for = self._awaits_response = False
+        # A model whose tools are called beside what it says may be in the midst of a sentence.
+        self._spoken_meanwhile = self._bridge.dialect.active_response_id
         loop = asyncio.get_running_loop()
         self._timer = loop.call_later(FAREWELL_LIMIT_S, self._go)
         if self._bridge.spoken_response_id == call.response_id:
@@ -108,7 +111,7 @@ class Farewell:
     def response_finished(self, event: ResponseFinished) -> None:
         if self._call is None or event.out_of_band:
             return
-        if event.response_id != self._call.response_id:
+        if event.response_id not in (self._call.response_id, self._spoken_meanwhile):
             self._awaits_response = False
         self._go_if_heard()
 

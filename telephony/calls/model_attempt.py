@@ -81,7 +81,7 @@ class Standby:
             async with asyncio.timeout(timeout_s):
                 self.connection = await connect(attempt)
                 attempt.dialect.connection_made(self._clock())
-                self.flush()
+                self._take_events()
                 await attempt.ready
         except TimeoutError:
             raise ModelUnavailable(f"no session within {timeout_s:g} s") from None
@@ -89,8 +89,11 @@ class Standby:
             raise attempt.failure
 
     def message_received(self, message: Any) -> None:
+        self.attempt.dialect.receive_message(message, self._clock())
+        self._take_events()
+
+    def _take_events(self) -> None:
         attempt = self.attempt
-        attempt.dialect.receive_message(message, self._clock())
         for event in attempt.dialect.events_received():
             if isinstance(event, SessionReady) and not attempt.ready.done():
                 attempt.ready.set_result(None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -9,6 +10,7 @@ from typing import Any, Protocol
 from telephony.audio.format import AudioFormat
 from telephony.base.ids import Ids
 from telephony.base.interfaces import ModelConnection, ModelConnector
+from telephony.calls.polite_close import PoliteConnection, SaysGoodbye, noting
 from telephony.realtime.dialect import Brief, Dialect, ModelFormat, RealtimeModel
 
 
@@ -52,5 +54,9 @@ class ModelSource:
         """Open a connection for ``dialect``; raises ModelUnavailable when it cannot be had."""
         if self.opener is not None:
             return await self.opener(dialect, on_message, on_closed)
-        headers = dialect.request_headers(self.api_key or "")
-        return await connector(dialect.url(self.base_url), headers, on_message, on_closed)
+        url, headers = dialect.url(self.base_url), dialect.request_headers(self.api_key or "")
+        if not isinstance(dialect, SaysGoodbye):
+            return await connector(url, headers, on_message, on_closed)
+        peer_closed = asyncio.Event()
+        connection = await connector(url, headers, on_message, noting(peer_closed, on_closed))
+        return PoliteConnection(connection, dialect, peer_closed)

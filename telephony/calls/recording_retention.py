@@ -1,4 +1,4 @@
-"""Deletes recordings that are older than they may be kept."""
+"""Deletes recordings, and their transcripts, that are older than they may be kept."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ SWEEP_INTERVAL_S = 3600.0
 _DAY_S = 86_400.0
 _START_BYTES = 512
 # Twelve hexadecimal digits: the id of a call.
-_NAME = re.compile(rf"[0-9a-f]{{12}}\.(wav|flac|opus)({re.escape(SEALED_SUFFIX)})?")
-_MAGIC = {"wav": b"RIFF", "flac": b"fLaC", "opus": b"OggS"}
+_NAME = re.compile(rf"[0-9a-f]{{12}}\.(wav|flac|opus|json|txt)({re.escape(SEALED_SUFFIX)})?")
+_MAGIC = {"wav": b"RIFF", "flac": b"fLaC", "opus": b"OggS", "json": b"{", "txt": b"# "}
 
 log = structlog.get_logger()
 
@@ -32,9 +32,9 @@ log = structlog.get_logger()
 class Retention:
     """Sweeps one directory, and not those below it.
 
-    A file is deleted when it has the name of a recording, was last written longer than
-    ``keep_days`` ago, and says inside that our recorder wrote it. Anything else stays: files of
-    other names, links, and whatever somebody else put there under such a name.
+    A file is deleted when it has the name of a recording or a transcript, was last written longer
+    than ``keep_days`` ago, and says inside that our recorder wrote it. Anything else stays: files
+    of other names, links, and whatever somebody else put there under such a name.
     """
 
     def __init__(

@@ -47,8 +47,8 @@ class MessageQueue:
         while self._slots and self._slots[0][0] is None:
             self._slots.popleft()
 
-    def take(self) -> bytes | None:
-        """Return the oldest message, or None when there is none."""
+    def take(self) -> tuple[bytes, bool] | None:
+        """Return the oldest message and whether it is audio, or None when there is none."""
         while self._slots:
             slot = self._slots.popleft()
             message = slot[0]
@@ -57,9 +57,9 @@ class MessageQueue:
             if self._audio and self._audio[0] is slot:
                 self._audio.popleft()
                 self.audio_bytes -= len(message)
-            else:
-                self.control_bytes -= len(message)
-            return message
+                return message, True
+            self.control_bytes -= len(message)
+            return message, False
         return None
 
     def clear(self) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import ssl
 from collections.abc import Mapping
+from functools import lru_cache
 
 from websockets.exceptions import InvalidURI
 from websockets.http11 import Response
@@ -22,6 +25,20 @@ class ModelConnectError(ModelUnavailable):
     def __init__(self, status: int, reason: str, *, fatal: bool = False) -> None:
         self.status = status
         super().__init__(reason, fatal=fatal)
+
+
+def default_tls() -> ssl.SSLContext:
+    """Return a context that trusts whom the system trusts; one serves every connection.
+
+    To read the certificates takes 20 ms and more, in which no call would be heard.
+    """
+    return _tls(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
+
+
+@lru_cache(maxsize=4)
+def _tls(file: str | None, directory: str | None) -> ssl.SSLContext:
+    """OpenSSL reads both variables by itself."""
+    return ssl.create_default_context()
 
 
 def read_url(url: str) -> WebSocketURI:
@@ -48,9 +65,12 @@ def handshake_error(error: Exception | None, otherwise: str) -> ModelConnectErro
     if not isinstance(response, Response):
         return ModelConnectError(0, str(error or otherwise))
     status = response.status_code
-    details = object_of(parse_object(bytes(response.body or b"")) or {}, "error")
+    body = parse_object(bytes(response.body or b"")) or {}
+    details = object_of(body, "error")
     reason = f"HTTP {status} {response.reason_phrase}".rstrip()
-    if message := text_of(details, "message"):
+    # OpenAI's, ElevenLabs' and Deepgram's place for it.
+    told = (text_of(details, "message"), text_of(object_of(body, "detail"), "message"))
+    if message := next(filter(None, (*told, text_of(body, "err_msg"))), ""):
         reason = f"{reason}: {message}"
     fatal = status in _FATAL_STATUSES or is_hopeless(text_of(details, "code"))
     return ModelConnectError(status, reason, fatal=fatal)

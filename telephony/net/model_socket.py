@@ -22,6 +22,7 @@ from telephony.net.message_queue import MessageQueue
 from telephony.net.model_handshake import (
     ModelConnectError,
     check_headers,
+    default_tls,
     handshake_error,
     read_url,
 )
@@ -57,10 +58,11 @@ _DEFAULT_LIMITS = SocketLimits()
 class ModelSocket(asyncio.Protocol):
     """One connection; make it with :meth:`connect`.
 
-    ``on_message`` gets the payload of each text or binary message. ``on_closed(code, reason)``
-    comes once, when the peer or the network ended the connection, and not after :meth:`close`.
-    Both run in the event loop; the first comes no sooner than the loop's next turn after
-    :meth:`connect` returned.
+    ``on_message`` gets the payload of each text message, and of each binary one unless there is
+    ``on_binary`` for these. With ``binary_audio`` audio is sent in binary messages.
+    ``on_closed(code, reason)`` comes once, when the peer or the network ended the connection, and
+    not after :meth:`close`. All run in the event loop; the first comes no sooner than the loop's
+    next turn after :meth:`connect` returned.
     """
 
     def __init__(
@@ -70,10 +72,15 @@ class ModelSocket(asyncio.Protocol):
         on_message: MessageCallback,
         on_closed: ClosedCallback,
         limits: SocketLimits,
+        on_binary: MessageCallback | None = None,
+        *,
+        binary_audio: bool = False,
     ) -> None:
         self._client = client
         self._request_headers = request_headers
         self._on_message = on_message
+        self._on_binary = on_binary or on_message
+        self._write_audio = self._write_binary if binary_audio else self._write_text
         self._on_closed: ClosedCallback | None = on_closed
         self._limits = limits
         self._loop = asyncio.get_running_loop()
@@ -84,8 +91,9 @@ class ModelSocket(asyncio.Protocol):
         self._paused = False
         self._usable = False
         self._delivering = False
-        self._early: list[bytes] = []
+        self._early: list[tuple[bytes, bool]] = []
         self._fragments: list[bytes] = []
+        self._fragments_binary = False
         self._timer: asyncio.TimerHandle | None = None
         self._awaiting_pong = False
         self._failure: str | None = None
@@ -103,6 +111,8 @@ class ModelSocket(asyncio.Protocol):
         *,
         limits: SocketLimits = _DEFAULT_LIMITS,
         ssl_context: ssl.SSLContext | None = None,
+        on_binary: MessageCallback | None = None,
+        binary_audio: bool = False,
     ) -> Self:
         """Open ``url`` (ws or wss) in the time allowed, from name resolution to handshake.
 
@@ -111,7 +121,9 @@ class ModelSocket(asyncio.Protocol):
         uri = read_url(url)
         check_headers(headers)
         client = ClientProtocol(uri, max_size=limits.message_bytes)
-        connection = cls(client, headers, on_message, on_closed, limits)
+        connection = cls(
+            client, headers, on_message, on_closed, limits, on_binary, binary_audio=binary_audio
+        )
         try:
             async with asyncio.timeout(limits.open_timeout_s):
                 await connection._open(uri, ssl_context)
@@ -126,7 +138,7 @@ class ModelSocket(asyncio.Protocol):
         return connection
 
     async def _open(self, uri: WebSocketURI, ssl_context: ssl.SSLContext | None) -> None:
-        context = (ssl_context or ssl.create_default_context()) if uri.secure else None
+        context = (ssl_context or default_tls()) if uri.secure else None
         try:
             await self._loop.create_connection(lambda: self, uri.host, uri.port, ssl=context)
         except OSError as error:
@@ -158,7 +170,7 @@ class ModelSocket(asyncio.Protocol):
             self._fail("the peer reads no more")
 
     def send_audio(self, message: bytes) -> bool:
-        """Send a text message that may be dropped; returns False when audio was.
+        """Send a message that may be dropped; returns False when audio was.
 
         What is dropped is the oldest audio that waits, which need not be this message.
         """
@@ -166,7 +178,7 @@ class ModelSocket(asyncio.Protocol):
             self.audio_dropped += 1
             return False
         if not self._paused:
-            self._write_text(message)
+            self._write_audio(message)
             return True
         dropped = self._queue.put_audio(message)
         self.audio_dropped += dropped
@@ -174,6 +186,10 @@ class ModelSocket(asyncio.Protocol):
 
     def _write_text(self, message: bytes) -> None:
         self._client.send_text(message)
+        self._flush()
+
+    def _write_binary(self, message: bytes) -> None:
+        self._client.send_binary(message)
         self._flush()
 
     def _flush(self) -> None:
@@ -196,7 +212,7 @@ class ModelSocket(asyncio.Protocol):
         """
         first = self._usable
         self._usable = False
-        self._on_message, self._on_closed = _nobody, None
+        self._on_message, self._on_binary, self._on_closed = _nobody, _nobody, None
         self._stop_timer()
         try:
             if first and not self._paused:
@@ -270,10 +286,11 @@ class ModelSocket(asyncio.Protocol):
         """Write what waited; the transport may call a halt again at any message."""
         self._paused = False
         while not self._paused and self._usable:
-            message = self._queue.take()
-            if message is None:
+            taken = self._queue.take()
+            if taken is None:
                 return
-            self._write_text(message)
+            message, is_audio = taken
+            (self._write_audio if is_audio else self._write_text)(message)
 
     # Receiving
 
@@ -281,27 +298,29 @@ class ModelSocket(asyncio.Protocol):
         if frame.opcode is Opcode.PONG:
             self._pong_received()
         elif frame.opcode in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
+            if frame.opcode is not Opcode.CONT:
+                self._fragments_binary = frame.opcode is Opcode.BINARY
             if frame.fin and not self._fragments:
-                self._message_received(bytes(frame.data))
+                self._message_received(bytes(frame.data), self._fragments_binary)
                 return
             self._fragments.append(bytes(frame.data))
             if frame.fin:
                 message = b"".join(self._fragments)
                 self._fragments = []
-                self._message_received(message)
+                self._message_received(message, self._fragments_binary)
 
-    def _message_received(self, message: bytes) -> None:
+    def _message_received(self, message: bytes, binary: bool) -> None:
         self.messages_received += 1
         if self._delivering:
-            self._on_message(message)
+            (self._on_binary if binary else self._on_message)(message)
         else:
-            self._early.append(message)
+            self._early.append((message, binary))
 
     def _deliver_early(self) -> None:
         """Deliver what came while :meth:`connect` was still on its way to its caller."""
         self._delivering = True
-        for message in self._early:
-            self._on_message(message)
+        for message, binary in self._early:
+            (self._on_binary if binary else self._on_message)(message)
         self._early.clear()
         if self._client.state is not State.OPEN or self._gone.done():
             self._report_closed()

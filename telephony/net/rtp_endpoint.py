@@ -60,6 +60,8 @@ class MediaEndpoint(Protocol):
 
     def read_pending(self, limit: int) -> None: ...
 
+    def open_above(self, receive: Receive) -> MediaEndpoint: ...
+
     def close(self) -> None: ...
 
 
@@ -127,6 +129,11 @@ class RtpEndpoint:
         for _ in range(limit):
             if self.closed or not self._read():
                 return
+
+    def open_above(self, receive: Receive) -> RtpEndpoint:
+        """Open the port above, for RTCP; raises OSError when another process has it."""
+        host, port = self.local
+        return RtpEndpoint(self._loop, (host, port + 1), receive, self._clock)
 
     def _readable(self) -> None:
         # One datagram per wake-up: a call gets one every 20 ms, so a second read would almost

@@ -24,7 +24,8 @@ from telephony.realtime.events import (
 from telephony.realtime.history import HistoryItem
 from telephony.realtime.openai_model import audio_format_for
 from telephony.realtime.openai_realtime import OpenAIRealtime
-from telephony.realtime.session_config import Name, SessionConfig
+from telephony.realtime.session_config import SessionConfig
+from telephony.realtime.session_fields import Name
 from telephony.realtime.traits import Traits
 from telephony.realtime.wire import JsonObject
 

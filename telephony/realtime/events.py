@@ -105,16 +105,21 @@ class TranscriptFailed:
 
 @dataclass(frozen=True, slots=True)
 class SpeechStarted:
-    """The model's own voice activity detection heard the caller begin (padding included)."""
+    """The model's own voice activity detection heard the caller begin (padding included).
+
+    ``audio_start_ms`` is None where the model does not say when.
+    """
 
     item_id: str
-    audio_start_ms: int
+    audio_start_ms: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class SpeechStopped:
+    """``audio_end_ms`` is None where the model does not say when."""
+
     item_id: str
-    audio_end_ms: int
+    audio_end_ms: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,9 +251,13 @@ class ItemDeleted:
 
 @dataclass(frozen=True, slots=True)
 class UsageReported:
-    """Usage beside any response, not told of before."""
+    """Usage beside any response, not told of before.
+
+    ``model`` is the one that was used, where it is another than the session's.
+    """
 
     usage: Usage
+    model: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,8 +48,11 @@ class HistoryItem:
     def replace_text(self, text: str) -> None:
         self.text = text[:_MAX_TEXT]
 
-    def wire_item(self) -> JsonObject:
-        """Return the item as ``conversation.item.create`` takes it."""
+    def wire_item(self, assistant_part: str = "output_text") -> JsonObject:
+        """Return the item as ``conversation.item.create`` takes it.
+
+        ``assistant_part`` is the type that the model's own text has there.
+        """
         item: JsonObject = {"id": self.item_id, "type": self.kind}
         if self.kind == "function_call":
             item.update(call_id=self.call_id, name=self.name, arguments=self.text)
@@ -57,7 +60,7 @@ class HistoryItem:
             item.update(call_id=self.call_id, output=self.text)
         else:
             # The audio of an assistant item can't be given back to the server.
-            part = "output_text" if self.role == "assistant" else "input_text"
+            part = assistant_part if self.role == "assistant" else "input_text"
             item["role"] = self.role
             item["content"] = [{"type": part, "text": self.heard_text}]
         return item

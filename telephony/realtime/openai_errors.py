@@ -12,6 +12,8 @@ _BENIGN = frozenset(
     {
         "response_cancel_not_active",
         RESPONSE_ACTIVE,
+        # What Azure Voice Live cut off itself.
+        "item_already_truncated",
         "input_audio_buffer_commit_empty",
     }
 )
@@ -31,6 +33,10 @@ _ENDING = frozenset({"session_expired"})
 
 def is_benign(code: str) -> bool:
     return code in _BENIGN
+
+
+def is_rate_limit(code: str) -> bool:
+    return code.startswith("rate_limit")
 
 
 def is_hopeless(code: str) -> bool:

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from telephony.audio.format import L16_24K, PCMA, PCMU, AudioFormat
+from telephony.audio.format import L16_8K, L16_16K, L16_24K, PCMA, PCMU, AudioFormat
 from telephony.realtime.events import ResponseStatus, Role, Usage
 from telephony.realtime.history import HistoryItem
-from telephony.realtime.wire import JsonObject, int_of, object_of, objects_of, text_of
+from telephony.realtime.wire import (
+    JsonObject,
+    int_of,
+    number_of,
+    object_of,
+    objects_of,
+    text_of,
+)
 
 _FORMATS = {
     "audio/pcmu": PCMU,
     "audio/pcma": PCMA,
     "g711_ulaw": PCMU,
     "g711_alaw": PCMA,
-    "pcm16": L16_24K,
+    "pcm16_8000hz": L16_8K,
+    "pcm16_16000hz": L16_16K,
 }
+_FLAT_PCM = ("pcm", "pcm16", "pcm24")
 _ROLES: dict[str, Role] = {"user": "user", "assistant": "assistant"}
 _STATUS: dict[str, ResponseStatus] = {
     "completed": "completed",
@@ -51,14 +60,48 @@ def read_usage(response: JsonObject) -> Usage | None:
     )
 
 
-def read_format(session: JsonObject, direction: str) -> AudioFormat | None:
-    """Return the format a session object states for ``input`` or ``output``, in either dialect."""
+def read_transcription_usage(event: JsonObject) -> Usage | None:
+    """Return what it cost to write down a turn of the caller: tokens, or seconds."""
+    usage = object_of(event, "usage")
+    seconds = number_of(usage, "seconds")
+    if seconds is not None and seconds > 0:
+        return Usage(billed_s=seconds)
+    if not int_of(usage, "input_tokens") and not int_of(usage, "output_tokens"):
+        return None
+    given = object_of(usage, "input_token_details")
+    return Usage(
+        input_tokens=int_of(usage, "input_tokens"),
+        output_tokens=int_of(usage, "output_tokens"),
+        input_text_tokens=int_of(given, "text_tokens"),
+        input_audio_tokens=int_of(given, "audio_tokens"),
+        output_text_tokens=int_of(usage, "output_tokens"),
+    )
+
+
+def limits_reached(event: JsonObject) -> int:
+    """Return how many of the rate limits in an event leave nothing more."""
+    remaining = (number_of(limit, "remaining") for limit in objects_of(event, "rate_limits"))
+    return sum(1 for left in remaining if left is not None and left <= 0)
+
+
+def read_format(
+    session: JsonObject, direction: str, pcm: AudioFormat = L16_24K
+) -> AudioFormat | None:
+    """Return the format a session object states for ``input`` or ``output``, in either dialect.
+
+    ``pcm`` is what the server's PCM16 is when it does not say its rate.
+    """
     described = object_of(object_of(object_of(session, "audio"), direction), "format")
     name = text_of(described, "type") or text_of(session, f"{direction}_audio_format")
+    if name in _FLAT_PCM:
+        return _linear(int_of(session, f"{direction}_audio_sampling_rate"), pcm)
     if name == "audio/pcm":
-        rate_hz = int_of(described, "rate") or L16_24K.sample_rate_hz
-        return AudioFormat("l16", rate_hz) if 8000 <= rate_hz <= 48000 else L16_24K
+        return _linear(int_of(described, "rate"), pcm)
     return _FORMATS.get(name)
+
+
+def _linear(rate_hz: int, otherwise: AudioFormat) -> AudioFormat:
+    return AudioFormat("l16", rate_hz) if 8000 <= rate_hz <= 48000 else otherwise
 
 
 def read_item(described: JsonObject) -> HistoryItem | None:

@@ -1,11 +1,10 @@
-"""OpenAI Realtime (GA) without I/O: commands and server messages in, events and messages out."""
+"""OpenAI Realtime without I/O: commands and server messages in, events and messages out."""
 
 from __future__ import annotations
 
 from binascii import b2a_base64
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Literal
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from telephony.audio.format import AudioFormat
 from telephony.base.errors import LocalProtocolError
@@ -14,8 +13,10 @@ from telephony.realtime.events import NO_RESPONSE, ModelError, ModelEvent, Sessi
 from telephony.realtime.history import HistoryItem
 from telephony.realtime.openai_inbound import OpenAIInbound
 from telephony.realtime.openai_session import OpenAISession
+from telephony.realtime.openai_variant import OpenAIVariant
+from telephony.realtime.openai_variants import OPENAI
 from telephony.realtime.responses import ResponseRequest
-from telephony.realtime.session_config import SessionConfig
+from telephony.realtime.session_base import RealtimeSessionConfig
 from telephony.realtime.stats import RealtimeStats
 from telephony.realtime.traits import Traits
 from telephony.realtime.wire import JsonObject
@@ -24,7 +25,6 @@ READY_TIMEOUT_S = 10.0
 RECYCLE_AFTER_S = 55 * 60.0
 STALL_S = 30.0
 _MAX_SIDE_REQUESTS = 8
-_SCHEMES = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
 _APPEND_HEAD = b'{"type":"input_audio_buffer.append","audio":"'
 _APPEND_TAIL = b'"}'
 
@@ -43,7 +43,7 @@ class OpenAIRealtime:
 
     def __init__(
         self,
-        config: SessionConfig,
+        config: RealtimeSessionConfig,
         ids: Ids,
         input_format: AudioFormat,
         output_format: AudioFormat,
@@ -51,9 +51,13 @@ class OpenAIRealtime:
         stall_s: float = STALL_S,
         recycle_after_s: float = RECYCLE_AFTER_S,
         history: Iterable[HistoryItem] = (),
+        variant: OpenAIVariant = OPENAI,
+        unix_time: Callable[[], float] | None = None,
     ) -> None:
-        self._session = OpenAISession(config, ids, input_format, output_format, stall_s, history)
-        self._inbound = OpenAIInbound(self._session)
+        self._session = OpenAISession(
+            config, ids, input_format, output_format, stall_s, history, variant
+        )
+        self._inbound = OpenAIInbound(self._session, unix_time)
         self._recycle_after_s = recycle_after_s
         self._connected_at = 0.0
         config.to_session_update(input_format, output_format)
@@ -65,32 +69,12 @@ class OpenAIRealtime:
 
         Raises ValueError for a base that is no http, https, ws or wss URL.
         """
-        parts = urlsplit(base_url)
-        if parts.scheme not in _SCHEMES or not parts.netloc:
-            raise ValueError(f"base_url {base_url!r} must be a wss, ws, https or http URL")
-        path = parts.path.rstrip("/")
-        if not path.endswith("/realtime"):
-            path += "/realtime"
-        query = dict(parse_qsl(parts.query, keep_blank_values=True))
-        query.setdefault("model", self._session.config.model)
-        return urlunsplit((_SCHEMES[parts.scheme], parts.netloc, path, urlencode(query), ""))
+        session = self._session
+        return session.variant.url(base_url, session.config.model, session.ids)
 
-    @staticmethod
-    def request_headers(
-        api_key: str,
-        *,
-        organization: str = "",
-        project: str = "",
-        safety_identifier: str = "",
-    ) -> dict[str, str]:
+    def request_headers(self, api_key: str) -> dict[str, str]:
         """Return the handshake's headers; without a key (a local server) no authorization."""
-        headers = {
-            "Authorization": f"Bearer {api_key}" if api_key else "",
-            "OpenAI-Organization": organization,
-            "OpenAI-Project": project,
-            "OpenAI-Safety-Identifier": safety_identifier,
-        }
-        return {name: value for name, value in headers.items() if value}
+        return self._session.variant.headers(api_key) | self._session.config.headers
 
     # The connection
 
@@ -101,8 +85,10 @@ class OpenAIRealtime:
         session.stats.connections += 1
         self._connected_at = now
         session.ready_timer.start_at(READY_TIMEOUT_S, now)
+        session.expires_at = None
         session.recycle_timer.start_at(self._recycle_after_s, now)
         update = session.config.to_session_update(session.asked_input, session.asked_output)
+        update["instructions"] = session.instructions
         session.send("session.update", session=update)
 
     def connection_lost(self, now: float) -> None:
@@ -158,7 +144,9 @@ class OpenAIRealtime:
             text = f"the model did not accept the session within {READY_TIMEOUT_S:g} s"
             session.events.append(ModelError("session_not_ready", text, fatal=True))
         if session.recycle_timer.expired(now):
-            session.events.append(SessionExpiring(now - self._connected_at))
+            ends_at = session.expires_at
+            left_s = None if ends_at is None else max(0.0, ends_at - now)
+            session.events.append(SessionExpiring(now - self._connected_at, left_s))
         if gate.awaiting_timer.expired(now):
             session.stats.requests_unanswered += 1
             session.ask(gate.unanswered())
@@ -182,7 +170,7 @@ class OpenAIRealtime:
         mute = not (spoke or session.gate.cancelling)
         session.fence(response_id)
         session.gate.abandon(response_id)
-        session.send("response.cancel", response_id=response_id)
+        session.cancel(response_id)
         session.finish_response(response_id, "failed", NO_RESPONSE if mute else "stalled")
         if mute:
             self._report_mute("the model's response stalled")
@@ -262,23 +250,29 @@ class OpenAIRealtime:
         ``out_of_band`` ones start at once, beside the active one, leave no trace in the
         conversation, and call no tools unless ``tool_choice`` says so.
         """
-        body: JsonObject = {}
-        if instructions is not None:
-            body["instructions"] = instructions
-        if tool_choice is not None:
-            body["tool_choice"] = tool_choice
-        event_id = f"event_{self._session.ids.token(8)}"
-        if out_of_band:
+        session = self._session
+        asked = {"instructions": instructions, "tool_choice": tool_choice}
+        body: JsonObject = {
+            field: value
+            for field, value in asked.items()
+            if value is not None and field in session.variant.response_fields
+        }
+        event_id = f"event_{session.ids.token(8)}"
+        if not out_of_band:
+            session.ask(session.gate.request(ResponseRequest(event_id, body)))
+        elif session.variant.out_of_band:
             self._ask_aside(event_id, body)
-        else:
-            self._session.ask(self._session.gate.request(ResponseRequest(event_id, body)))
+        elif session.ready and not session.gate.busy:
+            # It leaves its trace in the conversation, but it is heard.
+            session.ask(session.gate.request(ResponseRequest(event_id, body)))
 
     def _ask_aside(self, event_id: str, body: JsonObject) -> None:
         session = self._session
         if len(session.side_requests) >= _MAX_SIDE_REQUESTS:
             raise LocalProtocolError("too many out-of-band responses wait to begin")
+        quiet = {"tool_choice": "none"} if "tool_choice" in session.variant.response_fields else {}
         marked = {
-            "tool_choice": "none",
+            **quiet,
             **body,
             "conversation": "none",
             "metadata": {"request": event_id},
@@ -296,7 +290,7 @@ class OpenAIRealtime:
         if not target and response_id in self._session.side_responses:
             target = response_id or ""
         if target:
-            self._session.send("response.cancel", response_id=target)
+            self._session.cancel(target)
 
     def withdraw_response(self) -> bool:
         """Forget a :meth:`create_response` that still waits; returns whether one did."""
@@ -347,6 +341,7 @@ class OpenAIRealtime:
     def answer_approval(self, approval_id: str, approve: bool, reason: str = "") -> None:
         """Let the provider call the remote tool it asked about, or not."""
         item: JsonObject = {
+            "id": f"item_{self._session.ids.token(8)}",
             "type": "mcp_approval_response",
             "approval_request_id": approval_id,
             "approve": approve,
@@ -354,7 +349,10 @@ class OpenAIRealtime:
         if reason:
             item["reason"] = reason
         if self._session.ready:
+            # A session that is no more asked in vain: there is nothing to answer in the next one.
             self._session.send("conversation.item.create", item=item)
+            if not approve:
+                self._session.continue_after_remote_tool()
 
     def add_user_text(self, text: str) -> None:
         """Add words of the caller that did not come as audio, such as digits pressed."""

@@ -13,8 +13,9 @@ from telephony.realtime.events import (
     TranscriptFinished,
 )
 from telephony.realtime.history import HistoryItem
-from telephony.realtime.openai_errors import error_event
+from telephony.realtime.openai_errors import error_event, is_rate_limit
 from telephony.realtime.openai_reading import read_item, read_status, read_usage
+from telephony.realtime.openai_remote_tools import RemoteToolReader
 from telephony.realtime.openai_session import OpenAISession
 from telephony.realtime.wire import (
     JsonObject,
@@ -33,8 +34,9 @@ class ResponseReader:
     or repeats; what comes after the end, or after a fence, is dropped and counted.
     """
 
-    def __init__(self, session: OpenAISession) -> None:
+    def __init__(self, session: OpenAISession, remote_tools: RemoteToolReader) -> None:
         self._session = session
+        self._remote_tools = remote_tools
         self._now = 0.0
 
     def receive(self, kind: str, event: JsonObject, now: float) -> bool:
@@ -86,7 +88,7 @@ class ResponseReader:
         session.stats.responses += 1
         session.events.append(ResponseStarted(response_id))
         if cancel:
-            session.send("response.cancel", response_id=response_id)
+            session.cancel(response_id)
 
     def _response_done(self, event: JsonObject) -> None:
         session = self._session
@@ -106,9 +108,11 @@ class ResponseReader:
         status, reason, message = read_status(response)
         for item in objects_of(response, "output"):
             self._tool_call(item, response_id)
+            self._remote_tools.item_seen(item)
         session.finish_response(response_id, status, reason, read_usage(response), message)
         if status == "failed":
             error = object_of(object_of(response, "status_details"), "error")
+            session.stats.rate_limited += is_rate_limit(reason)
             failure = error_event(error, before_ready=False)
             if failure.fatal:
                 session.events.append(failure)
@@ -134,6 +138,7 @@ class ResponseReader:
     def _audio_delta(self, event: JsonObject) -> None:
         session = self._session
         session.stats.audio_deltas += 1
+        session.remote_tool_ended = False
         audio = decode_audio(event, "delta")
         item_id = text_of(event, "item_id")
         if audio is None or not item_id:
@@ -195,6 +200,7 @@ class ResponseReader:
         self._spoken_item(item_id, response_id, int_of(event, "content_index")).append_text(delta)
         if not session.gate.is_fenced(response_id):
             session.events.append(TranscriptDelta("assistant", item_id, delta))
+        session.remote_tool_ended = False
 
     def _output_text_done(self, event: JsonObject) -> None:
         session = self._session
@@ -212,11 +218,12 @@ class ResponseReader:
 
     def _output_item(self, event: JsonObject) -> None:
         described = object_of(event, "item")
+        self._remote_tools.item_seen(described)
         item = read_item(described)
         response_id = self._response_id(event)
         if item is None or not self._belongs(response_id):
             return
-        if item.kind == "function_call":
+        if item.kind == "function_call" and self._item_of_call(item.call_id) is None:
             item.response_id = response_id
             self._session.history.place(item)
 
@@ -263,11 +270,18 @@ class ResponseReader:
         if not session.calls.requested(call):
             return
         session.stats.tool_calls += 1
-        item_id = call.item_id or f"item_{session.ids.token(8)}"
-        item = session.history.place(HistoryItem(item_id, "function_call"))
+        item = self._item_of_call(call.call_id)
+        if item is None:
+            item_id = call.item_id or f"item_{session.ids.token(8)}"
+            item = session.history.place(HistoryItem(item_id, "function_call"))
         item.call_id, item.name, item.response_id = call.call_id, call.name, call.response_id
         item.replace_text(call.arguments)
         session.events.append(call)
+
+    def _item_of_call(self, call_id: str) -> HistoryItem | None:
+        """Return the history's item for a call; some events name the one, some the other."""
+        calls = (item for item in self._session.history if item.kind == "function_call")
+        return next((item for item in calls if item.call_id == call_id), None)
 
 
 _R = ResponseReader
@@ -292,11 +306,4 @@ _READERS: dict[str, Callable[[ResponseReader, JsonObject], None]] = {
     "response.function_call_arguments.done": _R._arguments_done,
     "response.content_part.added": _ignore,
     "response.content_part.done": _ignore,
-    # The beta protocol's names.
-    "response.audio.delta": _R._audio_delta,
-    "response.audio.done": _R._audio_done,
-    "response.audio_transcript.delta": _R._output_text_delta,
-    "response.audio_transcript.done": _R._output_text_done,
-    "response.text.delta": _R._output_text_delta,
-    "response.text.done": _R._output_text_done,
 }

@@ -127,6 +127,10 @@ class ResponseGate:
             self.hold_timer.start(AUTOMATIC_RESPONSE_S)
         return self.release()
 
+    def expect_response(self) -> None:
+        """The server is about to begin a response of its own: it comes before what waits here."""
+        self.hold_timer.start(AUTOMATIC_RESPONSE_S)
+
     def held_long_enough(self) -> ResponseRequest | None:
         self._caller_speaking = False
         return self.release(overdue=True)

@@ -23,11 +23,12 @@ class SpokenAudio:
     """Counts what was received of each item and passes it on in whole samples.
 
     While it is not sure that the bytes are the G.711 we asked for, audio that could hurt is held
-    back; a few hundred bytes settle it.
+    back; a few hundred bytes settle it. What is no G.711 then is taken for ``otherwise``.
     """
 
-    def __init__(self, asked: AudioFormat) -> None:
+    def __init__(self, asked: AudioFormat, otherwise: AudioFormat = L16_24K) -> None:
         self.format = asked
+        self._otherwise = otherwise
         self._items: dict[str, _Item] = {}
         self._held: list[AudioDelta] = []
         self._evidence: FormatEvidence | None = None
@@ -70,7 +71,7 @@ class SpokenAudio:
     def _settle(self, is_l16: bool, *, keep_looking: bool) -> list[AudioDelta]:
         held, self._held = self._held, []
         if is_l16:
-            self.format = L16_24K
+            self.format = self._otherwise
         if is_l16 or not keep_looking:
             self._evidence = None
         return self._aligned(held)

@@ -27,9 +27,13 @@ class RealtimeStats:
     benign_errors: int = 0
     errors: int = 0
     tool_calls: int = 0
+    remote_tool_calls: int = 0
+    remote_tool_failures: int = 0
+    rate_limited: int = 0
     truncated: int = 0
     deleted: int = 0
     format_changes: int = 0
+    appends_dropped: int = 0
     unknown: int = 0
     unknown_types: dict[str, int] = field(default_factory=dict)
 

@@ -17,6 +17,7 @@ class ToolCalls:
     def __init__(self) -> None:
         self._open: dict[str, str] = {}
         self._seen: dict[str, None] = {}
+        self._adopted: set[str] = set()
         self._by_response: dict[str, list[ToolCallRequested]] = {}
         self._continuation_wanted = False
 
@@ -28,6 +29,15 @@ class ToolCalls:
         """Wait for the output of a call that the model made in an earlier session."""
         self._seen[call_id] = None
         self._open[call_id] = ""
+        self._adopted.add(call_id)
+
+    def new_session(self) -> None:
+        """The calls that wait now were made in a session that is no more."""
+        self._adopted = set(self._open)
+
+    def is_known_to_session(self, call_id: str) -> bool:
+        """Return whether the model made the call in the session there is now."""
+        return call_id not in self._adopted
 
     def settled(self, call_id: str) -> None:
         """A call of an earlier session got its output there."""

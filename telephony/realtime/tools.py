@@ -28,7 +28,10 @@ _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """A function with what the model is told of it. ``parameters`` is a JSON Schema."""
+    """A function with what the model is told of it. ``parameters`` is a JSON Schema.
+
+    One that is not ``offered`` is kept from models: only a dialect of ours asks for it.
+    """
 
     name: str
     description: str
@@ -36,6 +39,7 @@ class Tool:
     function: Callable[..., Any]
     timeout_s: float = DEFAULT_TIMEOUT_S
     arguments: Arguments | None = field(default=None, repr=False, compare=False)
+    offered: bool = True
 
     @property
     def is_async(self) -> bool:
@@ -135,8 +139,8 @@ class ToolRegistry:
         return self._tools.get(name)
 
     def definitions(self) -> tuple[FunctionTool, ...]:
-        """Return all tools as a session's configuration holds them."""
-        return tuple(tool.definition() for tool in self)
+        """Return the tools that models may ask for as a session's configuration holds them."""
+        return tuple(tool.definition() for tool in self if tool.offered)
 
     def prepare(
         self, name: str, arguments: str, context: ToolContext = NO_CONTEXT

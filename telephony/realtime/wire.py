@@ -42,6 +42,12 @@ def int_of(source: Mapping[str, Any], key: str) -> int:
     return 0 if number is None else int(number)
 
 
+def int_or_none_of(source: Mapping[str, Any], key: str) -> int | None:
+    """Return the number under ``key`` without its fraction, or None when there is none."""
+    number = number_of(source, key)
+    return None if number is None else int(number)
+
+
 def number_of(source: Mapping[str, Any], key: str) -> float | None:
     """Return the finite number under ``key``; JSON's own booleans and NaN are none."""
     value = source.get(key)

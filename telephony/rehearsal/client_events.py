@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from telephony.rehearsal.outbox import ClientError, Wire
-from telephony.rehearsal.session_fields import Fields, ResponseFields, SessionFields
+from telephony.rehearsal.session_fields import Fields, ResponseFields
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -19,7 +19,7 @@ class _Event(Fields):
 
 class SessionUpdate(_Event):
     type: Literal["session.update"]
-    session: SessionFields
+    session: dict[str, Any]
 
 
 class Commit(_Event):
@@ -72,15 +72,22 @@ class FunctionOutputItem(_NewItem):
     output: str
 
 
-NewItem = Annotated[
-    MessageItem | FunctionCallItem | FunctionOutputItem, Field(discriminator="type")
-]
+class ApprovalItem(Fields):
+    id: str = Field(min_length=1, max_length=64)
+    type: Literal["mcp_approval_response"]
+    approval_request_id: str
+    approve: bool
+    reason: str | None = None
+
+
+NewItem = MessageItem | FunctionCallItem | FunctionOutputItem | ApprovalItem
+_AnyItem = Annotated[NewItem, Field(discriminator="type")]
 
 
 class ItemCreate(_Event):
     type: Literal["conversation.item.create"]
     previous_item_id: str | None = None
-    item: NewItem
+    item: _AnyItem
 
 
 class ItemRetrieve(_Event):
@@ -124,7 +131,7 @@ ClientEvent = Annotated[
 ]
 
 _CLIENT_EVENT: TypeAdapter[Any] = TypeAdapter(ClientEvent)
-_NEW_ITEM: TypeAdapter[Any] = TypeAdapter(NewItem)
+_NEW_ITEM: TypeAdapter[Any] = TypeAdapter(_AnyItem)
 
 
 def parse_client_event(message: Wire) -> Any:
@@ -138,28 +145,29 @@ def parse_client_event(message: Wire) -> Any:
     raise refusal
 
 
-def parse_new_item(item: Wire) -> MessageItem | FunctionCallItem | FunctionOutputItem:
+def parse_new_item(item: Wire) -> NewItem:
     """Return one item of ``response.create``'s ``input``; raise ClientError."""
     try:
-        parsed: MessageItem | FunctionCallItem | FunctionOutputItem
-        parsed = _NEW_ITEM.validate_python(item)
+        parsed: NewItem = _NEW_ITEM.validate_python(item)
     except ValidationError as error:
         raise _client_error(error, item) from None
     return parsed
 
 
-def strictly(model: type[_Model], value: Any) -> _Model:
-    """Return ``value`` as ``model`` or raise ClientError."""
+def strictly(model: type[_Model], value: Any, at: str = "") -> _Model:
+    """Return ``value``, which stands at the path ``at``, as ``model``, or raise ClientError."""
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        raise _client_error(error, value) from None
+        raise _client_error(error, value, at) from None
 
 
-def _client_error(error: ValidationError, value: Any) -> ClientError:
+def _client_error(error: ValidationError, value: Any, at: str = "") -> ClientError:
     details = error.errors(include_url=False)[0]
     kind = details["type"]
     param = _param(details, value)
+    if at:
+        param = f"{at}.{param}" if param else at
     if kind == "extra_forbidden":
         return ClientError("unknown_parameter", f"Unknown parameter: '{param}'.", param)
     if kind in ("missing", "union_tag_not_found"):

@@ -11,7 +11,15 @@ from telephony.audio.format import AudioFormat
 from telephony.rehearsal.outbox import ClientError, Wire
 from telephony.rehearsal.utterance import Utterance
 
-ItemKind = Literal["message", "function_call", "function_call_output"]
+ItemKind = Literal[
+    "message",
+    "function_call",
+    "function_call_output",
+    "mcp_list_tools",
+    "mcp_call",
+    "mcp_approval_request",
+    "mcp_approval_response",
+]
 Role = Literal["system", "user", "assistant"]
 
 
@@ -49,7 +57,10 @@ class Part:
 
 @dataclass(slots=True)
 class Item:
-    """A message, a function call or a function's output."""
+    """A message, a function call or a function's output.
+
+    ``extra`` are the fields of an item about a remote MCP server.
+    """
 
     id: str
     kind: ItemKind = "message"
@@ -60,6 +71,7 @@ class Item:
     name: str = ""
     arguments: str = ""
     output: str = ""
+    extra: Wire = field(default_factory=dict)
 
     @property
     def audio_ms(self) -> float:
@@ -79,7 +91,9 @@ class Item:
         if self.kind == "function_call":
             call = {"name": self.name, "call_id": self.call_id, "arguments": self.arguments}
             return wire | call
-        return wire | {"call_id": self.call_id, "output": self.output}
+        if self.kind == "function_call_output":
+            return wire | {"call_id": self.call_id, "output": self.output}
+        return {"id": self.id, "type": self.kind, **self.extra}
 
 
 class Conversation:

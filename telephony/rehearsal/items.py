@@ -7,11 +7,12 @@ from collections.abc import Callable, Sequence
 
 from telephony.audio.format import AudioFormat
 from telephony.rehearsal.client_events import (
+    ApprovalItem,
     AudioPart,
     FunctionCallItem,
-    FunctionOutputItem,
     ImagePart,
     MessageItem,
+    NewItem,
     TextPart,
 )
 from telephony.rehearsal.conversation import Item, Part
@@ -25,9 +26,11 @@ _CONTENT_OF_ROLE = {
     "assistant": ("output_text",),
 }
 
+_SILENT_KINDS = ("mcp_list_tools", "mcp_approval_request", "mcp_approval_response")
+
 
 def item_from_client(
-    new: MessageItem | FunctionCallItem | FunctionOutputItem,
+    new: NewItem,
     audio_format: AudioFormat,
     new_token: Callable[[], str],
 ) -> Item:
@@ -42,6 +45,8 @@ def item_from_client(
     elif isinstance(new, FunctionCallItem):
         item.name, item.arguments = new.name, new.arguments
         item.call_id = new.call_id or f"call_{new_token()}"
+    elif isinstance(new, ApprovalItem):
+        item.extra = new.model_dump(include={"approval_request_id", "approve", "reason"})
     else:
         item.call_id, item.output = new.call_id, new.output
     return item
@@ -74,11 +79,14 @@ def _part(
 
 def stimulus_of(items: Sequence[Item]) -> Stimulus:
     """Return what a response to ``items`` answers: the newest thing that is not the model's."""
-    spoken = [item for item in items if item.role != "system"]
+    spoken = [item for item in items if item.role != "system" and item.kind not in _SILENT_KINDS]
     if not spoken:
         return Stimulus("greeting")
     last = spoken[-1]
     turn = sum(1 for item in spoken if item.role == "user")
+    if last.kind == "mcp_call":
+        said = last.extra.get("output") or last.extra.get("error", {}).get("message", "")
+        return Stimulus("tool", turn, said, last.extra["name"])
     if last.kind == "function_call_output":
         names = [item.name for item in spoken if item.call_id == last.call_id and item.name]
         return Stimulus("tool", turn, last.output, names[0] if names else "")

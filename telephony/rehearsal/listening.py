@@ -10,10 +10,12 @@ from telephony.audio.format import L16_8K, L16_24K
 from telephony.base.ids import Ids
 from telephony.rehearsal.conversation import Conversation, Item, Part
 from telephony.rehearsal.input_buffer import InputBuffer, Segment, SpeechBegan
-from telephony.rehearsal.outbox import ClientError, Outbox
+from telephony.rehearsal.outbox import ClientError, Outbox, Wire
 from telephony.rehearsal.settings import SessionSettings
+from telephony.rehearsal.usage import transcription_usage
 from telephony.rehearsal.utterance import Clip
 
+_LOGPROBS = "item.input_audio_transcription.logprobs"
 _MIN_COMMIT_MS = 100.0
 _MAX_APPEND_BYTES = 15 * 1024 * 1024
 
@@ -153,14 +155,22 @@ class Listener:
         place = {"item_id": item.id, "content_index": 0}
         if text:
             self._outbox.emit(f"{kind}.delta", **place, delta=text)
-        usage = {"type": "duration", "seconds": round(part.audio_ms / 1000, 3)}
-        self._outbox.emit(f"{kind}.completed", **place, transcript=text, usage=usage)
+        model = self._settings.wire["audio"]["input"]["transcription"].get("model")
+        usage = transcription_usage(model, part.audio_ms, text)
+        fields = {**place, "transcript": text, "usage": usage}
+        if _LOGPROBS in (self._settings.wire["include"] or ()):
+            fields["logprobs"] = [_sure_of(word) for word in text.split()]
+        self._outbox.emit(f"{kind}.completed", **fields)
 
     def echo(self, transcript: str) -> Clip | None:
         """Return the caller's last turn as something the model can say."""
         if self.last_segment is None:
             return None
         return Clip(transcript, self.last_segment.pcm16(L16_24K))
+
+
+def _sure_of(word: str) -> Wire:
+    return {"token": word, "bytes": list(word.encode()), "logprob": -0.01}
 
 
 def _decoded(audio_base64: object) -> bytes:

@@ -23,6 +23,7 @@ from telephony.rehearsal.ears import Recognised
 from telephony.rehearsal.faults import ConnectionFaults
 from telephony.rehearsal.listening import Recognition
 from telephony.rehearsal.model_session import Ending, ModelSession, measured
+from telephony.rehearsal.server_variant import ServerVariant, variant_at
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,10 +51,13 @@ class ConnectionHost(Protocol):
 
     api_key: str | None
     tap: Tap | None
+    variant: ServerVariant
 
     def now(self) -> float: ...
     def faults_of_next_connection(self) -> ConnectionFaults: ...
-    def open_session(self, model: str, faults: ConnectionFaults) -> ModelSession: ...
+    def open_session(
+        self, model: str, faults: ConnectionFaults, variant: ServerVariant
+    ) -> ModelSession: ...
     def listen(self, pcm16: bytes) -> asyncio.Future[Recognised]: ...
     def connection_opened(self, connection: ModelConnection) -> None: ...
     def connection_closed(self, connection: ModelConnection) -> None: ...
@@ -154,7 +158,7 @@ class ModelConnection(asyncio.Protocol):
     def _open(self, request: Request) -> None:
         faults = self._host.faults_of_next_connection()
         try:
-            model = self._admit(request, faults)
+            model, variant = self._admit(request, faults)
         except _RefusedError as refused:
             response = self._websocket.reject(refused.status, f"{refused}\n")
             self._websocket.send_response(response)
@@ -162,34 +166,40 @@ class ModelConnection(asyncio.Protocol):
         response = self._websocket.accept(request)
         self._websocket.send_response(response)
         if response.status_code == 101:
-            self.session = self._host.open_session(model, faults)
+            self.session = self._host.open_session(model, faults, variant)
             self._follow_up(self.session)
 
-    def _admit(self, request: Request, faults: ConnectionFaults) -> str:
-        """Return the model asked for; raise _RefusedError as the API would."""
+    def _admit(self, request: Request, faults: ConnectionFaults) -> tuple[str, ServerVariant]:
+        """Return the model asked for, and of whom; raise _RefusedError as the API would."""
         if faults.refuse_status is not None:
             raise _RefusedError(
                 faults.refuse_status, "The rehearsal scenario refuses this handshake."
             )
         url = urlsplit(request.path)
-        if url.path.rstrip("/") != "/v1/realtime":
-            raise _RefusedError(404, f"There is nothing at {url.path}; use /v1/realtime.")
-        if not self._has_key(request.headers):
+        variant, path = variant_at(url.path, self._host.variant)
+        query = parse_qs(url.query)
+        wanted = variant.base + variant.path
+        if path.rstrip("/") != wanted:
+            raise _RefusedError(404, f"There is nothing at {path}; use {wanted}.")
+        if not self._has_key(request.headers, variant) or any(map(query.get, variant.refused)):
             raise _RefusedError(401, "Incorrect API key provided.")
         if "realtime=v1" in request.headers.get("OpenAI-Beta", ""):
             raise _RefusedError(400, "The beta protocol is gone: do not send OpenAI-Beta.")
-        model = parse_qs(url.query).get("model", [""])[0]
-        if not model:
-            raise _RefusedError(400, "You must provide a model parameter.")
+        for name in variant.required:
+            if not query.get(name, [""])[0]:
+                raise _RefusedError(400, f"You must provide a {name} parameter.")
+        model = query.get("model", [variant.default_model])[0]
         if model.startswith("gpt-live"):
             raise _RefusedError(400, f"invalid_model: {model} is not a Realtime model.")
-        return model
+        return model, variant
 
-    def _has_key(self, headers: Mapping[str, str]) -> bool:
+    def _has_key(self, headers: Mapping[str, str], variant: ServerVariant) -> bool:
         wanted = self._host.api_key
         if wanted is None:
             return True
-        given = headers.get("Authorization", "").removeprefix("Bearer ")
+        scheme, _, given = headers.get(variant.key_header, "").rpartition(" ")
+        if scheme != variant.key_scheme:
+            given = ""
         for offered in headers.get("Sec-WebSocket-Protocol", "").split(","):
             if offered.strip().startswith(_KEY_PROTOCOL):
                 given = offered.strip().removeprefix(_KEY_PROTOCOL)

@@ -1,4 +1,4 @@
-"""The rehearsal model server: OpenAI Realtime (GA) on a port of this machine.
+"""The rehearsal model server: OpenAI Realtime, or a variation of it, on a port of this machine.
 
     async with serve(port=8765) as server:
         client = AsyncOpenAI(api_key="any", base_url=server.base_url)
@@ -24,6 +24,7 @@ from telephony.rehearsal.model_connection import ModelConnection, Tap
 from telephony.rehearsal.model_session import ModelSession
 from telephony.rehearsal.prompt_library import shipped_prompts
 from telephony.rehearsal.scenario import Scenario, shipped_scenario
+from telephony.rehearsal.server_variant import OPENAI, SERVER_VARIANTS, ServerVariant
 from telephony.rehearsal.utterance import Voice
 
 _REMEMBERED_SESSIONS = 512
@@ -33,14 +34,22 @@ _CLOSE_GRACE_S = 0.5
 class ModelServer:
     """Accepts connections until :meth:`close`.
 
-    ``scenario`` and ``faults`` may be replaced at any time; they hold for the next connection.
-    ``faults`` None means those of the scenario.
+    ``scenario``, ``faults`` and ``variant`` may be replaced at any time; they hold for the next
+    connection. ``faults`` None means those of the scenario. A path that begins with the name of a
+    variant is that variant's.
     """
 
     def __init__(
-        self, scenario: Scenario, api_key: str | None, tap: Tap | None, ids: Ids, voice: Voice
+        self,
+        scenario: Scenario,
+        api_key: str | None,
+        tap: Tap | None,
+        ids: Ids,
+        voice: Voice,
+        variant: ServerVariant,
     ) -> None:
         self.scenario = scenario
+        self.variant = variant
         self.faults: ConnectionFaults | None = None
         self.api_key = api_key
         self.tap = tap
@@ -65,13 +74,24 @@ class ModelServer:
 
     @property
     def base_url(self) -> str:
-        """What an OpenAI client takes as its ``base_url``."""
+        """What a client of the server's variant takes as its ``base_url``."""
+        return self._origin + self.variant.base
+
+    def base_url_of(self, api: str) -> str:
+        """Return the ``base_url`` for clients of this API, whatever the server's own variant is."""
+        other = SERVER_VARIANTS.get(api, self.variant)
+        if other is self.variant:
+            return self.base_url
+        return f"{self._origin}/{other.name}{other.base}"
+
+    @property
+    def _origin(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"http://{host}:{self.port}/v1"
+        return f"http://{host}:{self.port}"
 
     @property
     def websocket_url(self) -> str:
-        return self.base_url.replace("http", "ws", 1) + "/realtime"
+        return self.base_url.replace("http", "ws", 1) + self.variant.path
 
     async def close(self) -> None:
         """Close every connection with 1001 (going away) and stop listening; twice is once."""
@@ -101,10 +121,18 @@ class ModelServer:
             return NO_CONNECTION_FAULTS
         return faults
 
-    def open_session(self, model: str, faults: ConnectionFaults) -> ModelSession:
-        unix_time_s = int(time.time())
+    def open_session(
+        self, model: str, faults: ConnectionFaults, variant: ServerVariant
+    ) -> ModelSession:
         session = ModelSession(
-            self.scenario, self._voice, self._ids, model, unix_time_s, self.now(), faults
+            self.scenario,
+            self._voice,
+            self._ids,
+            model,
+            int(time.time()),
+            self.now(),
+            faults,
+            variant.dialect(),
         )
         self.sessions.append(session)
         return session
@@ -128,7 +156,8 @@ class ModelServer:
 class serve:  # noqa: N801 - used as a function
     """``server = await serve(...)`` or ``async with serve(...) as server``.
 
-    ``api_key`` None accepts any key and none; ``tap`` sees every frame.
+    ``api_key`` None accepts any key and none; ``tap`` sees every frame. ``variant`` is the server
+    to stand in for.
     """
 
     def __init__(
@@ -141,6 +170,7 @@ class serve:  # noqa: N801 - used as a function
         tap: Tap | None = None,
         ids: Ids | None = None,
         voice: Voice | None = None,
+        variant: ServerVariant = OPENAI,
     ) -> None:
         self._host = host
         self._port = port
@@ -150,6 +180,7 @@ class serve:  # noqa: N801 - used as a function
             tap,
             ids or Ids(os.urandom),
             voice or Voice(shipped_prompts()),
+            variant,
         )
 
     async def _start(self) -> ModelServer:

@@ -19,6 +19,7 @@ from telephony.rehearsal.faults import ConnectionFaults, ErrorFault, TurnFaults
 from telephony.rehearsal.items import item_from_client, stimulus_of
 from telephony.rehearsal.listening import Listener, Recognition
 from telephony.rehearsal.outbox import ClientError, Outbox
+from telephony.rehearsal.remote_tools import RemoteTools
 from telephony.rehearsal.response_run import ResponseRun, Stage
 from telephony.rehearsal.scenario import Scenario
 from telephony.rehearsal.script import Script, Stimulus
@@ -30,6 +31,7 @@ from telephony.rehearsal.settings import (
 )
 from telephony.rehearsal.speaking import Speaker
 from telephony.rehearsal.utterance import Voice
+from telephony.rehearsal.wire_dialect import WireDialect
 
 _EXPIRED_CLOSE_CODE = 1001
 _REFUSED_CLOSE_CODE = 1008
@@ -65,6 +67,7 @@ class ModelSession:
         unix_time_s: int,
         now: float,
         faults: ConnectionFaults | None = None,
+        wire: WireDialect | None = None,
     ) -> None:
         token = ids.token(6)
         self.id = f"sess_{token}"
@@ -75,14 +78,18 @@ class ModelSession:
         self._ids = ids
         self._faults = scenario.faults if faults is None else faults
         self._script = Script(scenario, voice.prompts)
-        self._outbox = Outbox(token)
+        self._wire = wire or WireDialect()
+        self._outbox = Outbox(token, self._wire.emitted)
         expires_at = unix_time_s + round(scenario.max_session_s)
         self.settings = SessionSettings(self.id, model, expires_at)
         self.conversation = Conversation(f"conv_{token}")
         self.listener = Listener(self._outbox, self.conversation, self.settings, ids)
         wrong = self._faults.output_format
         wrong_format = WIRE_FORMATS[wrong] if wrong else None
-        stage = Stage(self._outbox, self.conversation, voice, scenario.pace, ids, wrong_format)
+        self.remote = RemoteTools(self._outbox, self.conversation, self._token)
+        stage = Stage(
+            self._outbox, self.conversation, voice, scenario.pace, ids, self.remote, wrong_format
+        )
         self.speaker = Speaker(stage, self.settings)
         self._recognitions: list[Recognition] = []
         self._unrecognised: set[str] = set()
@@ -92,7 +99,10 @@ class ModelSession:
         self._begin(now)
 
     def _begin(self, now: float) -> None:
+        self._wire.begin(self.settings.wire)
         self._outbox.emit("session.created", session=self.settings.wire)
+        for kind, fields in self._wire.greets:
+            self._outbox.emit(kind, **fields)
         faults = self._faults
         self._after(self._scenario.max_session_s * 1000, self._expire, now)
         self._after(faults.drop_after_ms, self._drop, now)
@@ -115,7 +125,7 @@ class ModelSession:
             if data.get("type") == "input_audio_buffer.append":
                 self._append(data, now)
             else:
-                event = client.parse_client_event(data)
+                event = client.parse_client_event(self._wire.received(data))
                 _COMMANDS[type(event)](self, event, now)
         except ClientError as error:
             self._outbox.refuse(error, event_id)
@@ -166,6 +176,7 @@ class ModelSession:
         if self.ending is not None:
             return
         self.speaker.handle_timer(now)
+        self._go_on(now)
         idle_at = self._idle_at()
         if idle_at is not None and idle_at <= now:
             self._idle(now)
@@ -256,9 +267,10 @@ class ModelSession:
     # Client events
 
     def _update_session(self, event: client.SessionUpdate, now: float) -> None:
-        self.settings.update(event.session)
+        self.settings.apply(self._wire.changes(event.session))
         self.listener.configure()
         self._outbox.emit("session.updated", session=self.settings.wire)
+        self.remote.list_tools(self.settings.wire["tools"])
 
     def _commit(self, event: client.Commit, now: float) -> None:
         item = self.listener.commit()
@@ -276,6 +288,14 @@ class ModelSession:
         wire = item.to_wire()
         for kind in ("conversation.item.added", "conversation.item.done"):
             self._outbox.emit(kind, previous_item_id=previous, item=wire)
+        if item.kind == "mcp_approval_response":
+            self.remote.answered(item.extra)
+            self._go_on(now)
+
+    def _go_on(self, now: float) -> None:
+        """Let the model speak of what a remote tool returned."""
+        if self.speaker.active is None and self.remote.take_continuation():
+            self._respond(response_settings(self.settings, None), None, "", now)
 
     def _has_call(self, call_id: str) -> bool:
         calls = (item for item in self.conversation if item.kind == "function_call")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterable
 from typing import Any
 
 Wire = dict[str, Any]
@@ -25,16 +26,22 @@ class ClientError(Exception):
         super().__init__(message)
 
 
+Translate = Callable[[str, Wire], Iterable[tuple[str, Wire]]]
+"""Returns what is said in place of an event, for a server whose wire is another."""
+
+
 class Outbox:
     """Numbers server events and keeps them, as JSON text, until they are taken.
 
-    ``duplicating`` sends every event twice, as a faulty server would.
+    ``duplicating`` sends every event twice, as a faulty server would; ``translate`` puts events in
+    the words of another server.
     """
 
-    __slots__ = ("_messages", "_prefix", "_sent", "duplicating", "emitted")
+    __slots__ = ("_messages", "_prefix", "_sent", "_translate", "duplicating", "emitted")
 
-    def __init__(self, prefix: str) -> None:
+    def __init__(self, prefix: str, translate: Translate | None = None) -> None:
         self._prefix = prefix
+        self._translate = translate
         self._sent = 0
         self._messages: list[str] = []
         self.duplicating = False
@@ -42,6 +49,13 @@ class Outbox:
 
     def emit(self, kind: str, **fields: Any) -> None:
         """Queue the server event ``kind`` with ``fields`` and an event id of its own."""
+        if self._translate is None:
+            self._emit(kind, fields)
+            return
+        for said, with_fields in self._translate(kind, fields):
+            self._emit(said, with_fields)
+
+    def _emit(self, kind: str, fields: Wire) -> None:
         self._sent += 1
         event = {"type": kind, "event_id": f"event_{self._prefix}{self._sent:06d}", **fields}
         text = json.dumps(event, separators=(",", ":"))

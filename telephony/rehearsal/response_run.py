@@ -16,7 +16,8 @@ from telephony.base.ids import Ids
 from telephony.rehearsal.conversation import Conversation, Item, Part
 from telephony.rehearsal.faults import ErrorFault
 from telephony.rehearsal.outbox import Outbox, Wire
-from telephony.rehearsal.scenario import Pace, ToolCall
+from telephony.rehearsal.remote_tools import RemoteTools, needs_approval
+from telephony.rehearsal.scenario import Pace, RemoteCall, ToolCall
 from telephony.rehearsal.script import Cue
 from telephony.rehearsal.settings import ResponseSettings
 from telephony.rehearsal.usage import Usage
@@ -39,6 +40,7 @@ class Stage:
     voice: Voice
     pace: Pace
     ids: Ids
+    remote: RemoteTools
     wrong_format: AudioFormat | None = None
 
 
@@ -120,6 +122,8 @@ class ResponseRun:
             yield from self._say(utterance) if spoken else self._write(utterance.transcript)
         for call in self._allowed(cue.call) if self.is_active else ():
             yield from self._call(call)
+        for remote in cue.remote if self.is_active else ():
+            yield from self._call_remote(remote)
         if self.is_active:
             self._finish("completed", {"type": "completed"})
 
@@ -183,6 +187,28 @@ class ResponseRun:
             yield 0.005
         self._close(item, "completed")
 
+    def _call_remote(self, call: RemoteCall) -> Iterator[float]:
+        remote = self._stage.remote
+        tool = remote.offered(call, self._settings.tools)
+        if tool is None:
+            return
+        if needs_approval(tool, call.name):
+            item = remote.request(call)
+            self._add(item)
+            self._close(item, "completed")
+            return
+        item = remote.call(call)
+        self._add(item)
+        arguments = item.extra["arguments"]
+        self._emit("response.mcp_call_arguments.delta", item, delta=arguments)
+        self._emit("response.mcp_call_arguments.done", item, arguments=arguments)
+        yield from remote.perform(item, call, self._emit_unnamed)
+        self._close(item, "completed")
+
+    def _emit_unnamed(self, kind: str, item: Item) -> None:
+        """Emit an event that does not name its response."""
+        self._stage.outbox.emit(kind, item_id=item.id, output_index=len(self._items) - 1)
+
     def _allowed(self, calls: tuple[ToolCall, ...]) -> Iterator[ToolCall]:
         """Return the calls this response may make; a tool that must be called always is."""
         choice = self._settings.tool_choice
@@ -193,7 +219,7 @@ class ResponseRun:
         wanted = [call for call in calls if call.name in offered and forced in (None, call.name)]
         if not wanted and (forced in offered or (choice == "required" and offered)):
             wanted = [ToolCall(name=forced or offered[0])]
-        yield from wanted
+        yield from wanted if self._settings.parallel_tool_calls else wanted[:1]
 
     def _fail(self, error: ErrorFault) -> Iterator[float]:
         wire = {"type": error.type, "code": error.code, "message": error.message}
@@ -234,7 +260,7 @@ class ResponseRun:
             kind = "response.function_call_arguments.done"
             call = {"name": item.name, "arguments": item.arguments}
             self._emit(kind, item, call_id=item.call_id, **call)
-        else:
+        elif item.kind == "message":
             self._close_part(item, item.content[0])
         if self.in_conversation:
             previous = self._stage.conversation.previous_id(item)

@@ -84,6 +84,20 @@ class ToolCall(_Data):
     arguments: dict[str, Any] = Field(default_factory=dict)
 
 
+class RemoteCall(_Data):
+    """A call to a remote MCP server; left out when the session has no such server."""
+
+    server: str
+    """Its ``server_label``."""
+    name: str
+    arguments: dict[str, Any] = Field(default_factory=dict)
+    output: str = ""
+    error: str | None = None
+    duration_ms: int = Field(50, ge=0)
+    continues: bool = True
+    """Whether the model then speaks of it unasked."""
+
+
 def _as_tuple(value: Any) -> Any:
     return (value,) if isinstance(value, str) else value
 
@@ -98,6 +112,7 @@ class Turn(_Data):
     when: Trigger
     say: Annotated[tuple[str, ...], BeforeValidator(_as_tuple)] = ()
     call: Annotated[tuple[ToolCall, ...], BeforeValidator(_as_calls)] = ()
+    remote: Annotated[tuple[RemoteCall, ...], BeforeValidator(_as_calls)] = ()
     delay_ms: int = Field(0, ge=0)
     faults: TurnFaults = NO_TURN_FAULTS
 

@@ -8,7 +8,7 @@ from typing import Literal
 
 from telephony.rehearsal.faults import NO_TURN_FAULTS, TurnFaults
 from telephony.rehearsal.prompt_library import PromptLibrary, words
-from telephony.rehearsal.scenario import Scenario, ToolCall, Trigger
+from telephony.rehearsal.scenario import RemoteCall, Scenario, ToolCall, Trigger
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,7 @@ class Cue:
 
     say: tuple[str, ...] = ()
     call: tuple[ToolCall, ...] = ()
+    remote: tuple[RemoteCall, ...] = ()
     delay_ms: int = 0
     faults: TurnFaults = NO_TURN_FAULTS
 
@@ -51,7 +52,7 @@ class Script:
         for turn in self._scenario.turns:
             if _fits(turn.when, stimulus):
                 say = tuple(self._prompts.name_of(name) or name for name in turn.say)
-                return Cue(say, turn.call, turn.delay_ms, turn.faults)
+                return Cue(say, turn.call, turn.remote, turn.delay_ms, turn.faults)
         return Cue()
 
     def _quoted(self, instructions: str) -> str | None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 Voice = Literal[
     "alloy", "ash", "ballad", "coral", "echo", "sage", "shimmer", "verse", "marin", "cedar"
 ]
+_KEYWORD_MODELS = ("gpt-transcribe", "gpt-live-transcribe")
+_DELAY_MODEL = "gpt-realtime-whisper"
+
 Modalities = list[Literal["text", "audio"]]
 MaxTokens = Annotated[int, Field(ge=1, le=4096)] | Literal["inf"]
 
@@ -38,9 +41,9 @@ Format = Annotated[Pcm | Pcmu | Pcma, Field(discriminator="type")]
 class ServerVad(Fields):
     type: Literal["server_vad"]
     threshold: float = Field(0.5, ge=0.0, le=1.0)
-    prefix_padding_ms: int = Field(300, ge=0, le=5000)
-    silence_duration_ms: int = Field(500, ge=0, le=10_000)
-    idle_timeout_ms: int | None = Field(None, ge=5000, le=30_000)
+    prefix_padding_ms: int = Field(300, ge=0)
+    silence_duration_ms: int = Field(500, ge=0)
+    idle_timeout_ms: int | None = Field(None, gt=0)
     create_response: bool = True
     interrupt_response: bool = True
 
@@ -62,6 +65,18 @@ class Transcription(Fields):
     prompt: str | None = None
     keywords: list[str] | None = None
     delay: Literal["minimal", "low", "medium", "high", "xhigh"] | None = None
+
+    @model_validator(mode="after")
+    def _fits_model(self) -> Transcription:
+        if self.language and self.languages:
+            raise ValueError("language and languages exclude each other")
+        if (self.keywords or self.languages) and self.model not in _KEYWORD_MODELS:
+            raise ValueError(f"keywords and languages are not supported by {self.model}")
+        if self.delay and self.model != _DELAY_MODEL:
+            raise ValueError(f"delay is not supported by {self.model}")
+        if self.prompt is not None and self.model == _DELAY_MODEL:
+            raise ValueError(f"prompt is not supported by {self.model}")
+        return self
 
 
 class NoiseReduction(Fields):
@@ -98,12 +113,38 @@ class FunctionTool(Fields):
     parameters: dict[str, Any] = Field(default_factory=dict)
 
 
-class McpTool(BaseModel):
-    """Accepted and listed, never called: this model has no network."""
+class AllowedTools(Fields):
+    tool_names: list[str] | None = None
+    read_only: bool | None = None
 
-    model_config = ConfigDict(extra="allow")
+
+class ApprovalFilter(Fields):
+    always: AllowedTools | None = None
+    never: AllowedTools | None = None
+
+
+class McpTool(Fields):
+    """Listed and called as the scenario says: this model has no network."""
+
     type: Literal["mcp"]
     server_label: str
+    server_url: str | None = None
+    connector_id: str | None = None
+    tunnel_id: str | None = None
+    authorization: str | None = None
+    headers: dict[str, str] | None = None
+    allowed_tools: list[str] | AllowedTools | None = None
+    require_approval: Literal["always", "never"] | ApprovalFilter | None = None
+    server_description: str | None = None
+    defer_loading: bool | None = None
+    allowed_callers: list[str] | None = None
+
+    @model_validator(mode="after")
+    def _one_place(self) -> McpTool:
+        places = (self.server_url, self.connector_id, self.tunnel_id)
+        if sum(place is not None for place in places) != 1:
+            raise ValueError("one of server_url, connector_id and tunnel_id is required")
+        return self
 
 
 Tool = Annotated[FunctionTool | McpTool, Field(discriminator="type")]

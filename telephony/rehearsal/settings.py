@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,9 +16,21 @@ WIRE_FORMATS: dict[str, AudioFormat] = {
     "audio/pcma": PCMA,
 }
 
+
+def format_of(wire: Wire) -> AudioFormat:
+    """Return the format that a ``format`` object describes."""
+    known = WIRE_FORMATS[wire["type"]]
+    return AudioFormat("l16", wire.get("rate", 24000)) if known.encoding == "l16" else known
+
+
 # How long a pause may be before "the speaker has finished" at each eagerness. The real thing
 # judges the words and waits at most 8, 4 and 2 s; this one cannot judge words.
 _EAGERNESS_SILENCE_MS = {"low": 1200, "medium": 700, "auto": 700, "high": 400}
+
+
+# Whatever is called after OpenAI's models before the second family.
+_OLDER_FAMILY = re.compile(r"gpt-(4o-|4o-mini-)?realtime(-mini|-preview|-1\.\d|-20\d\d|$)")
+_SECOND_FAMILY_FIELDS = ("reasoning", "parallel_tool_calls")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +90,21 @@ class SessionSettings:
 
     def update(self, fields: SessionFields) -> None:
         """Merge what the client set; raise ClientError for what may not change any more."""
-        if fields.model is not None and fields.model != self.wire["model"]:
+        self.apply(fields.model_dump(exclude_unset=True))
+
+    def apply(self, changes: Wire) -> None:
+        """Merge valid fields of the session object; raise ClientError as :meth:`update` does."""
+        if changes.pop("model", None) not in (None, self.wire["model"]):
             raise ClientError("invalid_value", "The model cannot be changed.", "session.model")
-        changes = fields.model_dump(exclude_unset=True, exclude={"model"})
+        if _OLDER_FAMILY.match(self.wire["model"]):
+            for field in _SECOND_FAMILY_FIELDS:
+                if changes.get(field) is not None:
+                    text = f"'{field}' is not supported by this model."
+                    raise ClientError("invalid_value", text, f"session.{field}")
+        tracing = self.wire["tracing"]
+        if tracing is not None and changes.get("tracing", tracing) != tracing:
+            text = "Tracing cannot be changed once it is enabled."
+            raise ClientError("invalid_value", text, "session.tracing")
         voice = changes.get("audio", {}).get("output", {}).get("voice")
         if self.has_spoken and voice not in (None, self.wire["audio"]["output"]["voice"]):
             raise ClientError(
@@ -87,16 +112,16 @@ class SessionSettings:
                 "Cannot update a conversation's voice if assistant audio is present.",
                 "session.audio.output.voice",
             )
-        _complete_new_objects(fields, changes, self.wire)
+        _complete_new_objects(changes, self.wire)
         _merge(self.wire, changes)
 
     @property
     def input_format(self) -> AudioFormat:
-        return WIRE_FORMATS[self.wire["audio"]["input"]["format"]["type"]]
+        return format_of(self.wire["audio"]["input"]["format"])
 
     @property
     def output_format(self) -> AudioFormat:
-        return WIRE_FORMATS[self.wire["audio"]["output"]["format"]["type"]]
+        return format_of(self.wire["audio"]["output"]["format"])
 
     @property
     def transcribes(self) -> bool:
@@ -120,15 +145,16 @@ class SessionSettings:
         )
 
 
-def _complete_new_objects(fields: SessionFields, changes: Wire, session: Wire) -> None:
+def _complete_new_objects(changes: Wire, session: Wire) -> None:
     """Give a turn detection of another type than before its type's defaults."""
-    given = fields.audio.input if fields.audio and fields.audio.input else None
-    detection = given.turn_detection if given else None
-    if not isinstance(detection, ServerVad | SemanticVad):
+    heard = changes.get("audio", {}).get("input", {})
+    given = heard.get("turn_detection")
+    if given is None:
         return
     before = session["audio"]["input"]["turn_detection"]
-    if before is None or before["type"] != detection.type:
-        changes["audio"]["input"]["turn_detection"] = detection.model_dump()
+    if before is None or before["type"] != given["type"]:
+        kind = ServerVad if given["type"] == "server_vad" else SemanticVad
+        heard["turn_detection"] = kind.model_validate(given).model_dump()
 
 
 def _merge(old: Wire, changes: Wire) -> None:
@@ -156,6 +182,7 @@ class ResponseSettings:
     max_output_tokens: int | str
     metadata: dict[str, str] | None
     in_conversation: bool
+    parallel_tool_calls: bool
 
 
 def response_settings(session: SessionSettings, fields: ResponseFields | None) -> ResponseSettings:
@@ -165,7 +192,7 @@ def response_settings(session: SessionSettings, fields: ResponseFields | None) -
     output = session.wire["audio"]["output"] | given.get("audio", {}).get("output", {})
     return ResponseSettings(
         modality=wire["output_modalities"][0],
-        output_format=WIRE_FORMATS[output["format"]["type"]],
+        output_format=format_of(output["format"]),
         wire_format=output["format"],
         voice=output["voice"],
         instructions=wire["instructions"],
@@ -174,4 +201,5 @@ def response_settings(session: SessionSettings, fields: ResponseFields | None) -
         max_output_tokens=wire["max_output_tokens"],
         metadata=given.get("metadata"),
         in_conversation=given.get("conversation", "auto") == "auto",
+        parallel_tool_calls=wire["parallel_tool_calls"],
     )

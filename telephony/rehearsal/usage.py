@@ -17,6 +17,20 @@ def text_tokens(text: str) -> int:
     return -(-len(text) // _LETTERS_PER_TOKEN)
 
 
+def transcription_usage(model: str | None, audio_ms: float, text: str) -> Wire:
+    """Return the ``usage`` of a turn that was written down: older models are paid by tokens."""
+    if not (model or "").startswith("gpt-4o"):
+        return {"type": "duration", "seconds": round(audio_ms / 1000, 3)}
+    heard, written = round(audio_ms / _USER_AUDIO_MS_PER_TOKEN), text_tokens(text)
+    return {
+        "type": "tokens",
+        "input_tokens": heard,
+        "output_tokens": written,
+        "total_tokens": heard + written,
+        "input_token_details": {"audio_tokens": heard, "text_tokens": 0},
+    }
+
+
 @dataclass(slots=True)
 class Usage:
     """Tokens of one response; what the response before it had read counts as cached."""

@@ -6,13 +6,14 @@ The fastest recent packet defines zero; the lateness of a packet is its transit 
 
 from __future__ import annotations
 
-_BIN_MS = 5
-_SHARE_ABOVE = 0.02
+from telephony.rtp.lateness import LatenessHistogram
+
 _REVIEW_PACKETS = 32
+_QUEUE_PACKETS = 96  # 2 s
 _WINDOW_REVIEWS = 4
-_FORGETTING = 1.023  # half of the weight is 32 reviews old: 1024 packets, 20 s
-_WEIGHT_MAX = 1e9
 _DECAY = 0.1
+_FIRST_REVIEWS = 4
+_FIRST_DECAY = 0.5
 _ATTACK_MS = 5
 _DRAINING_MS = 10
 _STEP_MS = 30
@@ -22,42 +23,52 @@ _STEP_PACKETS = 5
 class DelayEstimate:
     """Follows ``base`` (transit of the fastest packets) and ``target`` (delay to keep), in samples.
 
-    The target is the 98th percentile of the lateness over some 20 seconds. :meth:`came_late`
-    raises it at once; it falls back slowly. A lasting step of the transit (another path, or a
-    sender whose timestamps stood still) moves ``base`` and leaves the target alone.
+    The target is what the lateness of some 20 seconds is worth. :meth:`came_late` raises it at
+    once; it falls back slowly, except from the delay to start with, which is given up as soon as it
+    is known how packets come. A lasting step of the transit (another path, or a sender whose
+    timestamps stood still) moves ``base`` and leaves the target alone. A queue on the way that
+    drains within two seconds is no step.
+
+    The target stays from ``min_samples`` to ``max_samples``; a transit that is more than
+    ``step_samples`` above the base is never jitter.
     """
 
     __slots__ = (
         "_attack",
-        "_bin",
-        "_bins",
         "_draining",
+        "_farthest",
         "_fastest",
+        "_histogram",
         "_lateness",
         "_maximum",
         "_minimum",
         "_previous",
+        "_reviews",
         "_step",
         "_step_base",
         "_steps",
         "_transits",
-        "_weight",
         "base",
         "target",
     )
 
     def __init__(
-        self, min_samples: float, start_samples: float, max_samples: float, rate_hz: int
+        self,
+        min_samples: float,
+        start_samples: float,
+        max_samples: float,
+        step_samples: float,
+        rate_hz: int,
     ) -> None:
         per_ms = rate_hz / 1000
         self._minimum = min_samples
         self._maximum = max_samples
+        self._farthest = step_samples
         self._attack = _ATTACK_MS * per_ms
         self._draining = _DRAINING_MS * per_ms
         self._step = _STEP_MS * per_ms
-        self._bin = _BIN_MS * per_ms
-        self._bins = [0.0] * (int(max_samples / self._bin) + 1)
-        self._weight = 1.0
+        self._histogram = LatenessHistogram(max_samples, rate_hz)
+        self._reviews = 0
         self.target = start_samples
         self.restart(0.0)
 
@@ -77,13 +88,13 @@ class DelayEstimate:
         if lateness < 0:
             self.base = transit
             lateness = 0.0
-        elif lateness > self._maximum or (self._steps and lateness > self._step):
+        elif lateness > self._farthest or (self._steps and lateness > self._step):
             self._observe_step(transit)
             return False
         self._steps = 0
         self._lateness.append(lateness)
         self._transits.append(transit)
-        if len(self._transits) < _REVIEW_PACKETS:
+        if len(self._transits) % _REVIEW_PACKETS:
             return False
         self._review()
         return True
@@ -118,7 +129,9 @@ class DelayEstimate:
     def _review(self) -> None:
         count = self._settled()
         if count == 0:
-            # Every packet was late: the path has changed.
+            if len(self._transits) < _QUEUE_PACKETS:
+                return
+            # Every packet was late, and no queue drained: the path has changed.
             self._fastest.clear()
             count = len(self._transits)
             fastest = min(self._transits)
@@ -126,7 +139,7 @@ class DelayEstimate:
         self._fastest.append(min(self._transits[:count]))
         del self._fastest[:-_WINDOW_REVIEWS]
         self.base = min(self._fastest)
-        self._weigh(self._lateness[:count])
+        self._histogram.add(self._lateness[:count])
         del self._lateness[:count], self._transits[:count]
         self._move_target()
 
@@ -141,30 +154,14 @@ class DelayEstimate:
             count -= 1
         return count
 
-    def _weigh(self, lateness: list[float]) -> None:
-        bins, last = self._bins, len(self._bins) - 1
-        for samples in lateness:
-            bins[min(int(samples / self._bin), last)] += self._weight
-        self._weight *= _FORGETTING ** (len(lateness) / _REVIEW_PACKETS)
-        if self._weight > _WEIGHT_MAX:
-            self._bins = [count / self._weight for count in bins]
-            self._weight = 1.0
-
     def _move_target(self) -> None:
-        percentile = max(self._percentile(), self._minimum)
-        if percentile < self.target - 1:
-            self.target -= (self.target - percentile) * _DECAY
+        self._reviews += 1
+        decay = _FIRST_DECAY if self._reviews <= _FIRST_REVIEWS else _DECAY
+        wanted = min(max(self._histogram.worthwhile(), self._minimum), self._maximum)
+        if wanted < self.target - 1:
+            self.target -= (self.target - wanted) * decay
         else:
-            self.target = percentile
-
-    def _percentile(self) -> float:
-        bins = self._bins
-        allowed = sum(bins) * _SHARE_ABOVE
-        index = len(bins) - 1
-        while index > 0 and bins[index] <= allowed:
-            allowed -= bins[index]
-            index -= 1
-        return min((index + 1) * self._bin, self._maximum)
+            self.target = wanted
 
 
 def is_silence(jump: float, lateness: float, tolerance: float) -> bool:

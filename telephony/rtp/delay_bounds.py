@@ -2,7 +2,8 @@
 
 A change of the delay is heard less the quieter it is where it happens, and the rarer. So there
 are two bands. Outside the inner one a quiet frame may be dropped or preceded by a fill; outside the
-outer one speech is to be stretched by pitch periods.
+outer one speech is to be stretched by pitch periods: at once before nothing is left, and when no
+pause has come for a while if it is too much.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ _STRETCH_SLACK_MS = 20
 _STRETCH_SHARE = 0.25
 _SOON_SURPLUS_MS = 5
 _QUIET_SHRINK_S = 0.1
+_STRETCH_AFTER_S = 0.75
 _CALM_SHRINK_S = 10.0
 _CALM_STRETCH_S = 15.0
 _LOUD_SHRINK_S = 1.0
@@ -67,9 +69,9 @@ class DelayBounds:
         if self._lossy_reviews:
             # The packet after a lost one is there at its turn, and tells that it was lost. Short
             # ones are taken before their turn.
-            target = max(target, frame) + max(pull - frame, 0)
+            target = max(target, frame, pull) + max(pull - frame, 0)
         self.target = target
-        self.floor = target - self._slack
+        self.floor = max(target - self._slack, target / 2)
         # Before nothing at all is left: what runs dry is heard more than what is stretched.
         self.stretch_floor = max(target - self._stretch_slack, target * _STRETCH_SHARE)
         self.ceiling = target + max(frame, pull)
@@ -83,15 +85,15 @@ class DelayBounds:
         surplus = delay - self.ceiling
         if surplus <= 0:
             return min(int(delay - self.stretch_floor), 0)
-        if surplus > self._stretch_slack or self._lasts_s(now) >= _CALM_STRETCH_S:
-            return int(surplus) + 1
-        return 0
+        wait_s = _STRETCH_AFTER_S if surplus > self._stretch_slack else _CALM_STRETCH_S
+        return int(surplus) + 1 if self._lasts_s(now) >= wait_s else 0
 
     def may_drop(self, delay: float, quiet: bool, now: float) -> bool:
         """Tell whether to drop the next frame, for a ``delay`` over the ceiling.
 
-        Quiet frames go at once when the surplus is worth it, else when the delay was the same for
-        10 s. Others go when nobody stretched the speech for a second.
+        Quiet frames go at once when the surplus is much, one in 100 ms when it is worth it, else
+        when the delay was the same for 10 s. Others go when nobody stretched the speech for a
+        second.
         """
         if now - self._over_at > _UNBROKEN_S:
             self._over_since = now
@@ -101,6 +103,8 @@ class DelayBounds:
             self._near_at = now
         if not quiet:
             return min(self._lasts_s(now), now - self._near_at) >= _LOUD_SHRINK_S
+        if surplus > self._stretch_slack:
+            return True
         wait_s = _QUIET_SHRINK_S if surplus > self._soon else _CALM_SHRINK_S
         return now - self._changed_at >= wait_s
 

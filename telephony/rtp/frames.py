@@ -21,11 +21,16 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class JitterConfig:
-    """Delays in milliseconds; ``ptime_ms`` is the interval at which we pop."""
+    """Delays in milliseconds; ``ptime_ms`` is the interval at which we pop.
 
-    min_ms: int = 20
+    ``max_ms`` is the most that is kept for the packets to come. Those that come later are played
+    as long as their delay stays under ``drop_over_ms``.
+    """
+
+    min_ms: int = 10
     start_ms: int = 40
-    max_ms: int = 200
+    max_ms: int = 160
+    drop_over_ms: int = 400
     ptime_ms: int = 20
 
 

@@ -48,10 +48,10 @@ class JitterBuffer:
         self._rate = clock_rate_hz
         self._is_quiet = is_quiet or (lambda packet: False)
         per_ms = clock_rate_hz / 1000
-        self._estimate = DelayEstimate(
-            config.min_ms * per_ms, config.start_ms * per_ms, config.max_ms * per_ms, clock_rate_hz
-        )
-        self._maximum = config.max_ms * per_ms
+        delays_ms = config.min_ms, config.start_ms, config.max_ms
+        self._maximum = max(config.drop_over_ms, config.max_ms) * per_ms
+        minimum, start, most = (delay_ms * per_ms for delay_ms in delays_ms)
+        self._estimate = DelayEstimate(minimum, start, most, self._maximum, clock_rate_hz)
         self._jump_tolerance = max(_JUMP_TOLERANCE_MS, 2 * config.max_ms) * per_ms
         self._outage = _OUTAGE_MS * per_ms
         self._pull = int(config.ptime_ms * per_ms)

@@ -17,6 +17,12 @@ OFFERED_PAYLOAD_TYPES: dict[Encoding, int] = {**STATIC_PAYLOAD_TYPES, "opus": 11
 CLOCK_RATE_HZ = 8000
 """Of all but Opus: that of G.722 is 8000 Hz for historical reasons (RFC 3551 section 4.5.2)."""
 
+COMFORT_NOISE_PAYLOAD_TYPE = 13
+"""At 8000 Hz; other clocks have dynamic payload types (RFC 3389 section 5.2)."""
+
+_QUIET_CODECS = ("pcmu", "pcma")
+"""Those whose silence is told by comfort noise; G.722 and Opus have ways of their own, or none."""
+
 TELEPHONE_EVENT_PAYLOAD_TYPE = 101
 _EVENT_PAYLOAD_TYPES = {CLOCK_RATE_HZ: TELEPHONE_EVENT_PAYLOAD_TYPE, OPUS_CLOCK_RATE_HZ: 110}
 
@@ -24,6 +30,7 @@ _STATIC_MAPS = {
     payload_type: RtpMap(codec, CLOCK_RATE_HZ)
     for codec, payload_type in STATIC_PAYLOAD_TYPES.items()
 }
+_COMFORT_NOISE = RtpMap("cn", CLOCK_RATE_HZ)
 _NAMES = {"g722": "G722", "opus": "opus"}
 _EVENTS = "0-16"
 _OPUS_PARAMETERS = "useinbandfec=1;maxplaybackrate=24000"
@@ -45,11 +52,18 @@ class Formats:
     """What we speak of a media line: encodings by payload type, in the line's order.
 
     ``telephone_events`` are payload types by clock rate: events are to have the clock of the audio
-    around them (RFC 4733 section 2.1).
+    around them (RFC 4733 section 2.1). ``comfort_noise`` is no encoding: nobody talks in it.
     """
 
     encodings: dict[int, Encoding]
     telephone_events: dict[int, int] = field(default_factory=dict)
+    comfort_noise: bool = False
+
+    @property
+    def payload_types(self) -> list[int]:
+        """All of them, audio first, as they stand in a media line."""
+        noise = [COMFORT_NOISE_PAYLOAD_TYPE] if self.comfort_noise else []
+        return [*self.encodings, *noise, *self.telephone_events.values()]
 
     @property
     def first(self) -> tuple[int, Encoding]:
@@ -66,13 +80,18 @@ class Formats:
                 return {rate: self.telephone_events[rate]}
         return {}
 
+    def noise_for(self, encoding: Encoding) -> bool:
+        """Tell whether comfort noise goes with an encoding."""
+        return self.comfort_noise and encoding in _QUIET_CODECS
+
 
 def formats_of(media: MediaDescription, codecs: tuple[Encoding, ...]) -> Formats:
     """Return the formats of ``media`` among ``codecs``, by its own payload types."""
     mapped = _STATIC_MAPS | media.rtpmap
     encodings: dict[int, Encoding] = {}
     telephone_events: dict[int, int] = {}
-    for payload_type in _payload_types(media):
+    numbers = _payload_types(media)
+    for payload_type in numbers:
         entry = mapped.get(payload_type)
         if entry is None:
             continue
@@ -85,7 +104,12 @@ def formats_of(media: MediaDescription, codecs: tuple[Encoding, ...]) -> Formats
     known = {
         rate: telephone_events[rate] for rate in _EVENT_PAYLOAD_TYPES if rate in telephone_events
     }
-    return Formats(encodings, known)
+    return Formats(encodings, known, _has_comfort_noise(numbers, media))
+
+
+def _has_comfort_noise(payload_types: list[int], media: MediaDescription) -> bool:
+    entry = media.rtpmap.get(COMFORT_NOISE_PAYLOAD_TYPE, _COMFORT_NOISE)
+    return COMFORT_NOISE_PAYLOAD_TYPE in payload_types and entry == _COMFORT_NOISE
 
 
 def _codec_of(entry: RtpMap) -> Encoding | None:
@@ -105,7 +129,10 @@ def _payload_types(media: MediaDescription) -> list[int]:
 
 
 def formats_to_offer(
-    codecs: tuple[Encoding, ...], telephone_event: bool, known: Formats | None
+    codecs: tuple[Encoding, ...],
+    telephone_event: bool,
+    known: Formats | None,
+    comfort_noise: bool = False,
 ) -> Formats:
     """Return our codecs; payload types once agreed on keep their meaning (RFC 3264 8.3.2)."""
     agreed = known or Formats({})
@@ -124,7 +151,8 @@ def formats_to_offer(
         number = agreed.telephone_events.get(rate)
         events[rate] = _free(_EVENT_PAYLOAD_TYPES[rate], taken) if number is None else number
         taken.add(events[rate])
-    return Formats(encodings, events)
+    quiet = any(codec in _QUIET_CODECS for codec in codecs)
+    return Formats(encodings, events, comfort_noise and quiet)
 
 
 def _free(wanted: int, taken: set[int]) -> int:
@@ -144,6 +172,8 @@ def format_attributes(formats: Formats) -> list[Attribute]:
         attributes.append(("rtpmap", f"{number} {name}/{clock_rate_of(encoding)}{channels}"))
         if encoding == "opus":
             attributes.append(("fmtp", f"{number} {_OPUS_PARAMETERS}"))
+    if formats.comfort_noise:
+        attributes.append(("rtpmap", f"{COMFORT_NOISE_PAYLOAD_TYPE} CN/{CLOCK_RATE_HZ}"))
     for rate, number in formats.telephone_events.items():
         attributes.append(("rtpmap", f"{number} telephone-event/{rate}"))
         attributes.append(("fmtp", f"{number} {_EVENTS}"))

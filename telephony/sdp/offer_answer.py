@@ -53,6 +53,7 @@ class LocalMedia:
     codecs: tuple[Encoding, ...] = ("pcmu", "pcma")
     ptime_ms: int = 20
     telephone_event: bool = True
+    comfort_noise: bool = False
     srtp: SrtpMode = "off"
     srtp_suites: tuple[str, ...] = SUITES
     rtcp_mux: RtcpMux = "off"
@@ -138,7 +139,9 @@ class OfferAnswer:
         The same again, keys included, while nothing else was agreed on.
         """
         local = self.local
-        formats = formats_to_offer(local.codecs, local.telephone_event, self._formats)
+        formats = formats_to_offer(
+            local.codecs, local.telephone_event, self._formats, local.comfort_noise
+        )
         in_use = self._lines[self._index].protocol if self._lines else None
         protocol = profile_to_offer(in_use, self.local.srtp)
         cryptos: tuple[Crypto, ...] = ()
@@ -237,7 +240,8 @@ class OfferAnswer:
         accepted = usable.formats
         if not self.local.telephone_event:
             accepted = replace(accepted, telephone_events={})
-        spoken = Formats({payload_type: encoding}, accepted.events_for(encoding))
+        noise = self.local.comfort_noise and accepted.noise_for(encoding)
+        spoken = Formats({payload_type: encoding}, accepted.events_for(encoding), noise)
         cryptos = (usable.choice.ours,) if usable.choice is not None else ()
         lines = [_rejected(media) for media in description.media]
         mux = self.local.rtcp_mux != "off" and wants_mux(line)
@@ -343,7 +347,6 @@ class OfferAnswer:
         cryptos: tuple[Crypto, ...],
         mux: bool,
     ) -> MediaDescription:
-        numbers = [*formats.encodings, *formats.telephone_events.values()]
         attributes: list[Attribute] = [
             *format_attributes(formats),
             ("ptime", str(self.local.ptime_ms)),
@@ -355,7 +358,7 @@ class OfferAnswer:
             kind="audio",
             port=self.local.port,
             protocol=protocol,
-            formats=tuple(map(str, numbers)),
+            formats=tuple(map(str, formats.payload_types)),
             attributes=tuple(attributes),
         )
 

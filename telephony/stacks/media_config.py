@@ -59,6 +59,7 @@ class MediaConfig:
     codecs: tuple[Codec, ...] = ("pcmu", "pcma")
     ptime_ms: int = 20
     telephone_event: bool = True
+    comfort_noise: bool = True
     dtmf: DigitMode = "auto"
     digit_timing: DigitTiming = field(default_factory=DigitTiming)
     send_silence: bool = True

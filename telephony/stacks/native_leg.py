@@ -135,6 +135,7 @@ class NativeLeg:
             ptime_ms=config.ptime_ms,
             # Who is to send tones or INFO is not told that there is a better way.
             telephone_event=config.telephone_event and dtmf in ("auto", "rfc4733"),
+            comfort_noise=config.comfort_noise,
             srtp=self._policy.srtp,
             srtp_suites=available_suites(),
             rtcp_mux=config.rtcp.negotiated_mux,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from asyncio import AbstractEventLoop
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -11,7 +10,7 @@ from telephony.base.errors import LocalProtocolError
 from telephony.base.ids import Ids
 from telephony.base.interfaces import Address, Clock
 from telephony.net.clock import utc_now
-from telephony.net.rtp_endpoint import MediaEndpoint, RtpEndpoint
+from telephony.net.rtp_endpoint import MediaEndpoint
 from telephony.rtp.rtcp import RtcpConfig, RtcpSession
 from telephony.rtp.session import RtpSession
 from telephony.rtp.srtp import SrtpSession
@@ -33,7 +32,6 @@ class RtpControl:
         self,
         policy: RtcpPolicy,
         rtp: MediaEndpoint,
-        loop: AbstractEventLoop,
         clock: Clock,
         ids: Ids,
         on_error: Callable[[Exception], None],
@@ -46,11 +44,10 @@ class RtpControl:
         """Datagrams that went out of the port of RTP, and are counted there too."""
         self._policy = policy
         self._rtp = rtp
-        self._loop = loop
         self._clock = clock
         self._ids = ids
         self._on_error = on_error
-        self._endpoint: RtpEndpoint | None = None
+        self._endpoint: MediaEndpoint | None = None
         self._remote: Address | None = None
         self._closed = False
 
@@ -83,11 +80,8 @@ class RtpControl:
         if peer.mux:
             self._close_port()
         elif self._endpoint is None and peer.address is not None:
-            host, port = self._rtp.local
             try:
-                self._endpoint = RtpEndpoint(
-                    self._loop, (host, port + 1), self._received, self._clock
-                )
+                self._endpoint = self._rtp.open_above(self._received)
             except OSError:
                 # Another process has it. The call does not depend on RTCP.
                 self.unbound += 1

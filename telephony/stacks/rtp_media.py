@@ -85,7 +85,7 @@ class RtpMedia:
             plane.loop, plane.ports, self._place.host, self._received, plane.clock
         )
         self._control = RtpControl(
-            plane.config.rtcp, self._endpoint, plane.loop, plane.clock, plane.ids, self._fail
+            plane.config.rtcp, self._endpoint, plane.clock, plane.ids, self._fail
         )
         self._session: RtpSession | None = None
         self._srtp: SrtpSession | None = None
@@ -275,6 +275,9 @@ class RtpMedia:
         try:
             if slot.skipped != self._skipped:
                 self._catch_up(session, sink, slot, now)
+            elif not session.jitter.packets_held:
+                # Timers run before sockets are read: if the loop is late, what is due lies there.
+                self._endpoint.read_pending(MAX_CATCH_UP_FRAMES)
             if now >= self._control.due_at:
                 self._control.send_report(now)
             sink.hear(self._next_heard(session, now), now)

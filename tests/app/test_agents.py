@@ -299,7 +299,8 @@ def test_the_shipped_agents() -> None:
 def test_the_examples_lack_nothing_but_their_secrets(path: Path) -> None:
     without = load_agent(path, Settings(), {})
     assert without.problems == ()
-    assert without.missing
+    # A server of one's own has no secret.
+    assert without.missing or "api_key" not in path.read_text()
     secrets = {
         problem.message.split()[3]: "wss://example.com" if "URL" in problem.message else "secret"
         for problem in without.missing
@@ -307,6 +308,42 @@ def test_the_examples_lack_nothing_but_their_secrets(path: Path) -> None:
     loaded = load_agent(path, Settings(), secrets)
     assert (loaded.problems, loaded.missing) == ((), ())
     assert loaded.agent is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (
+            "api: azure_openai\nmodel: m\nbase_url: https://r.openai.azure.com\n",
+            "Azure OpenAI needs a key | add api_key: ${AZURE_OPENAI_API_KEY}",
+        ),
+        ("api: xai\n", "wss://api.x.ai/v1 needs a key | add api_key: ${XAI_API_KEY}"),
+        (
+            "api: azure_openai\nmodel: m\n",
+            "Azure OpenAI needs a base_url | add base_url: wss://...",
+        ),
+        (
+            "api: local_realtime\nmodel: m\n",
+            "a local realtime server needs a base_url | add base_url: wss://...",
+        ),
+    ],
+)
+def test_what_a_server_needs_besides(text: str, problem: str) -> None:
+    (found,) = problems(text)
+    assert found.endswith(problem)
+
+
+@pytest.mark.parametrize("url", ["http://localhost:8765/v1", "rehearsal"])
+def test_a_server_of_one_s_own_needs_no_key(url: str) -> None:
+    for api in ("local_realtime", "azure_openai", "qwen_omni"):
+        agent = good(f"api: {api}\nmodel: m\nbase_url: {url}\n")
+        assert agent.source.api_key is None
+
+
+def test_a_model_refuses_what_its_server_lacks() -> None:
+    text = "api: xai\nbase_url: rehearsal\nsession: {turn_detection: {type: semantic_vad}}\n"
+    (problem,) = problems(text)
+    assert problem.startswith("bot.yaml:3:34: session.turn_detection.type: ")
 
 
 def test_the_tools_for_the_recording_are_built_in() -> None:

@@ -4,8 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from telephony.app import model_reader
 from telephony.app.agents import LoadedAgent, load_agent
 from telephony.app.settings import Settings
+from telephony.audio.format import L16_24K, PCMA
+from telephony.base.ids import Ids
+from telephony.realtime.dialect import Brief
 from tests.support.models import config_of
 
 KEYS = {"KEY_A": "sk-a", "KEY_B": "sk-b"}
@@ -80,3 +84,72 @@ def test_a_mistake_in_a_model_is_told_at_its_place(text: str, problem: str) -> N
     loaded = load(text)
     assert loaded.agent is None
     assert [str(found) for found in loaded.problems] == [problem]
+
+
+def test_openai_live() -> None:
+    loaded = load(
+        'api: openai_live\napi_key: "${KEY_A}"\nvoice: quartz\n'
+        "session: {delegation: {type: responses, responses: {model: gpt-5.5}}}\n"
+    )
+    assert loaded.problems == ()
+    assert loaded.agent is not None
+    source = loaded.agent.source
+    assert (source.base_url, source.api_key) == ("wss://api.openai.com/v1", "sk-a")
+    dialect = source.new_dialect(Brief(), PCMA, Ids.seeded(1))
+    assert dialect.url(source.base_url) == "wss://api.openai.com/v1/live/sessions"
+    assert dialect.request_headers("sk-a") == {"Authorization": "Bearer sk-a"}
+    assert dialect.input_format == PCMA
+    assert dialect.traits.prebuffer_ms == 80
+
+
+def test_openai_live_on_azure() -> None:
+    base_url = "https://x.openai.azure.com/openai/v1"
+    loaded = load(
+        f'api: azure_openai_live\nbase_url: {base_url}\napi_key: "${{KEY_A}}"\nmodel: mine\n'
+        "session: {delegation: {type: responses, responses: {model: gpt-5.5}}}\n"
+    )
+    assert loaded.agent is not None
+    source = loaded.agent.source
+    dialect = source.new_dialect(Brief(), PCMA, Ids.seeded(1))
+    assert dialect.url(base_url) == "wss://x.openai.azure.com/openai/v1/live/sessions"
+    assert dialect.request_headers("sk-a") == {"api-key": "sk-a"}
+    assert dialect.input_format == L16_24K
+    assert source.model.model == "mine"
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (
+            "{api: openai_live, base_url: rehearsal, voice: alic}",
+            "bot.yaml:1:48: voice: unknown voice 'alic'",
+        ),
+        (
+            "{api: openai_live, base_url: rehearsal, session: {delegation: {type: decisions}}}",
+            "bot.yaml:1:63: session.delegation: its type is missing or unknown",
+        ),
+        (
+            "{api: openai_live, base_url: rehearsal, session: {turn_detection: null}}",
+            "bot.yaml:1:51: session.turn_detection: unknown key",
+        ),
+        (
+            "{api: openai_live, base_url: rehearsal, session: {legal_notice: no.wav}}",
+            "bot.yaml:1:65: session.legal_notice: no.wav cannot be read: no such file or directory",
+        ),
+        (
+            "{api: azure_openai_live}",
+            "bot.yaml:1:1: Azure OpenAI Live needs a base_url",
+        ),
+    ],
+)
+def test_mistakes_in_an_agent_on_openai_live(text: str, problem: str) -> None:
+    loaded = load(text)
+    assert loaded.agent is None
+    [found] = loaded.problems
+    assert str(found).startswith(problem)
+
+
+def test_an_api_without_a_built_in_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model_reader, "REHEARSALS", {})
+    [problem] = load("{api: openai_live, base_url: rehearsal}").problems
+    assert "there is no built-in model of OpenAI Live" in str(problem)

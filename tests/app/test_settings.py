@@ -56,6 +56,7 @@ def test_the_shipped_file_shows_every_key_with_its_default_and_a_comment() -> No
         ({"media": {"ptime_ms": 20, "append_ms": 50}}, "multiple of ptime_ms"),
         ({"media": {"jitter": {"min_ms": 100}}}, "start_ms must not be below min_ms"),
         ({"media": {"jitter": {"start_ms": 300}}}, "max_ms must not be below start_ms"),
+        ({"media": {"jitter": {"drop_over_ms": 100}}}, "drop_over_ms must not be below max_ms"),
         ({"media": {"rtcp": {"interval_s": 0.5}}}, "greater than or equal to 1"),
         ({"media": {"rtcp": {"mux": "always"}}}, "'off', 'accept' or 'offer'"),
         ({"media": {"dtmf": "tones"}}, "'auto', 'rfc4733', 'info' or 'inband'"),

@@ -3,7 +3,8 @@
 Recorded speech goes through :class:`RtpSession` and :class:`HeardAudio` over seeded networks, with
 no socket and no clock. Each row tells the PESQ of ITU-T P.862 (narrow band, 4.5 is as sent), what
 the buffer adds to the delay of the fastest packets, and what was made up, left out or stretched.
-Needs ``pip install -e '.[bench]'`` and Debian's ``asterisk-core-sounds-en-wav``.
+``--profiles`` takes the networks of ``scripts/bench media``, which runs in real time. Needs
+``pip install -e '.[bench]'`` and Debian's ``asterisk-core-sounds-en-wav``.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ from telephony.audio.codecs import FACES
 from telephony.audio.format import PCMU
 from telephony.audio.frame_converter import Face
 from telephony.base.ids import Ids
+from telephony.rehearsal.network import shipped_profile, shipped_profiles
+from telephony.rehearsal.network.offline import arrivals
+from telephony.rehearsal.network.path import Path as NetworkPath
 from telephony.rtp.frames import Gap, Lost
 from telephony.rtp.heard import HeardAudio
 from telephony.rtp.packet import RtpPacket
@@ -39,6 +43,17 @@ from tests.support.bad_network import (
 SOUNDS = Path("/usr/share/asterisk/sounds/en_US_f_Allison")
 PEER = ("192.0.2.1", 4000)
 PIECE_S = 8
+
+
+@dataclass(frozen=True)
+class ProfileNetwork(Network):
+    """A network of ``scripts/bench media``, on the way to the echo; its drift is in its delays."""
+
+    def arrivals(self, count: int, seed: int) -> list[tuple[float, int]]:
+        path = NetworkPath(shipped_profile(self.name), f"{seed}/outbound")
+        came = arrivals(path, count, ptime_ms=self.ptime_ms)
+        fastest_s = min(at_s - number * self.ptime_ms / 1000 for at_s, number in came)
+        return [(at_s - fastest_s + PATH_S, number) for at_s, number in came]
 
 
 @dataclass
@@ -157,6 +172,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=72.0, help="speech per run")
     parser.add_argument("--seeds", type=int, default=2, help="runs per network")
+    parser.add_argument(
+        "--profiles", action="store_true", help="the networks of scripts/bench media"
+    )
     parser.add_argument("--only", default="", help="networks whose name contains this")
     parser.add_argument("--ptime-ms", type=int, default=20, help="of the sender's packets")
     arguments = parser.parse_args()
@@ -164,7 +182,8 @@ def main() -> None:
     payload = g711.encode(PCMU, int16(speech).tobytes())
     sent = np.frombuffer(g711.decode(PCMU, payload), "<i2").astype(float)
     print(HEADER)
-    for network in NETWORKS:
+    networks = [*map(ProfileNetwork, shipped_profiles())] if arguments.profiles else NETWORKS
+    for network in networks:
         if arguments.only in network.name:
             network = replace(network, ptime_ms=arguments.ptime_ms)
             phases = [0.0073 + 0.0021 * seed for seed in range(arguments.seeds)]

@@ -21,6 +21,8 @@ class FakeBridge:
 
 
 class FakeDialect:
+    active_response_id = ""
+
     def __init__(self) -> None:
         self.outputs: list[tuple[str, bool]] = []
         self.notes: list[str] = []
@@ -89,6 +91,20 @@ async def test_a_farewell_that_was_not_said_is_asked_for() -> None:
     scene.fall_silent()
     assert scene.departed == [True]
     scene.farewell.close()
+
+
+async def test_what_was_being_said_when_the_tool_was_called_is_no_farewell() -> None:
+    scene = Scene()
+    scene.dialect.active_response_id = "r0"
+    scene.speak("r0")
+    scene.request()
+    scene.fall_silent()
+    scene.finish("r0")
+    assert scene.departed == []
+    scene.speak("r2")
+    scene.finish("r2")
+    scene.fall_silent()
+    assert scene.departed == [True]
 
 
 async def test_a_farewell_that_never_comes_ends_the_call_without_one() -> None:

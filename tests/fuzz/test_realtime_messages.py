@@ -12,14 +12,25 @@ from hypothesis import strategies as st
 from telephony.audio.format import PCMU
 from telephony.base.ids import Ids
 from telephony.realtime.config_problems import InvalidSessionConfig
-from telephony.realtime.events import ResponseFinished, ResponseStarted, ToolCallRequested
+from telephony.realtime.dialect import Brief
+from telephony.realtime.events import (
+    ApprovalRequested,
+    ResponseFinished,
+    ResponseStarted,
+    ToolCallRequested,
+    UsageReported,
+)
 from telephony.realtime.openai_inbound import _READERS as READERS
+from telephony.realtime.openai_inbound import BETA_NAMES
+from telephony.realtime.openai_model import OpenAIRealtimeModel
 from telephony.realtime.openai_realtime import OpenAIRealtime
+from telephony.realtime.openai_remote_tools import _READERS as REMOTE_READERS
 from telephony.realtime.openai_responses import _READERS as RESPONSE_READERS
-from telephony.realtime.session_config import SessionConfig
+from telephony.realtime.openai_variants import OPENAI_SERVERS
+from telephony.realtime.prices import PRICES, cost
 from telephony.realtime.tools import ToolRegistry
 
-_TYPES = [*READERS, *RESPONSE_READERS, "unknown.event"]
+_TYPES = [*READERS, *RESPONSE_READERS, *REMOTE_READERS, *BETA_NAMES, "unknown.event"]
 _IDS = st.sampled_from(["a", "b", "resp_1", "resp_2", "item_1", "root", "", "\ud800", "x" * 500])
 _AUDIO = st.binary(max_size=700).map(lambda audio: b64encode(audio).decode())
 _SCALARS = (
@@ -34,6 +45,11 @@ _SCALARS = (
         [
             "message",
             "function_call",
+            "mcp_call",
+            "mcp_approval_request",
+            "mcp_list_tools",
+            "pcm16",
+            "g711_ulaw",
             "assistant",
             "user",
             "completed",
@@ -84,6 +100,13 @@ _KEYS = st.sampled_from(
         "content_index",
         "audio_start_ms",
         "audio_end_ms",
+        "expires_at",
+        "seconds",
+        "rate_limits",
+        "remaining",
+        "server_label",
+        "input_audio_format",
+        "input_audio_sampling_rate",
     ]
 )
 _VALUES = st.recursive(
@@ -98,8 +121,11 @@ _EVENTS = st.builds(
 )
 
 
-def connected() -> OpenAIRealtime:
-    model = OpenAIRealtime(SessionConfig(), Ids.seeded(1), PCMU, PCMU)
+def connected(api: str = "openai_realtime") -> OpenAIRealtime:
+    server = OPENAI_SERVERS[api]
+    config = server.session.from_mapping({"model": "m"})
+    made = OpenAIRealtimeModel(config, api, server.variant, lambda: 1e9)
+    model = made.new_dialect(Brief(), PCMU, "auto", Ids.seeded(1))
     model.connection_made(0.0)
     model.receive_message('{"type":"session.updated"}', 0.0)
     return model
@@ -122,10 +148,12 @@ def drain(model: OpenAIRealtime, now: float) -> list[Any]:
     return list(model.events_received())
 
 
-@given(st.lists(_EVENTS, max_size=25), st.data())
-@settings(max_examples=60, deadline=None)
-def test_any_events_in_any_order(events: list[dict[str, Any]], data: st.DataObject) -> None:
-    model = connected()
+@given(st.sampled_from(list(OPENAI_SERVERS)), st.lists(_EVENTS, max_size=25), st.data())
+@settings(max_examples=120, deadline=None)
+def test_any_events_in_any_order(
+    api: str, events: list[dict[str, Any]], data: st.DataObject
+) -> None:
+    model = connected(api)
     seen = drain(model, 0.0)
     now = 0.0
     for event in events:
@@ -137,6 +165,12 @@ def test_any_events_in_any_order(events: list[dict[str, Any]], data: st.DataObje
         seen += drain(model, now)
     model.connection_lost(now)
     seen += drain(model, now)
+    for event in seen:
+        if isinstance(event, UsageReported):
+            assert (cost(event.usage, PRICES["gpt-transcribe"]) or 0.0) >= 0.0
+        elif isinstance(event, ApprovalRequested):
+            model.answer_approval(event.approval_id, data.draw(st.booleans()))
+    drain(model, now)
     started = [e.response_id for e in seen if isinstance(e, ResponseStarted)]
     finished = [e.response_id for e in seen if isinstance(e, ResponseFinished)]
     assert sorted(started) == sorted(finished)
@@ -216,14 +250,70 @@ def test_any_arguments_of_a_tool(arguments: str) -> None:
     assert hasattr(call, "output") or call.call()
 
 
-@given(st.dictionaries(_KEYS | st.sampled_from(list(SessionConfig.model_fields)), _VALUES))
-@settings(max_examples=60, deadline=None)
-def test_any_session_config(values: dict[str, Any]) -> None:
+_FIELDS = {name for server in OPENAI_SERVERS.values() for name in server.session.model_fields}
+
+
+@given(
+    st.sampled_from(list(OPENAI_SERVERS)),
+    st.dictionaries(_KEYS | st.sampled_from(sorted(_FIELDS)), _VALUES, max_size=6),
+)
+@settings(max_examples=120, deadline=None)
+def test_any_session_config(api: str, values: dict[str, Any]) -> None:
+    server = OPENAI_SERVERS[api]
     try:
-        config = SessionConfig.from_mapping(values)
+        config = server.session.from_mapping(values)
     except InvalidSessionConfig as error:
         complaints = error.problems
     else:
         complaints = ()
-        json.dumps(config.to_session_update(PCMU, PCMU))
+        variant = config.variant(server.variant)
+        json.dumps(config.to_session_update(*variant.formats(PCMU, "auto")))
     assert all(problem.message for problem in complaints)
+
+
+@given(st.integers(1, 20), st.integers(0, 60_000))
+@settings(max_examples=20, deadline=None)
+def test_deltas_of_any_size(count: int, size: int) -> None:
+    model = connected()
+    delta = b64encode(bytes(range(256)) * (size // 256)).decode()
+    for _ in range(count):
+        model.receive_message(
+            json.dumps(
+                {
+                    "type": "response.audio.delta",
+                    "response_id": "resp_1",
+                    "item_id": "item_1",
+                    "delta": delta,
+                }
+            ),
+            1.0,
+        )
+    drain(model, 1.0)
+    assert model.stats.audio_bytes == count * (size // 256) * 256
+
+
+_REMOTE = [
+    {"type": "conversation.item.added", "item": {"id": "a", "type": "mcp_approval_request"}},
+    {"type": "response.mcp_call.in_progress", "item_id": "m"},
+    {"type": "response.mcp_call.completed", "item_id": "m"},
+    {"type": "response.created", "response": {"id": "resp_1"}},
+    {"type": "response.done", "response": {"id": "resp_1", "output": [{"type": "mcp_call"}]}},
+    {"type": "mcp_list_tools.failed", "item_id": "l"},
+]
+
+
+@given(st.permutations(_REMOTE))
+@settings(max_examples=60, deadline=None)
+def test_remote_tools_in_any_order(events: list[dict[str, Any]]) -> None:
+    model = connected()
+    drain(model, 0.0)
+    seen: list[Any] = []
+    for now, event in enumerate(events):
+        model.receive_message(json.dumps(event), float(now))
+        seen += drain(model, float(now))
+    assert len([e for e in seen if isinstance(e, ApprovalRequested)]) == 1
+    sent = 0
+    for now in range(6, 12):
+        model.handle_timer(float(now))
+        sent += sum(b"response.create" in message for message in model.messages_to_send())
+    assert sent <= 1

@@ -9,8 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from telephony.base.errors import ConfigError
-from telephony.rehearsal.scenario import SCENARIO_FOLDER, parse_scenario
-from tests.rehearsal.driver import Driver
+from telephony.base.ids import Ids
+from telephony.rehearsal.model_session import ModelSession
+from telephony.rehearsal.scenario import SCENARIO_FOLDER, parse_scenario, shipped_scenario
+from telephony.rehearsal.server_variant import SERVER_VARIANTS
+from tests.rehearsal.driver import VOICE, Driver
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12)
 VALUES = st.recursive(
@@ -39,6 +42,8 @@ KEYS = st.sampled_from(
         *("event_id", "session", "audio", "item", "item_id", "previous_item_id", "content_index"),
         *("audio_end_ms", "response", "response_id", "type", "input", "output", "tools", "format"),
         *("turn_detection", "voice", "role", "content", "call_id", "instructions", "metadata"),
+        *("approve", "approval_request_id", "server_label", "modalities", "function", "rate"),
+        *("input_audio_format", "output_audio_format", "input_audio_transcription", "text"),
     ]
 )
 OBJECTS = st.recursive(
@@ -56,6 +61,23 @@ def test_any_fields_in_any_order(messages):
         driver.send_raw(json.dumps({**fields, "type": kind}))
         driver.advance(0.05)
     driver.advance(1.0)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.sampled_from(sorted(SERVER_VARIANTS)),
+    st.lists(st.tuples(KINDS | VALUES, st.dictionaries(KEYS, OBJECTS, max_size=4)), max_size=6),
+)
+def test_any_fields_at_any_server(name, messages):
+    ids = Ids.seeded(1)
+    session = ModelSession(
+        shipped_scenario("default"), VOICE, ids, "m", 1, 0.0, None, SERVER_VARIANTS[name].dialect()
+    )
+    for kind, fields in messages:
+        session.receive_message(json.dumps({**fields, "type": kind}), 0.0)
+        session.handle_timer(0.1)
+    for message in session.messages_to_send():
+        json.loads(message)
 
 
 @settings(max_examples=150, deadline=None)

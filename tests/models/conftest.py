@@ -12,7 +12,7 @@ from telephony.rehearsal.scenario import Scenario
 from tests.support.eventually import eventually
 from tests.support.far_models import FAR_MODELS, FarModel
 from tests.support.models import openai_agent
-from tests.support.phones import Phones
+from tests.support.phones import Phones, phones
 from tests.support.scenes import clean_phones
 
 FAST = {"reconnect_initial_s": 0.02, "reconnect_maximum_s": 0.05, "reconnect_attempts": 3}
@@ -35,9 +35,11 @@ def scene(api: str) -> Scene:
         scenario: Scenario, **changes: Any
     ) -> AsyncIterator[tuple[Phones, FarModel]]:
         others = changes.pop("others", None)
+        warm = changes.pop("warm", False)
         async with FAR_MODELS[api](scenario) as far:
             agent = openai_agent(source=far.source, **{"greeting": "Greet.", **FAST, **changes})
-            async with clean_phones(agent=agent, others=others) as p:
+            bot = phones if warm or far.keeps_warm else clean_phones
+            async with bot(agent=agent, others=others) as p:
                 yield p, far
                 await eventually(lambda: p.reception.active_calls == 0)
             await eventually(lambda: not far.connections)

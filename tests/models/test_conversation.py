@@ -8,7 +8,7 @@ from typing import Any
 from telephony.realtime.tools import ToolRegistry, tool_from_function
 from tests.models.conftest import Scene
 from tests.support.eventually import eventually
-from tests.support.scenes import PATIENCE_S, YES, script, until_silent
+from tests.support.scenes import PATIENCE_S, script, until_silent
 
 TALK = script(
     """\
@@ -55,7 +55,7 @@ async def test_a_turn_is_answered_and_measured(scene: Scene) -> None:
     async with scene(TALK) as (p, far):
         caller = await p.dial()
         await until_silent(caller)
-        await caller.say(YES)
+        await caller.say(far.words)
         await until_silent(caller)
         conversation = p.present_call().conversation
         await eventually(lambda: [role for role, _ in far.said()][-2:] == ["user", "assistant"])
@@ -74,7 +74,7 @@ async def test_a_barge_in_silences_the_bot_and_the_history_ends_where_the_caller
         caller = await p.dial()
         assert await caller.wait_until_bot_speaks(PATIENCE_S)
         await asyncio.sleep(1.2)
-        await caller.say(YES)
+        await caller.say(far.words)
         conversation = p.present_call().conversation
         await eventually(lambda: conversation.bridge.stats.barge_ins)
         first = next(i for i in conversation.dialect.history if i.role == "assistant")
@@ -102,7 +102,7 @@ async def test_a_tool_runs_here_and_the_model_goes_on(scene: Scene) -> None:
     async with scene(ASKS, tools=ToolRegistry([look_up])) as (p, far):
         caller = await p.dial()
         await until_silent(caller)
-        await caller.say(YES)
+        await caller.say(far.words)
         await until_silent(caller)
         assert asked == ["42"]
         await eventually(lambda: far.said()[-1] == ("assistant", "Done, that is taken care of."))
@@ -124,7 +124,7 @@ async def test_a_slow_tool_keeps_the_conversation_alive(scene: Scene) -> None:
     async with scene(ASKS, tools=ToolRegistry([tool_from_function(look_up)])) as (p, far):
         caller = await p.dial()
         await until_silent(caller)
-        await caller.say(YES)
+        await caller.say(far.words)
         await running.wait()
         await asyncio.sleep(1.0)
         go_on.set()
@@ -135,7 +135,7 @@ async def test_a_slow_tool_keeps_the_conversation_alive(scene: Scene) -> None:
 
 
 async def test_garbage_of_one_model_ends_neither_its_call_nor_another(scene: Scene) -> None:
-    async with scene(TALK) as (p, _):
+    async with scene(TALK) as (p, far):
         callers = []
         for _n in range(2):
             callers.append(await p.dial())
@@ -144,7 +144,7 @@ async def test_garbage_of_one_model_ends_neither_its_call_nor_another(scene: Sce
         for garbage in GARBAGE:
             victim.bridge.message_received(garbage)
         for caller in callers:
-            await caller.say(YES)
+            await caller.say(far.words)
             await until_silent(caller)
         for caller in callers:
             await caller.hang_up()

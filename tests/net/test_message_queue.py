@@ -7,8 +7,8 @@ from telephony.net.message_queue import MessageQueue
 
 def drain(queue: MessageQueue) -> list[bytes]:
     out = []
-    while (message := queue.take()) is not None:
-        out.append(message)
+    while (taken := queue.take()) is not None:
+        out.append(taken[0])
     return out
 
 
@@ -21,6 +21,13 @@ def test_messages_leave_in_the_order_they_came() -> None:
     assert drain(queue) == [b"a1", b"c1", b"a2", b"c2"]
     assert not queue
     assert queue.audio_bytes == queue.control_bytes == 0
+
+
+def test_a_message_leaves_as_what_it_came() -> None:
+    queue = MessageQueue(100)
+    queue.put_audio(b"a")
+    queue.put(b"c")
+    assert [queue.take(), queue.take(), queue.take()] == [(b"a", True), (b"c", False), None]
 
 
 def test_the_oldest_audio_gives_way_and_control_never() -> None:

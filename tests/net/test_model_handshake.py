@@ -10,6 +10,7 @@ from websockets.http11 import Response
 from telephony.net.model_handshake import (
     ModelConnectError,
     check_headers,
+    default_tls,
     handshake_error,
     read_url,
 )
@@ -63,3 +64,26 @@ def test_any_body_is_survived(body: bytes) -> None:
 def test_without_an_answer_the_other_reason_is_given() -> None:
     error = handshake_error(None, "connection lost")
     assert (error.status, error.fatal, str(error)) == (0, False, "connection lost")
+
+
+def test_one_context_serves_every_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = default_tls()
+    assert default_tls() is first
+    monkeypatch.setenv("SSL_CERT_FILE", "/etc/ssl/certs/ca-certificates.crt")
+    monkeypatch.setenv("SSL_CERT_DIR", "/nowhere")
+    assert default_tls() is not first
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"error": {"message": "no money"}}',
+        b'{"detail": {"status": "quota", "message": "no money"}}',
+        b'{"err_code": "X", "err_msg": "no money"}',
+    ],
+)
+def test_the_reason_is_found_where_providers_put_it(body: bytes) -> None:
+    response = Response(402, "Payment Required", Headers(), body)
+    error = handshake_error(InvalidStatus(response), "")
+    assert error.reason == "HTTP 402 Payment Required: no money"
+    assert error.fatal

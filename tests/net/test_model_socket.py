@@ -110,6 +110,59 @@ def test_messages_go_both_ways(run: RunAsync) -> None:
     run(body())
 
 
+def test_binary_messages_and_audio_in_binary_messages(run: RunAsync) -> None:
+    async def echo(connection: ServerConnection) -> None:
+        async for message in connection:
+            await connection.send(message)
+            if isinstance(message, bytes):
+                await connection.send([message, message])
+
+    async def body() -> None:
+        inbox, binary = Inbox(), list[bytes]()
+        async with serving(echo) as url:
+            socket = await ModelSocket.connect(
+                url,
+                {},
+                inbox.on_message,
+                inbox.on_closed,
+                on_binary=binary.append,
+                binary_audio=True,
+            )
+            socket.send_audio(b"\xff\x00")
+            socket.send(b"text")
+            await eventually(lambda: len(binary) == 2 and len(inbox.messages) == 1)
+            await socket.close()
+        assert binary == [b"\xff\x00", b"\xff\x00\xff\x00"]
+        assert inbox.messages == [b"text"]
+
+    run(body())
+
+
+def test_what_waits_keeps_its_kind(run: RunAsync) -> None:
+    kinds: list[str] = []
+
+    async def collect(connection: ServerConnection) -> None:
+        async for message in connection:
+            kinds[len(kinds) :] = [type(message).__name__]
+
+    async def body() -> None:
+        inbox = Inbox()
+        async with serving(collect) as url:
+            socket = await ModelSocket.connect(
+                url, {}, inbox.on_message, inbox.on_closed, binary_audio=True
+            )
+            socket.pause_writing()
+            socket.send_audio(b"\xff")
+            socket.send(b"text")
+            socket.send_audio(b"\xff")
+            socket.resume_writing()
+            await eventually(lambda: len(kinds) == 3)
+            await socket.close()
+        assert kinds == ["bytes", "str", "bytes"]
+
+    run(body())
+
+
 def test_a_first_message_in_the_handshakes_packet_is_not_lost(run: RunAsync) -> None:
     async def greet(connection: ServerConnection) -> None:
         await connection.send("first")

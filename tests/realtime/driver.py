@@ -57,7 +57,7 @@ class Driver:
         config: SessionConfig | None = None,
         input_format: AudioFormat = PCMU,
         output_format: AudioFormat = PCMU,
-        **options: float,
+        **options: Any,
     ) -> None:
         self.model = OpenAIRealtime(
             config or SessionConfig(), Ids.seeded(1), input_format, output_format, **options

@@ -12,12 +12,15 @@ from telephony.realtime.events import (
     ItemTruncated,
     ModelError,
     OutputFormatChanged,
+    SessionExpiring,
     SessionReady,
     SpeechStarted,
     SpeechStopped,
     TranscriptDelta,
     TranscriptFailed,
     TranscriptFinished,
+    Usage,
+    UsageReported,
 )
 from tests.realtime.driver import Driver
 
@@ -117,6 +120,7 @@ def test_what_the_caller_said_comes_at_any_time() -> None:
         InputCommitted("item_u1"),
         TranscriptDelta("user", "item_u1", "tim"),
         TranscriptFinished("user", "item_u1", "What time is it?"),
+        UsageReported(Usage(billed_s=1.0), "gpt-live-transcribe"),
     ]
     assert [item.text for item in driver.model.history] == ["What time is it?"]
 
@@ -237,3 +241,174 @@ def test_garbage_is_counted(message: str | bytes) -> None:
     driver.model.receive_message(message, driver.now)
     assert driver.model.stats.malformed == 1
     assert driver.events() == []
+
+
+# Usage and limits
+
+
+def test_a_transcription_paid_by_tokens() -> None:
+    driver = connected()
+    driver.say(
+        "conversation.item.input_audio_transcription.completed",
+        item_id="item_u1",
+        content_index=0,
+        transcript="Hello.",
+        logprobs=[{"token": "Hello", "bytes": [72], "logprob": -0.1}],
+        usage={
+            "type": "tokens",
+            "input_tokens": 30,
+            "output_tokens": 4,
+            "total_tokens": 34,
+            "input_token_details": {"audio_tokens": 25, "text_tokens": 5},
+        },
+    )
+    usage = Usage(
+        input_tokens=30,
+        output_tokens=4,
+        input_text_tokens=5,
+        input_audio_tokens=25,
+        output_text_tokens=4,
+    )
+    assert driver.events()[-1] == UsageReported(usage, "gpt-live-transcribe")
+
+
+@pytest.mark.parametrize("usage", [None, {}, {"type": "duration", "seconds": 0}, {"seconds": -1}])
+def test_a_transcription_without_usage_costs_nothing(usage: object) -> None:
+    driver = connected()
+    driver.raw(
+        {
+            "type": "conversation.item.input_audio_transcription.completed",
+            "item_id": "item_u1",
+            "transcript": "Hello.",
+            "usage": usage,
+        }
+    )
+    assert driver.events() == [TranscriptFinished("user", "item_u1", "Hello.")]
+
+
+def test_limits_that_are_reached_are_counted() -> None:
+    driver = connected()
+
+    def limits(*remaining: int) -> None:
+        driver.say(
+            "rate_limits.updated",
+            rate_limits=[
+                {"name": name, "limit": 10, "remaining": left, "reset_seconds": 1.0}
+                for name, left in zip(("requests", "tokens"), remaining, strict=True)
+            ],
+        )
+
+    limits(5, 5)
+    limits(0, 5)
+    driver.error("rate_limit_exceeded")
+    driver.response_created()
+    driver.response_done(
+        status="failed",
+        status_details={"type": "failed", "error": {"type": "t", "code": "rate_limit_exceeded"}},
+    )
+    assert driver.model.stats.rate_limited == 3
+
+
+def test_a_transcript_that_is_said_anew_each_time() -> None:
+    driver = connected()
+    kind = "conversation.item.input_audio_transcription.updated"
+    for text in ("what dime", "what time is"):
+        driver.raw({"type": kind, "item_id": "item_u1", "transcript": text})
+    assert [item.text for item in driver.model.history] == ["what time is"]
+    assert driver.events() == []
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "ping",
+        "input_audio_buffer.dtmf_event_received",
+        "output_audio_buffer.started",
+        "response.audio_timestamp.delta",
+        "response.animation_viseme.delta",
+    ],
+)
+def test_what_is_not_for_us_is_no_surprise(kind: str) -> None:
+    driver = connected()
+    driver.raw({"type": kind})
+    assert driver.model.stats.unknown == 0
+
+
+# How long a session lasts
+
+
+def expiring(left_s: float, **options: float) -> tuple[Driver, float]:
+    """Return a driver whose session ends ``left_s`` after now by the server's clock."""
+    unix_now = 1756324625.0 - left_s
+    driver = Driver(unix_time=lambda: unix_now, **options)  # type: ignore[arg-type]
+    driver.connect()
+    driver.events()
+    return driver, driver.now
+
+
+@pytest.mark.parametrize(
+    ("server_s", "after_s", "left_s"),
+    [
+        # An hour: five minutes before its end.
+        (3600.0, 3300.0, 300.0),
+        # Ten minutes: a tenth of it.
+        (600.0, 540.0, 60.0),
+        # Two hours: when we think it is time.
+        (7200.0, 3300.0, 3900.0),
+    ],
+)
+def test_a_session_is_renewed_before_the_server_ends_it(
+    server_s: float, after_s: float, left_s: float
+) -> None:
+    driver, start = expiring(server_s)
+    driver.wait(after_s - 1)
+    assert driver.events() == []
+    driver.wait(1)
+    (event,) = driver.events()
+    assert isinstance(event, SessionExpiring)
+    assert event.age_s == pytest.approx(after_s)
+    assert event.left_s == pytest.approx(left_s)
+    assert driver.now == start + after_s
+
+
+def test_a_clock_that_is_wrong_renews_nothing() -> None:
+    driver, _ = expiring(-100.0)
+    driver.wait(3200.0)
+    assert driver.events() == []
+    driver.wait(200.0)
+    (event,) = driver.events()
+    assert event == SessionExpiring(pytest.approx(3300.0), None)
+
+
+def test_the_next_session_has_its_own_end() -> None:
+    driver, _ = expiring(600.0)
+    driver.model.connection_lost(driver.now)
+    driver.model.connection_made(driver.now)
+    driver.sent()
+    assert driver.model.next_timer() == driver.now + 10.0
+    driver.raw({"type": "session.updated", "session": {"id": "s"}})
+    driver.events()
+    driver.wait(3300.0)
+    (event,) = driver.events()
+    assert event == SessionExpiring(pytest.approx(3300.0), None)
+
+
+def test_a_server_need_not_say_when_the_caller_spoke() -> None:
+    driver = connected()
+    for kind in ("speech_started", "speech_stopped"):
+        driver.raw({"type": f"input_audio_buffer.{kind}", "item_id": "item_u1"})
+    assert driver.events() == [SpeechStarted("item_u1", None), SpeechStopped("item_u1", None)]
+
+
+def test_a_phase_of_an_answer_is_no_surprise() -> None:
+    driver = connected()
+    item = {
+        "id": "item_a1",
+        "type": "message",
+        "role": "assistant",
+        "status": "completed",
+        "phase": "commentary",
+        "content": [{"type": "output_text", "text": "One moment."}],
+    }
+    driver.raw({"type": "conversation.item.added", "item": item})
+    assert [item.text for item in driver.model.history] == ["One moment."]

@@ -72,12 +72,14 @@ def test_a_model_name_is_quoted() -> None:
 
 
 def test_headers_hold_what_was_given_and_no_beta_switch() -> None:
-    assert OpenAIRealtime.request_headers("sk-1", safety_identifier="abc") == {
+    driver = Driver(SessionConfig(safety_identifier="abc"))
+    assert driver.model.request_headers("sk-1") == {
         "Authorization": "Bearer sk-1",
         "OpenAI-Safety-Identifier": "abc",
     }
-    assert OpenAIRealtime.request_headers("") == {}
-    assert OpenAIRealtime.request_headers("k", organization="o", project="p") == {
+    assert Driver().model.request_headers("") == {}
+    driver = Driver(SessionConfig(organization="o", project="p"))
+    assert driver.model.request_headers("k") == {
         "Authorization": "Bearer k",
         "OpenAI-Organization": "o",
         "OpenAI-Project": "p",

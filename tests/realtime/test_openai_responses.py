@@ -403,3 +403,30 @@ def test_a_cancelled_response_says_who_cancelled() -> None:
     details = {"type": "cancelled", "reason": "turn_detected"}
     driver.response_done(status="cancelled", status_details=details)
     assert driver.events()[-1] == ResponseFinished("resp_1", "cancelled", "turn_detected")
+
+
+def test_a_call_that_is_named_without_its_item_is_one_item() -> None:
+    driver = connected()
+    call = function_call("c1", "find", '{"n": 1}')
+    driver.response_created()
+    driver.say(
+        "response.output_item.added",
+        response_id="resp_1",
+        output_index=0,
+        item={**call, "arguments": "", "status": "in_progress"},
+    )
+    done = {"type": "response.function_call_arguments.done", "call_id": "c1", "name": "find"}
+    driver.raw({**done, "arguments": '{"n": 1}'})
+    driver.response_done(output=[call])
+    (item,) = driver.model.history
+    assert (item.item_id, item.call_id, item.text) == ("item_c1", "c1", '{"n": 1}')
+    assert len([e for e in driver.events() if isinstance(e, ToolCallRequested)]) == 1
+
+
+def test_a_call_whose_item_comes_last_is_one_item() -> None:
+    driver = connected()
+    driver.response_created()
+    done = {"type": "response.function_call_arguments.done", "call_id": "c1", "name": "find"}
+    driver.raw({**done, "arguments": "{}"})
+    driver.response_done(output=[function_call("c1", "find")])
+    assert [item.call_id for item in driver.model.history] == ["c1"]

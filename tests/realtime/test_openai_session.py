@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 
-from telephony.audio.format import PCMU
+from telephony.audio.format import L16_16K, L16_24K, PCMU
 from telephony.base.ids import Ids
 from telephony.realtime.history import HistoryItem
 from telephony.realtime.openai_session import OpenAISession
+from telephony.realtime.openai_variants import QWEN_OMNI
 from telephony.realtime.session_config import SessionConfig
+from telephony.realtime.session_qwen import QwenSessionConfig
 from telephony.realtime.stats import RealtimeStats
 
 
@@ -59,3 +61,43 @@ def test_unknown_types_are_counted_to_a_limit() -> None:
         stats.count_unknown(f"t{number}")
     assert stats.unknown == 100
     assert len(stats.unknown_types) == 64
+
+
+def without_messages() -> OpenAISession:
+    config = QwenSessionConfig(instructions="Be kind.")
+    return OpenAISession(config, Ids.seeded(1), L16_16K, L16_24K, 30.0, variant=QWEN_OMNI)
+
+
+def test_a_server_without_items_is_told_of_them_in_its_instructions() -> None:
+    made = without_messages()
+    made.add_item(HistoryItem("i1", "message", "user", "hello"))
+    made.reset()
+    assert made.instructions == "Be kind.\n\nThe conversation so far:\nThe caller: hello"
+    # While the server thinks about the first instructions.
+    made.add_item(HistoryItem("i2", "message", "user", "again"))
+    made.ready = True
+    made.replay()
+    (update,) = map(json.loads, made.outbox)
+    assert update["type"] == "session.update"
+    assert update["session"]["instructions"].endswith("The caller: hello\n\nThe caller: again")
+
+
+def test_what_a_server_is_told_has_a_bound() -> None:
+    made = without_messages()
+    made.ready = True
+    for number in range(100):
+        made.inform(f"note {number}.")
+    assert "note 99." in made.instructions
+    assert "note 10." not in made.instructions
+
+
+def test_a_note_is_a_message_where_there_are_messages() -> None:
+    made = session()
+    made.inform("It rains.")
+    (sent,) = map(json.loads, made.outbox)
+    assert sent["item"] == {
+        "type": "message",
+        "role": "system",
+        "content": [{"type": "input_text", "text": "It rains."}],
+    }
+    assert len(made.history) == 0

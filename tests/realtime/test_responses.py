@@ -129,3 +129,18 @@ def test_a_disconnect_keeps_the_unmet_request_only() -> None:
     assert waiting.awaiting_timer.due() is None
     assert waiting.ready() is wanted
     assert not waiting.started("r1", covers_deferred=True, now=0.0)
+
+
+def test_a_response_that_is_expected_comes_before_what_waits() -> None:
+    gate = ResponseGate(30.0)
+    gate.ready()
+    gate.expect_response()
+    assert gate.request(ResponseRequest("e1"), patient=True) is None
+    gate.started("r1", covers_deferred=True, now=1.0)
+    gate.finished("r1")
+    assert gate.release() is None
+    gate.expect_response()
+    assert gate.request(ResponseRequest("e2"), patient=True) is None
+    request = gate.held_long_enough()
+    assert request is not None
+    assert request.event_id == "e2"

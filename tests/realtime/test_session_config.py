@@ -172,7 +172,10 @@ def test_every_voice_is_known(voice: str) -> None:
     "values",
     [
         {"turn_detection": {"type": "semantic_vad", "eagerness": "low"}},
-        {"tool_choice": {"type": "mcp", "server_label": "docs", "name": "search"}},
+        {
+            "tool_choice": {"type": "mcp", "server_label": "docs", "name": "search"},
+            "tools": [{"type": "mcp", "server_label": "docs", "server_url": "https://e.com"}],
+        },
         {"tool_choice": "required"},
         {"truncation": "disabled"},
         {"tracing": "auto"},
@@ -341,3 +344,46 @@ def test_the_wire_knows_three_formats() -> None:
     assert wire_format(L16_24K) == {"type": "audio/pcm", "rate": 24000}
     with pytest.raises(LocalProtocolError):
         wire_format(L16_8K)
+
+
+@pytest.mark.parametrize(
+    ("values", "path", "message"),
+    [
+        ({"model": "gpt-live-1.1"}, "model", "refuses"),
+        ({"model": "gpt-live-transcribe"}, "model", "only transcribes"),
+        ({"model": "gpt-realtime-whisper"}, "model", "only transcribes"),
+        ({"model": "gpt-realtime-1.5", "reasoning": {"effort": "low"}}, "reasoning", "take"),
+        (
+            {"model": "gpt-realtime-2025-08-28", "parallel_tool_calls": True},
+            "parallel_tool_calls",
+            "take",
+        ),
+        ({"model": "gpt-realtime-mini", "reasoning": {"effort": "low"}}, "reasoning", "take"),
+        (
+            {"tool_choice": {"type": "mcp", "server_label": "x"}},
+            "tool_choice.server_label",
+            "no tool",
+        ),
+    ],
+)
+def test_features_that_the_model_lacks(values: dict[str, Any], path: str, message: str) -> None:
+    ((place, text, fix),) = problems(values)
+    assert place == path
+    assert message in text
+    assert fix
+
+
+@pytest.mark.parametrize(
+    "model", ["gpt-realtime-2", "gpt-realtime-2.1", "gpt-realtime-2.1-mini", "my-own"]
+)
+def test_features_of_the_second_family(model: str) -> None:
+    values = {"model": model, "reasoning": {"effort": "low"}, "parallel_tool_calls": True}
+    assert SessionConfig.from_mapping(values).reasoning is not None
+
+
+def test_an_idle_timeout_has_no_range_of_ours() -> None:
+    for milliseconds in (1, 600_000):
+        detection = {"type": "server_vad", "idle_timeout_ms": milliseconds}
+        config = SessionConfig.from_mapping({"turn_detection": detection})
+        wire = config.to_session_update(PCMU, PCMU)["audio"]["input"]["turn_detection"]
+        assert wire["idle_timeout_ms"] == milliseconds

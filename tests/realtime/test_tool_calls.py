@@ -64,3 +64,15 @@ def test_the_memory_of_calls_is_bounded() -> None:
     assert len(calls._seen) == 256
     assert not calls._by_response
     assert not calls.open_calls
+
+
+def test_a_session_knows_the_calls_it_made() -> None:
+    calls = ToolCalls()
+    calls.adopt("c0")
+    assert not calls.is_known_to_session("c0")
+    calls.requested(ToolCallRequested("c1", "f", "{}", "i1", "r1"))
+    assert calls.is_known_to_session("c1")
+    calls.new_session()
+    assert not calls.is_known_to_session("c1")
+    calls.requested(ToolCallRequested("c2", "f", "{}", "i2", "r2"))
+    assert calls.is_known_to_session("c2")

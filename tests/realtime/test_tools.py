@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
@@ -179,3 +179,10 @@ def test_any_result_becomes_text(result: object, output: str) -> None:
 def test_a_very_long_result_is_cut() -> None:
     assert len(encode_output("x" * 1_000_000)) < 33_000
     assert len(error_output("x" * 1_000_000)) < 33_000
+
+
+def test_a_tool_that_is_not_offered_runs_but_is_not_told_of() -> None:
+    hidden = replace(tool_from_function(lambda: "x", name="hidden"), offered=False)
+    registry = ToolRegistry([hidden, tool_from_function(lambda: "y", name="shown")])
+    assert [definition.name for definition in registry.definitions()] == ["shown"]
+    assert isinstance(registry.prepare("hidden", "{}"), Invocation)

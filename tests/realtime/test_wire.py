@@ -10,6 +10,7 @@ from telephony.realtime.wire import (
     decode_audio,
     encode_object,
     int_of,
+    int_or_none_of,
     number_of,
     object_of,
     objects_of,
@@ -102,3 +103,11 @@ def test_base64_is_taken_whole_or_not_at_all(text: str, audio: bytes | None) -> 
 
 def test_objects_are_written_compactly() -> None:
     assert encode_object({"a": [1, "ü"]}) == b'{"a":[1,"\\u00fc"]}'
+
+
+@pytest.mark.parametrize(
+    ("value", "read"), [(5, 5), (5.9, 5), (0, 0), (None, None), ("5", None), (True, None)]
+)
+def test_a_number_that_need_not_be_there(value: object, read: int | None) -> None:
+    assert int_or_none_of({"a": value}, "a") == read
+    assert int_or_none_of({}, "a") is None

@@ -6,8 +6,7 @@ import json
 
 import pytest
 
-from telephony.audio.format import L16_24K, PCMA, PCMU, AudioFormat
-from telephony.base.ids import Ids
+from telephony.audio.format import L16_24K, PCMA, PCMU
 from telephony.realtime.events import (
     AudioDelta,
     ModelError,
@@ -17,83 +16,15 @@ from telephony.realtime.events import (
     SpeechStarted,
     ToolCallRequested,
     TranscriptFinished,
+    UsageReported,
 )
-from telephony.realtime.openai_realtime import OpenAIRealtime
-from telephony.realtime.session_config import SessionConfig
 from telephony.rehearsal.faults import ConnectionFaults
-from telephony.rehearsal.model_session import ModelSession, measured
 from telephony.rehearsal.prompt_library import shipped_prompts
-from telephony.rehearsal.scenario import Scenario, shipped_scenario
-from tests.rehearsal.driver import EARS, VOICE, phrase, scenario
+from tests.rehearsal.driver import scenario
+from tests.rehearsal.pair import Pair
 
 PROMPTS = shipped_prompts()
 HANGUP = {"type": "function", "name": "hangup", "description": "", "parameters": {}}
-
-
-class Pair:
-    """A client and a server that exchange their messages at once."""
-
-    def __init__(
-        self,
-        audio: AudioFormat = PCMU,
-        played: Scenario | None = None,
-        faults: ConnectionFaults | None = None,
-        **config,
-    ) -> None:
-        self.now = 50.0
-        self.audio = audio
-        self.scenario = played or shipped_scenario("default")
-        self.client = OpenAIRealtime(
-            SessionConfig.from_mapping(config), Ids.seeded(1), audio, audio
-        )
-        self.events: list = []
-        self.connections = 0
-        self.connect(faults)
-
-    def connect(self, faults: ConnectionFaults | None = None) -> None:
-        self.connections += 1
-        ids = Ids.seeded(100 + self.connections)
-        self.server = ModelSession(
-            self.scenario, VOICE, ids, "gpt-realtime-2.1", 1, self.now, faults
-        )
-        self.client.connection_made(self.now)
-        self.exchange()
-
-    def exchange(self) -> None:
-        busy = True
-        while busy:
-            busy = False
-            for message in self.client.messages_to_send():
-                self.server.receive_message(message, self.now)
-                busy = True
-            for work in self.server.recognitions_to_do():
-                text = EARS.recognise(work.pcm16).text or measured(work.speech_ms)
-                self.server.transcript_ready(work.item_id, text, self.now)
-            for message in self.server.messages_to_send():
-                self.client.receive_message(message, self.now)
-                busy = True
-            self.events += self.client.events_received()
-
-    def run(self, seconds: float) -> None:
-        end = self.now + seconds
-        while self.now < end:
-            self.now += 0.01
-            for side in (self.client, self.server):
-                due = side.next_timer()
-                if due is not None and due <= self.now:
-                    side.handle_timer(self.now)
-            self.exchange()
-
-    def say(self, name: str) -> None:
-        data = phrase(name, self.audio)
-        size = self.audio.frame_bytes(60)
-        for at in range(0, len(data), size):
-            self.server.receive_message(self.client.append_message(data[at : at + size]), self.now)
-            self.exchange()
-            self.run(0.06)
-
-    def of(self, kind: type) -> list:
-        return [event for event in self.events if isinstance(event, kind)]
 
 
 @pytest.mark.parametrize("audio", [PCMU, PCMA, L16_24K])
@@ -219,3 +150,37 @@ def test_an_error_at_the_start_is_fatal():
     assert [(event.code, event.fatal) for event in pair.of(ModelError)] == [
         ("invalid_api_key", True)
     ]
+
+
+@pytest.mark.parametrize(
+    ("model", "usage"),
+    [
+        ("gpt-live-transcribe", {"billed_s"}),
+        ("gpt-4o-transcribe", {"input_tokens", "output_tokens"}),
+    ],
+)
+def test_what_it_cost_to_write_down_the_caller_is_reported(model, usage):
+    logprobs = "item.input_audio_transcription.logprobs"
+    pair = Pair(transcription={"model": model}, include=[logprobs])
+    pair.say("caller_question")
+    pair.run(3.0)
+    (reported,) = pair.of(UsageReported)
+    assert reported.model == model
+    assert all(getattr(reported.usage, field) > 0 for field in usage)
+    assert not pair.of(ModelError)
+
+
+@pytest.mark.parametrize(("parallel", "calls"), [(True, 2), (False, 1)])
+def test_tools_are_called_side_by_side_or_not(parallel, calls):
+    turns = "  - {when: greeting, call: [{name: hangup}, {name: look}]}"
+    look = {"type": "function", "name": "look", "description": "", "parameters": {}}
+    pair = Pair(played=scenario(turns), tools=[HANGUP, look], parallel_tool_calls=parallel)
+    pair.client.create_response()
+    pair.run(1.0)
+    asked = pair.of(ToolCallRequested)
+    assert len(asked) == calls
+    for call in asked:
+        pair.client.send_tool_output(call.call_id, "done")
+    pair.run(0.1)
+    # One response after the last output.
+    assert len(pair.sent_of("response.create")) == 2

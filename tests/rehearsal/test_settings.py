@@ -143,3 +143,23 @@ def test_a_response_follows_the_session_unless_told_otherwise():
     assert (own.modality, own.instructions, own.in_conversation) == ("text", "Be short.", False)
     assert (own.output_format, own.voice, own.metadata) == (PCMA, "marin", {"a": "b"})
     assert own.max_output_tokens == 100
+
+
+@pytest.mark.parametrize("field", [{"reasoning": {"effort": "low"}}, {"parallel_tool_calls": True}])
+def test_older_models_refuse_what_came_later(field: dict[str, Any]):
+    for model, taken in (("gpt-realtime-1.5", False), ("gpt-realtime-2.1", True)):
+        out = SessionSettings("sess_1", model, 1)
+        update = strictly(SessionFields, {"type": "realtime", **field})
+        if taken:
+            out.update(update)
+            continue
+        with pytest.raises(ClientError) as refused:
+            out.update(update)
+        assert refused.value.param == f"session.{next(iter(field))}"
+
+
+def test_tracing_stays_as_it_was_turned_on():
+    session = settings({"tracing": "auto"}, {"tracing": "auto"})
+    with pytest.raises(ClientError) as refused:
+        session.update(strictly(SessionFields, {"type": "realtime", "tracing": None}))
+    assert refused.value.param == "session.tracing"

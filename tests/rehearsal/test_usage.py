@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from telephony.rehearsal.conversation import Item, Part
-from telephony.rehearsal.usage import Usage, text_tokens
+from telephony.rehearsal.usage import Usage, text_tokens, transcription_usage
 
 
 def test_text_tokens_are_rounded_up():
@@ -29,3 +29,17 @@ def test_totals_add_up():
     assert wire["output_token_details"] == {"text_tokens": 1, "audio_tokens": 20}
     assert wire["input_token_details"]["cached_tokens"] == 9
     assert wire["total_tokens"] == wire["input_tokens"] + wire["output_tokens"] == 51
+
+
+def test_a_turn_is_written_down_by_the_second_or_by_the_token():
+    assert transcription_usage("gpt-live-transcribe", 1500.0, "Hello.") == {
+        "type": "duration",
+        "seconds": 1.5,
+    }
+    assert transcription_usage("gpt-4o-transcribe", 1500.0, "Hello.") == {
+        "type": "tokens",
+        "input_tokens": 15,
+        "output_tokens": 2,
+        "total_tokens": 17,
+        "input_token_details": {"audio_tokens": 15, "text_tokens": 0},
+    }

@@ -15,6 +15,7 @@ from telephony.base.interfaces import DigitsSent
 from telephony.dtmf.event_packets import event_packets
 from telephony.dtmf.inband import InbandDetector
 from telephony.net.port_pool import PortPool
+from telephony.rtp.frames import JitterConfig
 from telephony.rtp.packet import parse_packet
 from telephony.rtp.packetizer import Packetizer
 from telephony.sdp.offer_answer import NegotiatedMedia
@@ -280,6 +281,26 @@ async def test_after_a_stall_the_callers_time_is_made_up_for_and_ours_skipped() 
         s.sink.heard.clear()
         s.tick(VOICE)
         assert len(s.sink.heard) == MAX_CATCH_UP_FRAMES + 1
+
+
+async def test_what_lies_in_the_socket_when_its_frame_is_due_is_heard() -> None:
+    """The loop was late, and timers run before sockets are read."""
+    async with scene(jitter=JitterConfig(min_ms=0, start_ms=0)) as s:
+        s.start()
+        s.tick(VOICE, 3)
+        read: list[int] = []
+
+        def read_pending(limit: int) -> None:
+            read.append(limit)
+            s.receive(s.peer.packetize(VOICE, 160))
+
+        s._endpoint.read_pending = read_pending
+        s.sink.heard.clear()
+        s.tick()
+        assert read == [MAX_CATCH_UP_FRAMES]
+        assert s.sink.heard == [VOICE]
+        s.tick(VOICE)
+        assert len(read) == 1
 
 
 async def test_digits_come_in_once() -> None:

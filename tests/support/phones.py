@@ -26,6 +26,7 @@ from telephony.realtime.session_config import SessionConfig
 from telephony.rehearsal.caller import SipCaller
 from telephony.rehearsal.model_server import ModelServer, serve
 from telephony.rehearsal.scenario import Scenario
+from telephony.rtp.frames import JitterConfig
 from telephony.sip.config import UserAgentConfig
 from telephony.sip.user_agent import UserAgent
 from telephony.stacks.call_core import CallCore
@@ -125,6 +126,10 @@ class Phones:
         return caller
 
 
+STEADY = JitterConfig(min_ms=40, start_ms=40)
+"""Of the caller, who counts frames: a delay that stays while the machine is busy with others."""
+
+
 def _plane(first_port: int, ports: int, pacer: Pacer, **media: Any) -> MediaPlane:
     ids = Ids(os.urandom)
     config = MediaConfig("127.0.0.1", "127.0.0.1", **media)
@@ -189,7 +194,8 @@ async def phones(
         stack.push_async_callback(bot.close)
         port = await _listen(bot)
         caller_stack = NativeStack(
-            UserAgent(UserAgentConfig(), ids), _plane(36000, 100, pacer, **(media or {}))
+            UserAgent(UserAgentConfig(), ids),
+            _plane(36000, 100, pacer, **{"jitter": STEADY, **(media or {})}),
         )
         stack.push_async_callback(caller_stack.close)
         await _listen(caller_stack)

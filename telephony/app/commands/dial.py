@@ -149,7 +149,13 @@ async def _dial(configuration: Configuration, request: DialRequest, agent: str) 
             configuration.agents, rehearsal.scenario, 0, resources
         )
         server = await resources.enter_async_context(
-            Server(settings, configuration.dialplan, agents, trunks)
+            Server(
+                settings,
+                configuration.dialplan,
+                agents,
+                trunks,
+                config_file=configuration.file,
+            )
         )
         progress = Progress()
         try:

@@ -7,12 +7,15 @@ import asyncio
 import os
 import signal
 import sys
-from contextlib import AsyncExitStack
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
 
 from telephony.app.running import run_loop, scenario_named
 from telephony.base.errors import TelephonyError
 from telephony.rehearsal.model_server import serve
 from telephony.rehearsal.scenario import SCENARIO_FOLDER, Scenario
+from telephony.rehearsal.server_variant import OPENAI, SERVER_VARIANTS
+from telephony.rehearsal.speech.speech_server import serve_speech
 
 HELP = "run the built-in realtime model alone, for clients of the OpenAI Realtime API"
 
@@ -23,10 +26,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--port", type=_port, default=8765, help="port; 0 is any free one (%(default)s)"
     )
     parser.add_argument(
+        "--speech-port",
+        type=_port,
+        metavar="PORT",
+        help="be Deepgram, ElevenLabs and OpenAI's audio API as well, here; 0 is any free one",
+    )
+    parser.add_argument(
         "--scenario",
         default="default",
         metavar="NAME|FILE",
         help="what the model does: a scenario of the package, or a .yaml file (%(default)s)",
+    )
+    parser.add_argument(
+        "--variant",
+        choices=sorted(SERVER_VARIANTS),
+        default=OPENAI.name,
+        help="the server to stand in for (%(default)s)",
     )
     parser.add_argument(
         "--key-variable",
@@ -54,14 +69,27 @@ async def _rehearse(args: argparse.Namespace, api_key: str | None) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     async with AsyncExitStack() as resources:
-        serving = serve(args.host, args.port, scenario, api_key=api_key)
-        try:
+        variant = SERVER_VARIANTS[args.variant]
+        serving = serve(args.host, args.port, scenario, api_key=api_key, variant=variant)
+        with _port_named(args.host, args.port):
             server = await resources.enter_async_context(serving)
-        except OSError as error:
-            place = f"{args.host} port {args.port}"
-            raise TelephonyError(f"cannot listen on {place}: {error.strerror}") from error
         print(f"base_url: {server.base_url}\nwebsocket: {server.websocket_url}", flush=True)
+        if args.speech_port is not None:
+            speaking = serve_speech(args.host, args.speech_port, api_key=api_key)
+            with _port_named(args.host, args.speech_port):
+                speech = await resources.enter_async_context(speaking)
+            print(f"speech: {speech.url}\nspeech (OpenAI): {speech.openai_url}", flush=True)
         await stop.wait()
+
+
+@contextmanager
+def _port_named(host: str, port: int) -> Iterator[None]:
+    """Raise TelephonyError with the place that cannot be listened on."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise TelephonyError(f"cannot listen on {host} port {port}: {reason}") from error
 
 
 def _scenario(name: str) -> Scenario:

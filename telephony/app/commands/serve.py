@@ -118,6 +118,7 @@ async def _serve(
                 configuration.dialplan,
                 agents,
                 own_trunks(configuration.trunks, environ),
+                config_file=configuration.file,
             )
         )
         settle_memory()

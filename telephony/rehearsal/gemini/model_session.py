@@ -251,7 +251,8 @@ class GeminiSession:
 
     def _written(self, text: str, now: float) -> None:
         stimulus = self._stimulus_of(text)
-        self.conversation.add(Said("user", "text", text))
+        kind: Literal["prompt", "text"] = "prompt" if stimulus.occasion == "greeting" else "text"
+        self.conversation.add(Said("user", kind, text))
         self._caller_began(now)
         self._respond(stimulus, text, now)
 
@@ -265,11 +266,13 @@ class GeminiSession:
         given = read(client.ClientContent, content, "clientContent")
         last = given.turns[-1].text if given.turns else ""
         stimulus = self._stimulus_of(last) if last else Stimulus("nudge")
+        greets = stimulus.occasion == "greeting" and not self._seeding
         for turn in given.turns:
             if turn.role not in ("user", "model"):
                 invalid("Please use a valid role: user, model.")
             role: Literal["user", "model"] = "user" if turn.role == "user" else "model"
-            self.conversation.add(Said(role, "text", turn.text))
+            prompts = greets and role == "user"
+            self.conversation.add(Said(role, "prompt" if prompts else "text", turn.text))
         if self._seeding:
             self._seeding = not given.turn_complete
             return

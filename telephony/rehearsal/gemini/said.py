@@ -15,11 +15,12 @@ AUDIO_TOKENS_PER_SECOND = 25
 class Said:
     """One thing that was said or done. ``cut``: the caller's voice ended it early.
 
+    A ``prompt`` is the text that made the model begin: no turn of the caller.
     Of speech ``audio_ms`` is what was spoken, or by the server's clock heard.
     """
 
     role: Literal["user", "model"]
-    kind: Literal["speech", "text", "call", "result"]
+    kind: Literal["speech", "text", "prompt", "call", "result"]
     text: str = ""
     name: str = ""
     call_id: str = ""

@@ -65,7 +65,7 @@ class RehearsedCall:
         if surface == "realtime":
             now = self._model.now()
             faults = self._model.faults_of_next_connection()
-            model = self._model.open_session(str(session.get("model")), faults)
+            model = self._model.open_session(str(session.get("model")), faults, self._model.variant)
             self.line = HostedLine(model, session, now, self._speed)
             self._phone = asyncio.create_task(self._listen_on())
         else:

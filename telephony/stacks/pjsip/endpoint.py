@@ -149,9 +149,10 @@ class Library:
         # Silence is sent as well: NAT bindings and timeouts of peers live on it.
         media.noVad = True
         media.jbInit = jitter.start_ms
-        media.jbMinPre = jitter.min_ms
+        # It counts in frames: less than one would be none.
+        media.jbMinPre = max(jitter.min_ms, config.media.ptime_ms)
         media.jbMaxPre = jitter.max_ms
-        media.jbMax = jitter.max_ms
+        media.jbMax = jitter.drop_over_ms
         return made
 
     def _choose_codecs(self) -> None:

@@ -45,6 +45,17 @@ def test_a_taken_port_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert f"cannot listen on 127.0.0.1 port {port}" in capsys.readouterr().err
 
 
+def test_a_taken_speech_port_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert main(["rehearse", "--port", "0", "--speech-port", str(port)]) == 1
+    told = capsys.readouterr()
+    assert f"cannot listen on 127.0.0.1 port {port}" in told.err
+    assert "base_url" in told.out
+
+
 @pytest.mark.system
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_it_says_where_it_is_and_ends_on_a_signal(number: signal.Signals) -> None:

@@ -127,7 +127,12 @@ async def test_a_greeting_and_a_question(monkeypatch: pytest.MonkeyPatch) -> Non
         assert answer.heard == PROMPTS["caller_question"].text
         assert answer.said == PROMPTS["short_answer"].text
     roles = [(entry.role, entry.kind) for entry in server.sessions[-1].conversation]
-    assert roles == [("user", "text"), ("model", "speech"), ("user", "speech"), ("model", "speech")]
+    assert roles == [
+        ("user", "prompt"),
+        ("model", "speech"),
+        ("user", "speech"),
+        ("model", "speech"),
+    ]
 
 
 async def test_a_barge_in_is_heard_as_far_as_it_played(monkeypatch: pytest.MonkeyPatch) -> None:

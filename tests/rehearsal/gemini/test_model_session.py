@@ -141,7 +141,7 @@ def test_handles_are_given_when_nothing_is_under_way() -> None:
     (update,) = client.send(toolResponse={"functionResponses": [silent]})
     handle = update["sessionResumptionUpdate"]["newHandle"]
     kept = client.handles.resume(handle, client.now)
-    assert [entry.kind for entry in kept] == ["text", "speech", "call", "result"]
+    assert [entry.kind for entry in kept] == ["prompt", "speech", "call", "result"]
 
 
 def test_instructions_and_tools_change_in_mid_session() -> None:

@@ -155,7 +155,6 @@ def test_a_session_goes_on_over_a_new_connection() -> None:
     pair.ask("Who am I?")
     pair.run(2.0)
     assert [text for _, text in pair.said()] == [
-        "Greet.",
         PROMPTS["greeting"].text,
         "Note: The caller is Ann.",
         "Who am I?",

@@ -92,3 +92,23 @@ async def test_without_a_port_there_is_no_endpoint() -> None:
     with pytest.raises(PortPoolExhausted):
         impaired(ports, asyncio.Queue(), network)
     first.close()
+
+
+async def test_rtcp_on_the_port_above_takes_the_network_too() -> None:
+    """It has fates of its own: those of RTP are the same whatever RTCP sends."""
+    ours: Arrived = asyncio.Queue()
+    theirs: Arrived = asyncio.Queue()
+    network = Network(shipped_profile("clean"))
+    endpoint = impaired(pool(38200, 38299), asyncio.Queue(), network)
+    above = endpoint.open_above(lambda data, source, now: ours.put_nowait((data, source)))
+    assert above.local == (endpoint.local[0], endpoint.local[1] + 1)
+    peer = plain(theirs)
+    sent_at = monotonic()
+    above.send(b"report", peer.local)
+    assert await theirs.get() == (b"report", above.local)
+    peer.send(b"back", above.local)
+    assert await ours.get() == (b"back", peer.local)
+    assert monotonic() - sent_at >= 0.008
+    assert network.outbound.stats.received == network.inbound.stats.received == 0
+    for opened in (above, endpoint, peer):
+        opened.close()

@@ -1,0 +1,1 @@
+"""A model made of three services: one hears, one writes, one speaks."""

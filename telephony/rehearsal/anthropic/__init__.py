@@ -1,0 +1,1 @@
+"""A far end that speaks Anthropic's Messages API, from a scenario."""

@@ -1,0 +1,1 @@
+"""A rehearsal model that speaks OpenAI Live: full duplex, on a port of this machine."""
