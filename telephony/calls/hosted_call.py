@@ -29,7 +29,7 @@ from telephony.dialplan.actions import (
 )
 from telephony.realtime.hosted.control import ControlAnswer
 from telephony.realtime.hosted.incoming import Surface
-from telephony.realtime.hosted.live_sideband import LiveSideband
+from telephony.realtime.hosted.live_sideband import live_sideband_of
 from telephony.realtime.hosted.session_body import mute_session, session_of
 from telephony.realtime.hosted.sideband import sideband_of
 from telephony.realtime.hosted.sideband_dialect import SidebandDialect
@@ -178,7 +178,7 @@ class HostedCall(Call):
     def _sideband(self, agent: Agent) -> SidebandDialect:
         ids, call_id = self.services.ids, self._hosted_leg.call_id
         if self._hosted_leg.surface == "live":
-            return LiveSideband(ids, call_id)
+            return live_sideband_of(agent.source.model, brief_of(agent), ids, call_id)
         return sideband_of(agent.source.model, brief_of(agent), ids, call_id)
 
     async def let_be_heard(self) -> None:

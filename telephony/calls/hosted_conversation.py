@@ -14,9 +14,10 @@ from telephony.calls.call_tasks import CallTasks
 from telephony.calls.cause import Ending
 from telephony.calls.conversation import REPROMPT
 from telephony.calls.destination import Destination, TransferResult
+from telephony.calls.digits_tool import SEND_DIGITS, wanted_keys
 from telephony.calls.farewell import Farewell
 from telephony.calls.goodbye import GOODBYE, HANGUP
-from telephony.calls.hosted_plan import hangs_up, transfers_of
+from telephony.calls.hosted_plan import hangs_up, presses_keys, transfers_of
 from telephony.calls.hosted_playout import HostedPlayout
 from telephony.calls.keypad import Keypad
 from telephony.calls.services import CallServices
@@ -35,10 +36,14 @@ from telephony.realtime.dialect import RealtimeModel
 from telephony.realtime.events import ResponseFinished, ToolCallRequested
 from telephony.realtime.hosted.sideband_dialect import SidebandDialect
 from telephony.realtime.tool_schema import ToolContext
+from telephony.realtime.tools import encode_output, error_output
 from telephony.turns.silence import HangUpSilentCaller, SilenceWatch
 
 SendOn = Callable[[Destination], Awaitable[TransferResult]]
 """Sends the caller of a call on; when that succeeds the call ends by itself."""
+
+PAUSE_S = 0.5
+"""What a comma among the keys stands for."""
 
 NOBODY_APPROVES = "Nobody is there to approve it."
 
@@ -268,8 +273,26 @@ class HostedConversation:
             )
         elif call.name == TRANSFER and transfers_of(self._agent):
             self._transfer_requested(call, interrupted=interrupted)
+        elif call.name == SEND_DIGITS and presses_keys(self._agent):
+            self._tasks.start(self._send_digits, call)
         else:
             self._tasks.start(self._run_tool, call)
+
+    async def _send_digits(self, call: ToolCallRequested) -> None:
+        """Press the keys that the model asked for; what they are may be a secret."""
+        try:
+            keys = wanted_keys(call.arguments)
+        except ValueError as error:
+            self._answer(call, error_output(str(error)))
+            return
+        for key in keys:
+            if key == ",":
+                await asyncio.sleep(PAUSE_S)
+            else:
+                self._dialect.send_digit(key)
+                self.send_control()
+        self._log.info("digits.sent", count=len(keys))
+        self._answer(call, encode_output({"sent": keys}))
 
     async def _run_tool(self, call: ToolCallRequested) -> None:
         started_at = self._services.clock()

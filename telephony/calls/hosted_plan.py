@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from telephony.calls.agent import Agent
 from telephony.calls.destination import Destination
+from telephony.calls.digits_tool import SEND_DIGITS, SEND_DIGITS_DEFINITION
 from telephony.calls.goodbye import HANGUP, HANGUP_DEFINITION
 from telephony.calls.transfer_tool import TRANSFER, transfer_definition
 from telephony.dialplan.actions import Action, ConnectModel, Play, PreAnswer, Record, Transfer
@@ -54,12 +55,10 @@ def unheeded(agent: Agent) -> Iterator[str]:
         yield f"attended transfers ({', '.join(attended)})"
     if agent.recording_tools:
         yield ", ".join(agent.recording_tools)
-    if agent.can_send_digits:
+    if agent.can_send_digits and not presses_keys(agent):
         yield "send_digits"
     if agent.fallbacks:
         yield "fallback"
-    if surface_of(agent) == "live" and (len(agent.tools) or hangs_up(agent)):
-        yield "tools, as OpenAI Live delegates them"
 
 
 def surface_of(agent: Agent) -> Surface | None:
@@ -76,6 +75,12 @@ def hangs_up(agent: Agent) -> bool:
     return agent.can_hang_up and HANGUP not in agent.tools
 
 
+def presses_keys(agent: Agent) -> bool:
+    """Whether the agent has our ``send_digits``, for which only OpenAI Live has a word."""
+    has = agent.can_send_digits and SEND_DIGITS not in agent.tools
+    return has and surface_of(agent) == "live"
+
+
 def transfers_of(agent: Agent) -> dict[str, Destination]:
     """Return where a caller can be sent: by REFER, as nobody else can be called for them."""
     if TRANSFER in agent.tools:
@@ -84,14 +89,14 @@ def transfers_of(agent: Agent) -> dict[str, Destination]:
 
 
 def brief_of(agent: Agent) -> Brief:
-    """Return what the session is given: the tools that can be run from here."""
-    if surface_of(agent) == "live":
-        return Brief(agent.instructions)
+    """Return what the session is given: the tools that need no audio of ours."""
     tools: tuple[FunctionTool, ...] = agent.tools.definitions()
     if hangs_up(agent):
         tools += (HANGUP_DEFINITION,)
     if transfers := transfers_of(agent):
         tools += (transfer_definition(transfers),)
+    if presses_keys(agent):
+        tools += (SEND_DIGITS_DEFINITION,)
     return Brief(agent.instructions, tools)
 
 

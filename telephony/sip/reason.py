@@ -149,6 +149,7 @@ _WORD_TO_Q850: Final[dict[str, int]] = {
     "silent_caller": 31,
     "no_ack": 102,
     "signalling_failed": 41,
+    "not_hosted": 79,
     "internal_error": 41,
     # Outcomes of dialling, when a leg is told them as they are.
     "busy": 17,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +11,12 @@ import pytest
 from telephony.calls.agent import Agent
 from telephony.calls.destination import Destination
 from telephony.calls.model_source import ModelSource
+from telephony.realtime.openai_live_config import LiveConfig
+from telephony.realtime.openai_live_model import OpenAILiveModel
 from telephony.realtime.tools import ToolRegistry
 from telephony.rehearsal.hosted.call import RehearsedCall
 from telephony.rehearsal.scenario import Scenario
 from telephony.turns.silence import SilencePolicy
-from tests.realtime.hosted.test_session_body import Elsewhere
 from tests.support.eventually import eventually
 from tests.support.hosted import Hosted, hosted_bot
 from tests.support.scenes import script
@@ -427,15 +427,7 @@ async def test_a_caller_who_says_nothing_is_asked_and_then_hung_up_on(
 
 
 def live_agent(**changes: Any) -> Agent:
-    start = {
-        "type": "session.start",
-        "session": {
-            "model": "gpt-live-1.1",
-            "instructions": "Be kind.",
-            "audio": {"format": {"type": "audio/pcmu", "rate": 8000}, "output": {"voice": "marin"}},
-        },
-    }
-    model: Any = Elsewhere("openai_live", json.dumps(start))
+    model = OpenAILiveModel(LiveConfig())
     return Agent("bot", ModelSource(model), greeting="Say hello to the caller.", **changes)
 
 

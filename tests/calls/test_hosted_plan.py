@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -108,10 +109,10 @@ def test_the_model_is_given_the_tools_that_need_no_audio() -> None:
     ]
 
 
-def test_a_live_model_is_given_no_tools_and_that_is_told() -> None:
-    live = elsewhere("openai_live")
-    assert brief_of(live).tools == ()
-    assert list(unheeded(live)) == ["tools, as OpenAI Live delegates them"]
+def test_only_a_live_model_can_press_keys() -> None:
+    live = replace(elsewhere("openai_live"), can_send_digits=True)
+    assert [tool.name for tool in brief_of(live).tools] == ["hangup", "send_digits"]
+    assert list(unheeded(live)) == []
 
 
 def test_tools_of_the_users_own_take_our_names() -> None:

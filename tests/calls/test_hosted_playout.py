@@ -2,11 +2,12 @@ from __future__ import annotations
 
 from telephony.base.ids import Ids
 from telephony.calls.hosted_playout import HostedPlayout
-from telephony.realtime.hosted.live_sideband import LiveSideband
+from telephony.realtime.hosted.sideband import OpenAISideband
+from telephony.realtime.session_config import SessionConfig
 
 
 def playout() -> HostedPlayout:
-    return HostedPlayout(LiveSideband(Ids.seeded(1), "live_1"), lambda: None)
+    return HostedPlayout(OpenAISideband(SessionConfig(), Ids.seeded(1), "rtc_1"), lambda: None)
 
 
 def test_words_are_about_to_be_heard_until_the_server_has_played_them() -> None:

@@ -89,6 +89,10 @@ class OpenAISideband(OpenAIRealtime):
         """
         return [e for e in super().events_received() if not isinstance(e, SessionExpiring)]
 
+    def send_digit(self, digit: str) -> bool:
+        """The API has no word for keys of ours."""
+        return False
+
     def interrupt(self) -> None:
         """Stop what the model says, and what of it is still to be played."""
         self.cancel_response()

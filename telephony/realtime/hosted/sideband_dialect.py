@@ -42,6 +42,9 @@ class SidebandDialect(Protocol):
     def interrupt(self) -> None:
         """Stop what the model says and what of it is still to be played, where that can be done."""
 
+    def send_digit(self, digit: str) -> bool:
+        """Press a key on the caller's line; False where that can't be done."""
+
     def add_user_text(self, text: str) -> None: ...
 
     def add_system_text(self, text: str) -> None: ...

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from typing import Any
 
 import pytest
@@ -8,23 +9,32 @@ from openai.types.live.connect_client_event import ConnectClientEvent
 from pydantic import TypeAdapter
 
 from telephony.base.ids import Ids
+from telephony.realtime.dialect import Brief
 from telephony.realtime.events import (
     DigitReported,
     ModelError,
+    PlayoutEnded,
+    PlayoutStarted,
+    ResponseFinished,
+    ResponseStarted,
     SessionClosed,
     SessionReady,
-    TranscriptDelta,
     TranscriptFinished,
     UsageReported,
 )
-from telephony.realtime.hosted.live_sideband import LiveSideband
+from telephony.realtime.function_tool import FunctionTool
+from telephony.realtime.hosted.live_sideband import live_sideband_of
+from telephony.realtime.openai_live_config import LiveConfig
+from telephony.realtime.openai_live_model import OpenAILiveModel
 
 _CLIENT: TypeAdapter[Any] = TypeAdapter(ConnectClientEvent)
 
 
 class Band:
-    def __init__(self) -> None:
-        self.dialect = LiveSideband(Ids.seeded(1), "live_1")
+    def __init__(self, **config: Any) -> None:
+        model = OpenAILiveModel(LiveConfig.from_mapping(config))
+        brief = Brief("Be kind.", (FunctionTool(name="weather"),))
+        self.dialect = live_sideband_of(model, brief, Ids.seeded(1), "live_1")
         self.now = 10.0
 
     def attach(self) -> list[dict[str, Any]]:
@@ -63,26 +73,15 @@ def test_what_is_to_be_said_known_or_obeyed_is_appended() -> None:
     assert greeting["type"] == "session.commentary.append"
     assert greeting["content"] == "Speak to the caller now, as follows. Greet the caller."
     assert greeting["delegation_id"] is None
-    band.dialect.create_response()
     band.dialect.add_user_text("The caller pressed 1.")
     band.dialect.add_system_text("Be brief.")
-    band.dialect.send_digit("5")
+    assert band.dialect.send_digit("5")
     band.dialect.interrupt()
-    band.dialect.send_tool_output("x", "y")
-    band.dialect.answer_approval("x", True)
     assert [message["type"] for message in band.sent()] == [
-        "session.commentary.append",
         "session.thinking.append",
         "session.instructions.append",
         "transport.dtmf.send",
     ]
-
-
-def test_a_long_text_goes_in_pieces() -> None:
-    band = Band()
-    band.attach()
-    band.dialect.add_system_text("x" * 4000)
-    assert [len(message["content"]) for message in band.sent()] == [1600, 1600, 800]
 
 
 def test_what_is_said_while_nothing_is_attached_waits() -> None:
@@ -94,27 +93,54 @@ def test_what_is_said_while_nothing_is_attached_waits() -> None:
     assert [message["content"] for message in band.attach()] == ["later"]
 
 
+def test_what_is_said_is_heard_at_that_moment() -> None:
+    band = Band()
+    band.attach()
+    tone = b64encode((b"\x00\x20\x00\xe0" * 120) * 20).decode()
+    events = band.say("session.output_audio.delta", delta=tone, start_ms=0, end_ms=200)
+    started, playing = events
+    assert isinstance(started, ResponseStarted)
+    assert playing == PlayoutStarted(started.response_id)
+    assert band.dialect.active_response_id == started.response_id
+    silence = b64encode(bytes(48_000)).decode()
+    events = band.say("session.output_audio.delta", delta=silence, start_ms=200, end_ms=1200)
+    finished, ended = [e for e in events if not isinstance(e, TranscriptFinished)][-2:]
+    assert isinstance(finished, ResponseFinished)
+    assert ended == PlayoutEnded(started.response_id)
+
+
 def test_words_become_turns_where_there_is_a_gap() -> None:
     band = Band()
     band.attach()
-    events = band.say("session.output_transcript.delta", delta="Hello ", start_ms=0, end_ms=200)
-    events += band.say("session.input_transcript.delta", delta="Hi", start_ms=100, end_ms=300)
-    band.now += 0.5
-    events += band.say("session.output_transcript.delta", delta="there.", start_ms=200, end_ms=400)
-    assert [(e.role, e.text) for e in events if isinstance(e, TranscriptDelta)] == [
-        ("assistant", "Hello "),
-        ("user", "Hi"),
-        ("assistant", "there."),
+    band.say("session.input_transcript.delta", delta="Hi there.", start_ms=100, end_ms=300)
+    due = band.dialect.next_timer()
+    assert due is not None
+    band.dialect.handle_timer(due)
+    finished = [e for e in band.dialect.events_received() if isinstance(e, TranscriptFinished)]
+    assert [(e.role, e.text) for e in finished] == [("user", "Hi there.")]
+
+
+def test_tools_of_a_backend_are_run_here() -> None:
+    responses = {"model": "gpt-5.5"}
+    band = Band(delegation={"type": "responses", "responses": responses})
+    band.attach()
+    item = {"type": "function_call", "call_id": "c1", "name": "weather", "arguments": "{}"}
+    for inner in (
+        {"type": "response.output_item.done", "item": item},
+        {"type": "response.completed", "response": {}},
+    ):
+        events = band.say("response.event", delegation_id="d1", event=inner)
+    finished = next(e for e in events if isinstance(e, ResponseFinished))
+    assert [call.name for call in finished.tool_calls] == ["weather"]
+    # The sideband may have been another one in the meantime.
+    band.dialect.connection_lost(band.now)
+    band.dialect.events_received()
+    band.attach()
+    band.dialect.send_tool_output("c1", "sunny")
+    assert [message["type"] for message in band.sent()] == [
+        "response.item.create",
+        "response.create",
     ]
-    assert band.dialect.next_timer() == pytest.approx(10.8)
-    band.dialect.handle_timer(10.8)
-    (caller,) = band.dialect.events_received()
-    assert (caller.role, caller.text) == ("user", "Hi")
-    band.dialect.handle_timer(11.3)
-    (model,) = band.dialect.events_received()
-    assert isinstance(model, TranscriptFinished)
-    assert model.text == "Hello there."
-    assert band.dialect.next_timer() is None
 
 
 def test_keys_usage_and_the_end() -> None:
@@ -125,10 +151,9 @@ def test_keys_usage_and_the_end() -> None:
     (usage,) = band.say("session.usage.updated", usage={"seconds": 60})
     assert isinstance(usage, UsageReported)
     assert usage.usage.billed_s == 60
-    band.say("session.input_transcript.delta", delta="Bye")
-    words, closed = band.say("session.closed", reason="remote_hangup", usage={"seconds": 60})
-    assert isinstance(words, TranscriptFinished)
-    assert closed == SessionClosed("remote_hangup")
+    events = band.say("session.closed", reason="remote_hangup", usage={"seconds": 60})
+    assert events[-1] == SessionClosed("remote_hangup")
+    assert not [e for e in events if isinstance(e, ModelError)]
 
 
 def test_errors_are_told_and_most_are_no_end() -> None:
@@ -147,7 +172,7 @@ def test_garbage_is_counted(message: bytes | str) -> None:
     band = Band()
     band.attach()
     band.dialect.receive_message(message, band.now)
-    for kind in ("info", "session.started", "session.output_audio.delta", "response.event"):
+    for kind in ("info", "session.input_audio.append", "transport.dtmf.sent"):
         band.say(kind)
     assert band.dialect.events_received() == []
     assert band.dialect.stats.malformed + band.dialect.stats.unknown == 1
