@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from telephony.base.interfaces import ModelConnection, ModelUnavailable
 from telephony.calls.agent import Agent
@@ -15,7 +15,7 @@ from telephony.calls.model_attempt import Attempt, Standby
 from telephony.calls.model_source import ModelSource
 from telephony.calls.services import ConversationServices
 from telephony.realtime.backoff import Backoff, is_refusal_of_account, may_reconnect
-from telephony.realtime.dialect import Dialect
+from telephony.realtime.dialect import Dialect, Resuming
 from telephony.realtime.events import NO_RESPONSE, ModelError
 from telephony.realtime.history import HistoryItem, carried_over
 
@@ -300,10 +300,11 @@ class ModelLink:
 
     def socket_closed(self, attempt: Attempt, code: int, reason: str) -> None:
         text = f"closed with {code} {reason}".rstrip()
+        retry = may_reconnect(code) or _resumes(attempt)
         if self._standby is not None and attempt is self._standby.attempt:
-            attempt.failed(ModelUnavailable(text, fatal=not may_reconnect(code)))
+            attempt.failed(ModelUnavailable(text, fatal=not retry))
         else:
-            self._tasks.guard(self._lost, attempt, text, retry=may_reconnect(code))
+            self._tasks.guard(self._lost, attempt, text, retry=retry)
 
     def _lost(self, attempt: Attempt, reason: str, *, retry: bool) -> None:
         """Take the end of a connection; whoever opens it at the moment learns of it there."""
@@ -381,3 +382,8 @@ class ModelLink:
             else:
                 return left
         return left
+
+
+def _resumes(attempt: Attempt) -> bool:
+    """Whether it may be only the session that the connection asked for that was refused."""
+    return attempt.dialect.traits.resumes and cast(Resuming, attempt.dialect).resuming

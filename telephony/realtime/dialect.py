@@ -175,6 +175,17 @@ class TurnMarking(Protocol):
         """The caller begins to speak; :meth:`Dialect.commit_input` ends that turn."""
 
 
+class Resuming(Protocol):
+    """A dialect whose traits say ``resumes`` tells this too."""
+
+    @property
+    def resuming(self) -> bool:
+        """Whether the connection asked for an earlier session, which has not been granted yet.
+
+        When that is refused the next connection asks for a new one.
+        """
+
+
 class RealtimeModel(Protocol):
     """A model with its settings; makes the sessions of calls."""
 

@@ -103,6 +103,11 @@ class GeminiLive:
         )
         session.send("setup", setup)
 
+    @property
+    def resuming(self) -> bool:
+        """Whether the connection asked for an earlier session, which has not been granted yet."""
+        return self._session.handle_used and not self._session.ready
+
     def connection_lost(self, now: float) -> None:
         """The socket is gone: whatever was being generated ends here."""
         self._activity = False

@@ -182,6 +182,24 @@ async def test_without_resumption_the_conversation_is_told_again() -> None:
         await caller.hang_up()
 
 
+async def test_a_handle_that_is_refused_costs_one_more_try() -> None:
+    async with model_phones("gemini_live", scenario=script(SHORT), **FAST) as p:
+        caller = await p.dial()
+        await until_silent(caller)
+        await eventually(lambda: p.model.sessions[-1]._turn is None)
+        p.model._handles._kept.clear()
+        for connection in list(p.model.connections):
+            connection.abort()
+        await eventually(lambda: p.watcher.reconnects)
+        await caller.say(YES)
+        await until_silent(caller)
+        assert not p.model.sessions[-1].resumed
+        assert said(p)[0] == ("model", PROMPTS["you_said"].text)
+        assert p.model.handshakes == 3
+        await caller.hang_up()
+    assert p.watcher.reconnects == ["restored"]
+
+
 async def test_a_refusal_is_final() -> None:
     async with model_phones("gemini_live", scenario=script(SHORT), **FAST) as p:
         caller = await p.dial()
@@ -193,7 +211,8 @@ async def test_a_refusal_is_final() -> None:
             connection.abort()
         assert await caller.wait_until_bot_speaks(PATIENCE_S), "an apology"
         await caller.hang_up()
-        assert p.model.handshakes == 2
+        # The first may have been about the session that was to be resumed.
+        assert p.model.handshakes == 3
     assert p.watcher.reconnects == ["lost"]
 
 
