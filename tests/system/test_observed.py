@@ -90,7 +90,17 @@ def _assert_metrics(now: Scrape) -> None:
     parts = ("caller_to_model", "model_to_caller")
     assert total == pytest.approx(sum(now.total(f"telephony_{p}_seconds_sum") for p in parts))
     labels = {name for _, has, _ in now.samples for name in has}
-    assert labels <= {"result", "cause", "source", "outcome", "kind", "direction", "le", "version"}
+    assert labels <= {
+        "api",
+        "result",
+        "cause",
+        "source",
+        "outcome",
+        "kind",
+        "direction",
+        "le",
+        "version",
+    }
 
 
 def _assert_log(bot: Bot) -> None:
