@@ -70,6 +70,7 @@ class ModelLink:
         self._connection: ModelConnection | None = None
         self._attempt: Attempt | None = None
         self._standby: Standby | None = None
+        self._leaving: set[ModelConnection] = set()
         self._next_agent = agent
         self._connected_at = 0.0
         self._mute_after: str | None = None
@@ -189,6 +190,18 @@ class ModelLink:
         connection = self._detach()
         if connection is not None:
             await connection.close()
+        # The end of the call may have come before the tasks that close these began.
+        for leaving in tuple(self._leaving):
+            await leaving.close()
+
+    def _let_go(self, connection: ModelConnection) -> None:
+        """Close a connection without waiting for a peer that is slow to say goodbye."""
+        self._leaving.add(connection)
+        self._tasks.start(self._see_off, connection)
+
+    async def _see_off(self, connection: ModelConnection) -> None:
+        await connection.close()
+        self._leaving.discard(connection)
 
     # What the bridge reports
 
@@ -249,7 +262,7 @@ class ModelLink:
 
     async def prepare(self, agent: Agent) -> bool:
         """Open a session of ``agent`` beside the present one; returns whether there is one now."""
-        if self._standby is not None or self._closed:
+        if self._standby is not None or not self.established:
             return False
         # The model in use first: the caller knows its voice.
         same = agent is self.agent
@@ -261,20 +274,35 @@ class ModelLink:
             try:
                 await standby.open(self._dial, source.connect_timeout_s)
             except ModelUnavailable as error:
-                self._note_refusal(source, error)
-                self._log_unavailable(source, error)
+                given_up = self._standby is not standby
                 self._standby = None
                 await standby.close()
+                if given_up:
+                    return False
+                self._note_refusal(source, error)
+                self._log_unavailable(source, error)
             else:
-                return True
+                return self._standby is standby
         return False
 
+    @property
+    def prepared(self) -> bool:
+        """Whether a session stands ready to take the place of the present one."""
+        return self._standby is not None and self._standby.ready
+
     def switch(self) -> bool:
-        """Put the session that was prepared in the place of the present one, now."""
-        standby = self._standby
-        if standby is None or not standby.ready or standby.connection is None:
+        """Put the session that was prepared in the place of the present one, now.
+
+        One that is not ready, or no longer, is given up.
+        """
+        standby, self._standby = self._standby, None
+        if standby is None:
             return False
-        self._standby = None
+        if not standby.ready or standby.connection is None:
+            standby.attempt.failed(ModelUnavailable("no longer needed"))
+            if standby.connection is not None:
+                self._let_go(standby.connection)
+            return False
         attempt, dialect = standby.attempt, standby.attempt.dialect
         known = {item.item_id for item in dialect.history}
         news = [i for i in self._bridge.dialect.history if i.item_id not in known]
@@ -287,7 +315,7 @@ class ModelLink:
         self._establish(attempt)
         self.stats.rollovers += 1
         if old is not None:
-            self._tasks.start(old.close)
+            self._let_go(old)
         return True
 
     # Losing
@@ -323,8 +351,7 @@ class ModelLink:
     async def _reconnect(self, *, retry: bool) -> None:
         connection = self._detach()
         if connection is not None:
-            # A peer that is slow to say goodbye does not hold up the next try.
-            self._tasks.start(connection.close)
+            self._let_go(connection)
         self._on_gap()
         before = self.source
         restored = self.switch() or await self._try_again(retry=retry)

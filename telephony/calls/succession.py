@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Literal
 
@@ -63,20 +64,28 @@ class Succession:
         return self._services.clock() + limit_s
 
     async def _move(self, agent: Agent, deadline: float) -> Outcome:
-        while not await self._link.prepare(agent):
+        before, session = self._link.agent, self._bridge.dialect
+        while True:
+            if await self._link.prepare(agent):
+                quiet = await self._quiet(deadline, lambda: self._link.prepared)
+                if self._link.switch():
+                    break
+                if self._bridge.dialect is not session:
+                    # The present session was lost, and what was prepared took its place at once.
+                    return "failed" if self._link.agent is before else "cut_in"
             if not self._link.established or self._services.clock() + _RETRY_S >= deadline:
                 return "failed"
             await asyncio.sleep(_RETRY_S)
-        quiet = await self._quiet(deadline)
-        if not self._link.switch():
-            return "failed"
         self._services.metrics.model_reconnected("rolled_over")
         self._log.info("model.rolled_over", api=self._link.source.model.api, quiet=quiet)
         return "switched" if quiet else "cut_in"
 
-    async def _quiet(self, deadline: float) -> bool:
-        """Wait until nobody speaks and no answer is under way; False when that took too long."""
-        while not self._bridge.quiet:
+    async def _quiet(self, deadline: float, matters: Callable[[], bool] = lambda: True) -> bool:
+        """Wait until nobody speaks and no answer is under way; False when that took too long.
+
+        Ends when it no longer ``matters``, too.
+        """
+        while matters() and not self._bridge.quiet:
             if self._services.clock() >= deadline:
                 return False
             await asyncio.sleep(QUIET_POLL_S)

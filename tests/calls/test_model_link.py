@@ -76,6 +76,7 @@ class Scene:
     def __init__(self, tasks: CallTasks, errors: list[Exception], **changes: Any) -> None:
         connector = changes.pop("connector", None) or FakeConnector()
         self.connector: FakeConnector = connector
+        self.tasks = tasks
         self.clock = FakeClock()
         bot = agent(**changes)
         self.services = services(
@@ -503,8 +504,45 @@ async def test_a_prepared_session_that_is_lost_again_is_no_session() -> None:
         await s.link.open()
         assert await s.link.prepare(s.link.agent)
         s.connector.opened[1].on_closed(1006, "")
+        assert not s.link.prepared
         assert not s.link.switch()
         assert s.link.established
+        # Another one can be had.
+        assert await s.link.prepare(s.link.agent)
+        assert s.link.switch()
+        await eventually(lambda: s.connector.opened[1].closed)
+
+
+async def test_a_session_that_gets_ready_while_the_lost_one_is_replaced_is_given_up() -> None:
+    async with scene() as s:
+        await s.link.open()
+        s.connector.ready = False
+        preparing = asyncio.ensure_future(s.link.prepare(s.link.agent))
+        await eventually(lambda: len(s.connector.opened) == 2)
+        s.connector.opened[0].on_closed(1006, "")
+        await eventually(lambda: len(s.connector.opened) == 3)
+        standby, restored = s.connector.opened[1:]
+        standby.get_ready()
+        assert not await preparing
+        assert not s.link.switch()
+        assert standby.closed
+        # Nor is one prepared as long as there is none to replace.
+        assert not await s.link.prepare(s.link.agent)
+        restored.get_ready()
+        await eventually(lambda: s.happened == ["restored"])
+        assert s.bridge.connections == [s.connector.opened[0], restored]
+        assert not restored.closed
+
+
+async def test_a_session_that_was_left_is_closed_though_the_call_ends_at_once() -> None:
+    async with scene() as s:
+        await s.link.open()
+        assert await s.link.prepare(s.link.agent)
+        # Nothing is started any more.
+        s.tasks.close()
+        assert s.link.switch()
+        await asyncio.sleep(0)
+        assert not s.connector.opened[0].closed
 
 
 async def test_what_cannot_be_prepared_changes_nothing() -> None:
