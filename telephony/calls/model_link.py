@@ -5,17 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 from telephony.base.interfaces import ModelConnection, ModelUnavailable
 from telephony.calls.agent import Agent
 from telephony.calls.bridge import Bridge
 from telephony.calls.call_tasks import CallTasks
-from telephony.calls.model_attempt import Attempt, Standby
+from telephony.calls.model_attempt import Attempt, LeftConnections, Standby
 from telephony.calls.model_source import ModelSource
 from telephony.calls.services import ConversationServices
 from telephony.realtime.backoff import Backoff, is_refusal_of_account, may_reconnect
-from telephony.realtime.dialect import Dialect, Resuming
+from telephony.realtime.dialect import Dialect
 from telephony.realtime.events import NO_RESPONSE, ModelError
 from telephony.realtime.history import HistoryItem, carried_over
 
@@ -70,7 +70,7 @@ class ModelLink:
         self._connection: ModelConnection | None = None
         self._attempt: Attempt | None = None
         self._standby: Standby | None = None
-        self._leaving: set[ModelConnection] = set()
+        self._left = LeftConnections(tasks)
         self._next_agent = agent
         self._connected_at = 0.0
         self._mute_after: str | None = None
@@ -190,18 +190,7 @@ class ModelLink:
         connection = self._detach()
         if connection is not None:
             await connection.close()
-        # The end of the call may have come before the tasks that close these began.
-        for leaving in tuple(self._leaving):
-            await leaving.close()
-
-    def _let_go(self, connection: ModelConnection) -> None:
-        """Close a connection without waiting for a peer that is slow to say goodbye."""
-        self._leaving.add(connection)
-        self._tasks.start(self._see_off, connection)
-
-    async def _see_off(self, connection: ModelConnection) -> None:
-        await connection.close()
-        self._leaving.discard(connection)
+        await self._left.close()
 
     # What the bridge reports
 
@@ -301,7 +290,7 @@ class ModelLink:
         if not standby.ready or standby.connection is None:
             standby.attempt.failed(ModelUnavailable("no longer needed"))
             if standby.connection is not None:
-                self._let_go(standby.connection)
+                self._left.add(standby.connection)
             return False
         attempt, dialect = standby.attempt, standby.attempt.dialect
         known = {item.item_id for item in dialect.history}
@@ -315,7 +304,7 @@ class ModelLink:
         self._establish(attempt)
         self.stats.rollovers += 1
         if old is not None:
-            self._let_go(old)
+            self._left.add(old)
         return True
 
     # Losing
@@ -328,7 +317,7 @@ class ModelLink:
 
     def socket_closed(self, attempt: Attempt, code: int, reason: str) -> None:
         text = f"closed with {code} {reason}".rstrip()
-        retry = may_reconnect(code) or _resumes(attempt)
+        retry = may_reconnect(code) or attempt.resuming
         if self._standby is not None and attempt is self._standby.attempt:
             attempt.failed(ModelUnavailable(text, fatal=not retry))
         else:
@@ -351,7 +340,7 @@ class ModelLink:
     async def _reconnect(self, *, retry: bool) -> None:
         connection = self._detach()
         if connection is not None:
-            self._let_go(connection)
+            self._left.add(connection)
         self._on_gap()
         before = self.source
         restored = self.switch() or await self._try_again(retry=retry)
@@ -409,8 +398,3 @@ class ModelLink:
             else:
                 return left
         return left
-
-
-def _resumes(attempt: Attempt) -> bool:
-    """Whether it may be only the session that the connection asked for that was refused."""
-    return attempt.dialect.traits.resumes and cast(Resuming, attempt.dialect).resuming
