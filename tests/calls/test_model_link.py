@@ -561,3 +561,15 @@ async def test_what_cannot_be_prepared_changes_nothing() -> None:
         assert s.connector.opened[1].closed
         s.connector.ready = True
         assert await s.link.prepare(s.link.agent)
+
+
+async def test_a_refusal_that_is_told_twice_counts_once() -> None:
+    async with scene(connector=FakeConnector(ready=False)) as s:
+        opening = asyncio.ensure_future(s.link.open())
+        await eventually(lambda: s.connector.opened)
+        # By the model as an error, and by the connection as its end.
+        s.connector.opened[0].hear("error", error={"code": "insufficient_quota", "message": ""})
+        with pytest.raises(ModelUnavailable):
+            await opening
+        s.clock.now += REFUSED_S
+        assert s.services.breakers.allows(s.link.source)
