@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, Protocol, cast
 
-from telephony.base.interfaces import Clock, ModelConnection, ModelUnavailable
+from telephony.base.interfaces import Clock, ModelConnection, ModelConnector, ModelUnavailable
 from telephony.calls.call_tasks import CallTasks
 from telephony.calls.model_source import ModelSource
 from telephony.realtime.dialect import Dialect, Resuming
@@ -37,6 +37,12 @@ class Attempt:
         self.established = False
         self.failure: ModelUnavailable | None = None
         self._owner = owner
+
+    async def dial(self, connector: ModelConnector) -> ModelConnection:
+        """Connect to the model; raises ModelUnavailable."""
+        return await self.source.connect(
+            self.dialect, connector, self.message_received, self.closed
+        )
 
     @property
     def resuming(self) -> bool:

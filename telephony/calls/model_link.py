@@ -17,7 +17,7 @@ from telephony.calls.services import ConversationServices
 from telephony.realtime.backoff import Backoff, is_refusal_of_account, may_reconnect
 from telephony.realtime.dialect import Dialect
 from telephony.realtime.events import NO_RESPONSE, ModelError
-from telephony.realtime.history import HistoryItem, carried_over
+from telephony.realtime.history import HistoryItem, carried_over, settled
 
 STABLE_S = 10.0
 """A connection that held for so long is a new beginning: the tries are counted anew after it."""
@@ -150,9 +150,7 @@ class ModelLink:
         self._establish(attempt)
 
     async def _dial(self, attempt: Attempt) -> ModelConnection:
-        return await attempt.source.connect(
-            attempt.dialect, self._services.connector, attempt.message_received, attempt.closed
-        )
+        return await attempt.dial(self._services.connector)
 
     def _establish(self, attempt: Attempt) -> None:
         attempt.established = True
@@ -257,7 +255,9 @@ class ModelLink:
         same = agent is self.agent
         sources = sorted(agent.sources, key=lambda source: not (same and source is self.source))
         for source in self._usable(sources):
-            attempt = Attempt(source, self._successor(agent, source), self)
+            history = settled(self._bridge.dialect.history, self._bridge.quiet)
+            dialect = self._new_dialect(agent, source, history)
+            attempt = Attempt(source, dialect, self)
             self._next_agent = agent
             standby = self._standby = Standby(attempt, self._services.clock)
             try:

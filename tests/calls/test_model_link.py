@@ -38,6 +38,7 @@ class FakeBridge:
         self.timers = 0
         self.error: Exception | None = None
         self.spoken_response_id = ""
+        self.quiet = True
 
     def change_session(self, agent: Any, dialect: OpenAIRealtime) -> None:
         self.dialect = dialect
@@ -573,3 +574,24 @@ async def test_a_refusal_that_is_told_twice_counts_once() -> None:
             await opening
         s.clock.now += REFUSED_S
         assert s.services.breakers.allows(s.link.source)
+
+
+async def test_a_session_prepared_in_the_middle_of_an_answer_is_told_all_of_it() -> None:
+    async with scene() as s:
+        await s.link.open()
+        for number in range(20):
+            s.dialect.add_user_text(f"before {number}")
+        first = s.connector.opened[0]
+        words = {"response_id": "resp_1", "item_id": "item_1", "content_index": 0}
+        first.hear("response.created", response={"id": "resp_1"})
+        first.hear("response.output_audio_transcript.delta", **words, delta="It costs ")
+        s.bridge.quiet = False
+        assert await s.link.prepare(s.link.agent)
+        first.hear("response.output_audio_transcript.done", **words, transcript="It costs ten.")
+        first.hear("response.done", response={"id": "resp_1", "status": "completed"})
+        s.dialect.add_user_text("after")
+        assert s.link.switch()
+        texts = [item.text for item in s.bridge.dialect.history]
+        assert texts == [*(f"before {number}" for number in range(20)), "It costs ten.", "after"]
+        told = [m["item"] for m in s.connector.opened[1].sent if "item" in m]
+        assert [item["content"][0]["text"] for item in told] == texts
