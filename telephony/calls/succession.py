@@ -33,31 +33,36 @@ class Succession:
         self._bridge = bridge
         self._services = services
         self._log = log
-        self._busy = False
+        self._renewing = self._moving = False
 
     async def renew(self, agent: Agent, left_s: float | None) -> Outcome:
         """Take a new session before the present one ends, in ``left_s`` if that is known."""
-        if self._busy:
+        if self._renewing or self._moving:
             return "failed"
-        if not self._bridge.dialect.traits.resumes:
-            return await self.move(agent, left_s)
-        self._busy = True
+        self._renewing = True
         try:
+            if not self._bridge.dialect.traits.resumes:
+                return await self._move(agent, self._deadline(left_s))
             await self._quiet(self._deadline(left_s))
             self._link.reconnect()
         finally:
-            self._busy = False
+            self._renewing = False
         return "switched"
 
-    async def move(self, agent: Agent, left_s: float | None = None) -> Outcome:
-        """Go on with a session of ``agent``, which may be another one."""
-        if self._busy:
+    async def move(self, agent: Agent) -> Outcome:
+        """Go on with a session of another agent; one that is taken anyway comes before it."""
+        if self._moving:
             return "failed"
-        self._busy = True
+        self._moving = True
         try:
-            return await self._move(agent, self._deadline(left_s))
+            deadline = self._deadline(None)
+            while self._renewing or not self._link.established:
+                if self._services.clock() >= deadline:
+                    return "failed"
+                await asyncio.sleep(QUIET_POLL_S)
+            return await self._move(agent, deadline)
         finally:
-            self._busy = False
+            self._moving = False
 
     def _deadline(self, left_s: float | None) -> float:
         limit_s = PATIENCE_S if left_s is None else max(0.0, left_s - LAST_MOMENT_S)
