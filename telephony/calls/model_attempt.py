@@ -120,6 +120,11 @@ class Standby:
             for message in self.attempt.dialect.messages_to_send():
                 self.connection.send(message)
 
+    def give_up(self) -> None:
+        """Wake up who opens the session: it is no longer needed."""
+        self.attempt.failed(ModelUnavailable("no longer needed"))
+        self.attempt.look_at_outcome()
+
     async def close(self) -> None:
         """Give the session up."""
         self.attempt.look_at_outcome()

@@ -288,7 +288,7 @@ class ModelLink:
         if standby is None:
             return False
         if not standby.ready or standby.connection is None:
-            standby.attempt.failed(ModelUnavailable("no longer needed"))
+            standby.give_up()
             if standby.connection is not None:
                 self._left.add(standby.connection)
             return False

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -595,3 +596,21 @@ async def test_a_session_prepared_in_the_middle_of_an_answer_is_told_all_of_it()
         assert texts == [*(f"before {number}" for number in range(20)), "It costs ten.", "after"]
         told = [m["item"] for m in s.connector.opened[1].sent if "item" in m]
         assert [item["content"][0]["text"] for item in told] == texts
+
+
+async def test_the_end_while_a_session_is_given_up_leaves_no_complaint() -> None:
+    complaints: list[Any] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: complaints.append(context))
+    gate = asyncio.Event()
+    async with scene(reconnect_attempts=0) as s:
+        await s.link.open()
+        s.connector.gate = gate
+        preparing = asyncio.ensure_future(s.link.prepare(s.link.agent))
+        await eventually(lambda: s.connector.tries == 2)
+        assert not s.link.switch()
+        preparing.cancel()
+        await asyncio.wait([preparing])
+        del preparing
+        gc.collect()
+    assert complaints == []
