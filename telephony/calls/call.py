@@ -296,7 +296,7 @@ class Call:
         line = await self.answer()
         line.connect(self.conversation.bridge)
         ending = await self.conversation.run()
-        if ending is cause.MODEL_LOST:
+        if ending in (cause.MODEL_LOST, cause.SPEND_LIMIT):
             # The caller is not to lose the way out together with the model.
             await self.transfers.settled()
             if self.transfers.succeeded:

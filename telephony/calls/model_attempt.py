@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
-from telephony.base.interfaces import Clock, ModelConnection, ModelUnavailable
+from telephony.base.interfaces import Clock, ModelConnection, ModelConnector, ModelUnavailable
+from telephony.calls.call_tasks import CallTasks
 from telephony.calls.model_source import ModelSource
-from telephony.realtime.dialect import Dialect
+from telephony.realtime.dialect import Dialect, Resuming
 from telephony.realtime.events import ModelError, SessionReady
 
 
@@ -36,6 +37,17 @@ class Attempt:
         self.established = False
         self.failure: ModelUnavailable | None = None
         self._owner = owner
+
+    async def dial(self, connector: ModelConnector) -> ModelConnection:
+        """Connect to the model; raises ModelUnavailable."""
+        return await self.source.connect(
+            self.dialect, connector, self.message_received, self.closed
+        )
+
+    @property
+    def resuming(self) -> bool:
+        """Whether it may be only the session that the connection asked for that is refused."""
+        return self.dialect.traits.resumes and cast(Resuming, self.dialect).resuming
 
     def message_received(self, message: Any) -> None:
         self._owner.message_received(self, message)
@@ -108,8 +120,35 @@ class Standby:
             for message in self.attempt.dialect.messages_to_send():
                 self.connection.send(message)
 
+    def give_up(self) -> None:
+        """Wake up who opens the session: it is no longer needed."""
+        self.attempt.failed(ModelUnavailable("no longer needed"))
+        self.attempt.look_at_outcome()
+
     async def close(self) -> None:
         """Give the session up."""
         self.attempt.look_at_outcome()
         if self.connection is not None:
             await self.connection.close()
+
+
+class LeftConnections:
+    """Connections that a call has left: nobody waits for a peer that is slow to say goodbye."""
+
+    def __init__(self, tasks: CallTasks) -> None:
+        self._tasks = tasks
+        self._open: set[ModelConnection] = set()
+
+    def add(self, connection: ModelConnection) -> None:
+        """Begin to close a connection."""
+        self._open.add(connection)
+        self._tasks.start(self._close, connection)
+
+    async def _close(self, connection: ModelConnection) -> None:
+        await connection.close()
+        self._open.discard(connection)
+
+    async def close(self) -> None:
+        """Close those that the end of the call has kept from it."""
+        for connection in tuple(self._open):
+            await connection.close()

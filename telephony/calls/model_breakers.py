@@ -40,7 +40,12 @@ class ModelBreakers:
         self._breakers.pop(id(source), None)
 
     def refused(self, source: ModelSource) -> None:
-        """The model refused us, and would refuse the next call too."""
+        """The model refused us, and would refuse the next call too.
+
+        Of calls that are refused together one counts: all were under way when the first was.
+        """
+        if not self.allows(source):
+            return
         # Holding the source keeps its id from being another's.
         breaker = self._breakers.setdefault(id(source), _Breaker(source))
         breaker.open_until = self._clock() + REFUSED_S * min(2**breaker.trips, _LONGEST)

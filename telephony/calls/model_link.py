@@ -5,19 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 from telephony.base.interfaces import ModelConnection, ModelUnavailable
 from telephony.calls.agent import Agent
 from telephony.calls.bridge import Bridge
 from telephony.calls.call_tasks import CallTasks
-from telephony.calls.model_attempt import Attempt, Standby
+from telephony.calls.model_attempt import Attempt, LeftConnections, Standby
 from telephony.calls.model_source import ModelSource
 from telephony.calls.services import ConversationServices
 from telephony.realtime.backoff import Backoff, is_refusal_of_account, may_reconnect
-from telephony.realtime.dialect import Dialect, Resuming
+from telephony.realtime.dialect import Dialect
 from telephony.realtime.events import NO_RESPONSE, ModelError
-from telephony.realtime.history import HistoryItem, carried_over
+from telephony.realtime.history import HistoryItem, carried_over, settled
 
 STABLE_S = 10.0
 """A connection that held for so long is a new beginning: the tries are counted anew after it."""
@@ -70,6 +70,7 @@ class ModelLink:
         self._connection: ModelConnection | None = None
         self._attempt: Attempt | None = None
         self._standby: Standby | None = None
+        self._left = LeftConnections(tasks)
         self._next_agent = agent
         self._connected_at = 0.0
         self._mute_after: str | None = None
@@ -149,9 +150,7 @@ class ModelLink:
         self._establish(attempt)
 
     async def _dial(self, attempt: Attempt) -> ModelConnection:
-        return await attempt.source.connect(
-            attempt.dialect, self._services.connector, attempt.message_received, attempt.closed
-        )
+        return await attempt.dial(self._services.connector)
 
     def _establish(self, attempt: Attempt) -> None:
         attempt.established = True
@@ -189,6 +188,7 @@ class ModelLink:
         connection = self._detach()
         if connection is not None:
             await connection.close()
+        await self._left.close()
 
     # What the bridge reports
 
@@ -249,32 +249,49 @@ class ModelLink:
 
     async def prepare(self, agent: Agent) -> bool:
         """Open a session of ``agent`` beside the present one; returns whether there is one now."""
-        if self._standby is not None or self._closed:
+        if self._standby is not None or not self.established:
             return False
         # The model in use first: the caller knows its voice.
         same = agent is self.agent
         sources = sorted(agent.sources, key=lambda source: not (same and source is self.source))
         for source in self._usable(sources):
-            attempt = Attempt(source, self._successor(agent, source), self)
+            history = settled(self._bridge.dialect.history, self._bridge.quiet)
+            dialect = self._new_dialect(agent, source, history)
+            attempt = Attempt(source, dialect, self)
             self._next_agent = agent
             standby = self._standby = Standby(attempt, self._services.clock)
             try:
                 await standby.open(self._dial, source.connect_timeout_s)
             except ModelUnavailable as error:
-                self._note_refusal(source, error)
-                self._log_unavailable(source, error)
+                given_up = self._standby is not standby
                 self._standby = None
                 await standby.close()
+                if given_up:
+                    return False
+                self._note_refusal(source, error)
+                self._log_unavailable(source, error)
             else:
-                return True
+                return self._standby is standby
         return False
 
+    @property
+    def prepared(self) -> bool:
+        """Whether a session stands ready to take the place of the present one."""
+        return self._standby is not None and self._standby.ready
+
     def switch(self) -> bool:
-        """Put the session that was prepared in the place of the present one, now."""
-        standby = self._standby
-        if standby is None or not standby.ready or standby.connection is None:
+        """Put the session that was prepared in the place of the present one, now.
+
+        One that is not ready, or no longer, is given up.
+        """
+        standby, self._standby = self._standby, None
+        if standby is None:
             return False
-        self._standby = None
+        if not standby.ready or standby.connection is None:
+            standby.give_up()
+            if standby.connection is not None:
+                self._left.add(standby.connection)
+            return False
         attempt, dialect = standby.attempt, standby.attempt.dialect
         known = {item.item_id for item in dialect.history}
         news = [i for i in self._bridge.dialect.history if i.item_id not in known]
@@ -287,7 +304,7 @@ class ModelLink:
         self._establish(attempt)
         self.stats.rollovers += 1
         if old is not None:
-            self._tasks.start(old.close)
+            self._left.add(old)
         return True
 
     # Losing
@@ -300,7 +317,7 @@ class ModelLink:
 
     def socket_closed(self, attempt: Attempt, code: int, reason: str) -> None:
         text = f"closed with {code} {reason}".rstrip()
-        retry = may_reconnect(code) or _resumes(attempt)
+        retry = may_reconnect(code) or attempt.resuming
         if self._standby is not None and attempt is self._standby.attempt:
             attempt.failed(ModelUnavailable(text, fatal=not retry))
         else:
@@ -323,8 +340,7 @@ class ModelLink:
     async def _reconnect(self, *, retry: bool) -> None:
         connection = self._detach()
         if connection is not None:
-            # A peer that is slow to say goodbye does not hold up the next try.
-            self._tasks.start(connection.close)
+            self._left.add(connection)
         self._on_gap()
         before = self.source
         restored = self.switch() or await self._try_again(retry=retry)
@@ -382,8 +398,3 @@ class ModelLink:
             else:
                 return left
         return left
-
-
-def _resumes(attempt: Attempt) -> bool:
-    """Whether it may be only the session that the connection asked for that was refused."""
-    return attempt.dialect.traits.resumes and cast(Resuming, attempt.dialect).resuming

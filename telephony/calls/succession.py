@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Literal
 
@@ -32,51 +33,64 @@ class Succession:
         self._bridge = bridge
         self._services = services
         self._log = log
-        self._busy = False
+        self._renewing = self._moving = False
 
     async def renew(self, agent: Agent, left_s: float | None) -> Outcome:
         """Take a new session before the present one ends, in ``left_s`` if that is known."""
-        if self._busy:
+        if self._renewing or self._moving:
             return "failed"
-        if not self._bridge.dialect.traits.resumes:
-            return await self.move(agent, left_s)
-        self._busy = True
+        self._renewing = True
         try:
+            if not self._bridge.dialect.traits.resumes:
+                return await self._move(agent, self._deadline(left_s))
             await self._quiet(self._deadline(left_s))
             self._link.reconnect()
         finally:
-            self._busy = False
+            self._renewing = False
         return "switched"
 
-    async def move(self, agent: Agent, left_s: float | None = None) -> Outcome:
-        """Go on with a session of ``agent``, which may be another one."""
-        if self._busy:
+    async def move(self, agent: Agent) -> Outcome:
+        """Go on with a session of another agent; one that is taken anyway comes before it."""
+        if self._moving:
             return "failed"
-        self._busy = True
+        self._moving = True
         try:
-            return await self._move(agent, self._deadline(left_s))
+            deadline = self._deadline(None)
+            while self._renewing or not self._link.established:
+                if self._services.clock() >= deadline:
+                    return "failed"
+                await asyncio.sleep(QUIET_POLL_S)
+            return await self._move(agent, deadline)
         finally:
-            self._busy = False
+            self._moving = False
 
     def _deadline(self, left_s: float | None) -> float:
         limit_s = PATIENCE_S if left_s is None else max(0.0, left_s - LAST_MOMENT_S)
         return self._services.clock() + limit_s
 
     async def _move(self, agent: Agent, deadline: float) -> Outcome:
-        while not await self._link.prepare(agent):
+        before, session = self._link.agent, self._bridge.dialect
+        while True:
+            if await self._link.prepare(agent):
+                quiet = await self._quiet(deadline, lambda: self._link.prepared)
+                if self._link.switch():
+                    break
+                if self._bridge.dialect is not session:
+                    # The present session was lost, and what was prepared took its place at once.
+                    return "failed" if self._link.agent is before else "cut_in"
             if not self._link.established or self._services.clock() + _RETRY_S >= deadline:
                 return "failed"
             await asyncio.sleep(_RETRY_S)
-        quiet = await self._quiet(deadline)
-        if not self._link.switch():
-            return "failed"
         self._services.metrics.model_reconnected("rolled_over")
         self._log.info("model.rolled_over", api=self._link.source.model.api, quiet=quiet)
         return "switched" if quiet else "cut_in"
 
-    async def _quiet(self, deadline: float) -> bool:
-        """Wait until nobody speaks and no answer is under way; False when that took too long."""
-        while not self._bridge.quiet:
+    async def _quiet(self, deadline: float, matters: Callable[[], bool] = lambda: True) -> bool:
+        """Wait until nobody speaks and no answer is under way; False when that took too long.
+
+        Ends when it no longer ``matters``, too.
+        """
+        while matters() and not self._bridge.quiet:
             if self._services.clock() >= deadline:
                 return False
             await asyncio.sleep(QUIET_POLL_S)

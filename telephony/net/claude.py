@@ -71,7 +71,7 @@ class ClaudeClient:
         Raises AnswerFailed. Leaving the loop, or cancelling the task, closes the connection.
         """
         try:
-            request = self._request(body)
+            request = self._request(_encodable(body))
             async with request as response:
                 events = anthropic.AsyncStream.raw_events(response.http_response)
                 async for event in events:
@@ -84,6 +84,9 @@ class ClaudeClient:
             raise AnswerFailed(0, "connection_error", text) from None
         except anthropic.AnthropicError as error:
             raise AnswerFailed(0, "client_error", str(error)) from None
+        except ValueError as error:
+            # What is no UTF-8 is not caught by the client. The message may quote what was said.
+            raise AnswerFailed(0, "client_error", type(error).__name__) from None
 
     def _request(self, body: JsonObject) -> Any:
         """Return what opens the stream; fields that the client does not know go out as well."""
@@ -102,6 +105,17 @@ class ClaudeClient:
         client, self._client = self._client, None
         if client is not None:
             await client.close()
+
+
+def _encodable(body: JsonObject) -> JsonObject:
+    """Return a body that UTF-8 can hold: half a surrogate pair becomes a replacement character."""
+    text = json.dumps(body, ensure_ascii=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        cleaned: JsonObject = json.loads(text.encode("utf-8", "replace"))
+        return cleaned
+    return body
 
 
 def _parsed(data: str) -> JsonObject:

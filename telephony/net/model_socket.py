@@ -252,6 +252,9 @@ class ModelSocket(asyncio.Protocol):
         # A pong or the answer to a close frame is sent before anything else is done.
         if client.writes:
             self._flush()
+        if client.state is not State.OPEN:
+            # Whoever answers a message that came with the end of the connection does so in vain.
+            self._usable = False
         if not self._opened.done():
             self._handshake_progressed()
         for event in client.events_received():
@@ -262,6 +265,8 @@ class ModelSocket(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         self._client.receive_eof()
+        # The connection's end is reported in the loop's next turn; nothing goes out until then.
+        self._usable = False
         self._flush()
         return False
 

@@ -7,7 +7,7 @@ for an item, from the item's first sample.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Literal, TypeAlias
 
 from telephony.audio.format import AudioFormat
@@ -191,7 +191,7 @@ class Usage:
     """What one response cost. Input counts contain the cached ones.
 
     ``billed_s`` is time that is paid for by the second instead (a session, a transcription,
-    synthesised speech).
+    synthesised speech). An amount below nothing, which only a faulty server states, is nothing.
     """
 
     input_tokens: int = 0
@@ -205,6 +205,11 @@ class Usage:
     billed_s: float = 0.0
     characters: int = 0
     """Text made into speech by a service that is paid by the character."""
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            if getattr(self, each.name) < 0:
+                object.__setattr__(self, each.name, each.default)
 
     @property
     def total_tokens(self) -> int:

@@ -137,6 +137,9 @@ class GeminiInbound:
         named = [i for i in ids if isinstance(i, str)] if isinstance(ids, list) else []
         cancelled, ready = session.calls.cancel(named)
         if cancelled:
+            # The next session is not to wait for an output that never comes.
+            for item in [i for i in session.history if i.call_id in cancelled]:
+                session.history.remove(item.item_id)
             session.events.append(ToolCallsCancelled(cancelled))
         if ready:
             session.send("toolResponse", {"functionResponses": list(ready)})

@@ -14,6 +14,7 @@ from telephony.realtime.wire import JsonObject
 
 _MAX_TEXT = 65_536
 _MAX_REMOVED = 256
+_MAY_CHANGE = 8
 
 
 @dataclass(slots=True)
@@ -93,6 +94,16 @@ def carried_over(items: Iterable[HistoryItem]) -> tuple[HistoryItem, ...]:
         spoken_ms = item.generated_ms if item.heard_ms is None else item.heard_ms
         kept.append(replace(item, text=text, heard_ms=None, generated_ms=spoken_ms, replayed=True))
     return tuple(kept)
+
+
+def settled(items: Iterable[HistoryItem], quiet: bool) -> tuple[HistoryItem, ...]:
+    """Return what of :func:`carried_over` stays as it is.
+
+    Transcripts come in while somebody speaks and after that: unless it is quiet the last items are
+    left out.
+    """
+    carried = carried_over(items)
+    return carried if quiet else carried[:-_MAY_CHANGE]
 
 
 class History:

@@ -30,5 +30,17 @@ def test_the_longest_pause_has_a_bound() -> None:
     source = agent().source
     for _ in range(200):
         breakers.refused(source)
+        clock.now += REFUSED_S * 16
+    breakers.refused(source)
     clock.now += REFUSED_S * 16
     assert breakers.allows(source)
+
+
+def test_calls_that_are_refused_together_count_once() -> None:
+    clock = FakeClock()
+    breakers = ModelBreakers(clock)
+    source = agent().source
+    for _ in range(20):
+        breakers.refused(source)
+    [(_, left_s)] = breakers.open_breakers()
+    assert left_s == REFUSED_S

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -38,6 +39,7 @@ class FakeBridge:
         self.timers = 0
         self.error: Exception | None = None
         self.spoken_response_id = ""
+        self.quiet = True
 
     def change_session(self, agent: Any, dialect: OpenAIRealtime) -> None:
         self.dialect = dialect
@@ -76,6 +78,7 @@ class Scene:
     def __init__(self, tasks: CallTasks, errors: list[Exception], **changes: Any) -> None:
         connector = changes.pop("connector", None) or FakeConnector()
         self.connector: FakeConnector = connector
+        self.tasks = tasks
         self.clock = FakeClock()
         bot = agent(**changes)
         self.services = services(
@@ -503,8 +506,45 @@ async def test_a_prepared_session_that_is_lost_again_is_no_session() -> None:
         await s.link.open()
         assert await s.link.prepare(s.link.agent)
         s.connector.opened[1].on_closed(1006, "")
+        assert not s.link.prepared
         assert not s.link.switch()
         assert s.link.established
+        # Another one can be had.
+        assert await s.link.prepare(s.link.agent)
+        assert s.link.switch()
+        await eventually(lambda: s.connector.opened[1].closed)
+
+
+async def test_a_session_that_gets_ready_while_the_lost_one_is_replaced_is_given_up() -> None:
+    async with scene() as s:
+        await s.link.open()
+        s.connector.ready = False
+        preparing = asyncio.ensure_future(s.link.prepare(s.link.agent))
+        await eventually(lambda: len(s.connector.opened) == 2)
+        s.connector.opened[0].on_closed(1006, "")
+        await eventually(lambda: len(s.connector.opened) == 3)
+        standby, restored = s.connector.opened[1:]
+        standby.get_ready()
+        assert not await preparing
+        assert not s.link.switch()
+        assert standby.closed
+        # Nor is one prepared as long as there is none to replace.
+        assert not await s.link.prepare(s.link.agent)
+        restored.get_ready()
+        await eventually(lambda: s.happened == ["restored"])
+        assert s.bridge.connections == [s.connector.opened[0], restored]
+        assert not restored.closed
+
+
+async def test_a_session_that_was_left_is_closed_though_the_call_ends_at_once() -> None:
+    async with scene() as s:
+        await s.link.open()
+        assert await s.link.prepare(s.link.agent)
+        # Nothing is started any more.
+        s.tasks.close()
+        assert s.link.switch()
+        await asyncio.sleep(0)
+        assert not s.connector.opened[0].closed
 
 
 async def test_what_cannot_be_prepared_changes_nothing() -> None:
@@ -523,3 +563,54 @@ async def test_what_cannot_be_prepared_changes_nothing() -> None:
         assert s.connector.opened[1].closed
         s.connector.ready = True
         assert await s.link.prepare(s.link.agent)
+
+
+async def test_a_refusal_that_is_told_twice_counts_once() -> None:
+    async with scene(connector=FakeConnector(ready=False)) as s:
+        opening = asyncio.ensure_future(s.link.open())
+        await eventually(lambda: s.connector.opened)
+        # By the model as an error, and by the connection as its end.
+        s.connector.opened[0].hear("error", error={"code": "insufficient_quota", "message": ""})
+        with pytest.raises(ModelUnavailable):
+            await opening
+        s.clock.now += REFUSED_S
+        assert s.services.breakers.allows(s.link.source)
+
+
+async def test_a_session_prepared_in_the_middle_of_an_answer_is_told_all_of_it() -> None:
+    async with scene() as s:
+        await s.link.open()
+        for number in range(20):
+            s.dialect.add_user_text(f"before {number}")
+        first = s.connector.opened[0]
+        words = {"response_id": "resp_1", "item_id": "item_1", "content_index": 0}
+        first.hear("response.created", response={"id": "resp_1"})
+        first.hear("response.output_audio_transcript.delta", **words, delta="It costs ")
+        s.bridge.quiet = False
+        assert await s.link.prepare(s.link.agent)
+        first.hear("response.output_audio_transcript.done", **words, transcript="It costs ten.")
+        first.hear("response.done", response={"id": "resp_1", "status": "completed"})
+        s.dialect.add_user_text("after")
+        assert s.link.switch()
+        texts = [item.text for item in s.bridge.dialect.history]
+        assert texts == [*(f"before {number}" for number in range(20)), "It costs ten.", "after"]
+        told = [m["item"] for m in s.connector.opened[1].sent if "item" in m]
+        assert [item["content"][0]["text"] for item in told] == texts
+
+
+async def test_the_end_while_a_session_is_given_up_leaves_no_complaint() -> None:
+    complaints: list[Any] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: complaints.append(context))
+    gate = asyncio.Event()
+    async with scene(reconnect_attempts=0) as s:
+        await s.link.open()
+        s.connector.gate = gate
+        preparing = asyncio.ensure_future(s.link.prepare(s.link.agent))
+        await eventually(lambda: s.connector.tries == 2)
+        assert not s.link.switch()
+        preparing.cancel()
+        await asyncio.wait([preparing])
+        del preparing
+        gc.collect()
+    assert complaints == []

@@ -197,7 +197,7 @@ async def test_a_call_that_has_cost_enough_is_ended_with_a_goodbye() -> None:
         bot = priced(base_url=server.base_url, spend_limit_usd=0.001)
         async with clean_phones(agent=bot) as p:
             caller = await p.dial()
-            await until_silent(caller)
+            # The goodbye follows the greeting without a gap.
             assert await caller.wait_until_ended(PATIENCE_S)
             assert said(server)[-1] == "Thank you for calling. Goodbye!"
         assert p.watcher.finished == [("answered", "spend_limit")]

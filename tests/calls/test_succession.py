@@ -22,7 +22,9 @@ class FakeLink:
         self.established = True
         self.did: list[str] = []
         self.ready = True
-        self.source = agent().source
+        self.prepared = True
+        self.agent = agent()
+        self.source = self.agent.source
 
     async def prepare(self, bot: Any) -> bool:
         self.did.append("prepare")
@@ -125,3 +127,60 @@ async def test_a_session_lost_while_it_waited_is_no_move(monkeypatch: pytest.Mon
     s = Scene(monkeypatch)
     s.link.ready = False
     assert await s.succession.move(agent()) == "failed"
+
+
+async def test_a_session_lost_while_it_waited_is_prepared_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    s = Scene(monkeypatch)
+    s.bridge.quiet = s.link.ready = False
+    moving = asyncio.ensure_future(s.succession.move(agent()))
+    await eventually(lambda: s.link.did)
+    s.link.prepared = False
+    await eventually(lambda: s.link.did == ["prepare", "switch"])
+    s.link.prepared = s.link.ready = s.bridge.quiet = True
+    assert await moving == "switched"
+    assert s.link.did == ["prepare", "switch"] * 2
+
+
+async def test_a_prepared_session_that_took_over_from_a_lost_one_is_a_move_to_another_agent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for other, outcome in ((True, "cut_in"), (False, "failed")):
+        s = Scene(monkeypatch)
+        s.bridge.quiet = s.link.ready = False
+        to = agent() if other else s.link.agent
+        moving = asyncio.ensure_future(s.succession.move(to))
+        await eventually(lambda s=s: s.link.did)
+        s.link.prepared, s.link.agent = False, to
+        s.bridge.dialect = SimpleNamespace(traits=Traits())
+        assert await moving == outcome
+        assert s.link.did == ["prepare", "switch"]
+
+
+async def test_a_move_to_another_agent_follows_a_renewal(monkeypatch: pytest.MonkeyPatch) -> None:
+    for resumes, did in ((True, ["reconnect"]), (False, ["prepare", "switch"])):
+        s = Scene(monkeypatch)
+        s.bridge.dialect.traits = Traits(resumes=resumes)
+        s.bridge.quiet = False
+        renewing = asyncio.ensure_future(s.succession.renew(agent(), 200.0))
+        await eventually(lambda s=s: s.clock.now > 1000.0)
+        moving = asyncio.ensure_future(s.succession.move(agent()))
+        await asyncio.sleep(0)
+        assert await s.succession.renew(agent(), 10.0) == "failed"
+        # The renewed session takes a moment to be there.
+        s.link.established = not resumes
+        s.bridge.quiet = True
+        assert await renewing == "switched"
+        await asyncio.sleep(0)
+        s.link.established = True
+        assert await moving == "switched"
+        assert s.link.did == [*did, "prepare", "switch"]
+
+
+async def test_a_move_does_not_wait_for_ever_for_a_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    s = Scene(monkeypatch)
+    s.link.established = False
+    assert await s.succession.move(agent()) == "failed"
+    assert s.clock.now == pytest.approx(1000.0 + PATIENCE_S, abs=0.2)
+    assert s.link.did == []

@@ -344,11 +344,12 @@ async def test_nothing_follows_a_transfer_that_succeeds() -> None:
         assert s.call.ending is cause.TRANSFERRED
 
 
-async def test_a_model_that_is_lost_does_not_take_the_way_out_with_it() -> None:
+@pytest.mark.parametrize("ending", [cause.MODEL_LOST, cause.SPEND_LIMIT])
+async def test_a_model_that_is_lost_does_not_take_the_way_out_with_it(ending: cause.Ending) -> None:
     async with scene() as s:
         transfer, _ = await s.consult()
         assert s.call.conversation is not None
-        s.call.conversation._end(cause.MODEL_LOST)
+        s.call.conversation._end(ending)
         await asyncio.sleep(0.01)
         assert s.call.ending is None
         s.call.transfer_finished(200, "OK")

@@ -119,3 +119,28 @@ async def test_cancelling_closes_the_stream() -> None:
         with pytest.raises(asyncio.CancelledError):
             await task
         await client.close()
+
+
+async def test_half_a_character_spoils_no_request() -> None:
+    async with serve_claude(scenario=script(SHORT)) as server:
+        client = ClaudeClient(server.base_url, None, API_VERSION)
+        spoilt = {**BODY, "messages": [{"role": "user", "content": "Hi \ud800"}]}
+        assert text_of(await read(client, spoilt)) == "Yes, that is possible."
+        await client.close()
+    assert server.requests[0].body["messages"][0]["content"] == "Hi ?"
+
+
+async def test_an_answer_that_is_no_utf8_has_failed() -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n")
+        writer.write(b'Connection: close\r\n\r\nevent: x\ndata: {"type": "\xff"}\n\n')
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        client = ClaudeClient(f"http://127.0.0.1:{port}", None, API_VERSION)
+        failure = await failure_of(client)
+        await client.close()
+    assert (failure.status, failure.code) == (0, "client_error")
+    assert failure.message == "UnicodeDecodeError"

@@ -239,6 +239,46 @@ def test_an_abrupt_end_is_reported_once(run: RunAsync) -> None:
     run(body())
 
 
+def test_an_answer_to_what_came_with_the_end_goes_nowhere(run: RunAsync) -> None:
+    async def handler(connection: ServerConnection) -> None:
+        await connection.recv()
+        # Both in one packet.
+        connection.protocol.send_text(b"hello")
+        connection.protocol.send_close(1001, "bye")
+        connection.send_data()
+
+    async def body() -> None:
+        answered = []
+
+        def answer(message: bytes) -> None:
+            socket.send(b"answer")
+            answered.append(socket.send_audio(b"audio"))
+
+        inbox = Inbox()
+        async with serving(handler) as url:
+            socket = await ModelSocket.connect(url, {}, answer, inbox.on_closed)
+            socket.send(b"question")
+            await eventually(lambda: inbox.closed)
+            assert inbox.closed == [(1001, "bye")]
+            assert answered == [False]
+            await socket.close()
+
+    run(body())
+
+
+def test_nothing_is_sent_between_the_last_octet_and_the_end(run: RunAsync) -> None:
+    async def body() -> None:
+        inbox = Inbox()
+        async with serving(until_closed) as url:
+            socket = await connect(url, inbox)
+            socket.eof_received()
+            socket.send(b"a frame of the caller comes first")
+            assert not socket.send_audio(b"audio")
+            await socket.close()
+
+    run(body())
+
+
 def test_our_close_carries_its_code_after_what_was_sent(run: RunAsync) -> None:
     heard: list[object] = []
 

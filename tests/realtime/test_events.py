@@ -25,3 +25,9 @@ def test_audio_stays_out_of_logs() -> None:
 
 def test_usage_adds_up() -> None:
     assert events.Usage(input_tokens=3, output_tokens=4).total_tokens == 7
+
+
+def test_nothing_is_paid_back() -> None:
+    names = [each.name for each in dataclasses.fields(events.Usage)]
+    assert events.Usage(**dict.fromkeys(names, -1)) == events.Usage()
+    assert events.Usage(input_tokens=-3, output_tokens=4).total_tokens == 4

@@ -141,6 +141,8 @@ def test_nothing_is_sent_for_a_call_that_was_cancelled() -> None:
     driver.events()
     driver.say(toolCallCancellation={"ids": ["c1", "unknown"]})
     assert driver.events() == [ToolCallsCancelled(("c1",))]
+    # Nor is it carried over to a session that would wait for it.
+    assert "c1" not in [item.call_id for item in driver.model.history]
     assert [response["id"] for response in outputs(driver)] == ["c2"]
     driver.model.send_tool_output("c1", "one")
     assert driver.sent() == []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from telephony.realtime.history import History, HistoryItem, text_heard
+from telephony.realtime.history import History, HistoryItem, carried_over, settled, text_heard
 
 
 def message(item_id: str, text: str = "x", role: str = "user") -> HistoryItem:
@@ -125,3 +125,11 @@ def test_what_can_not_be_replayed_is_left_out() -> None:
         history.place(output)
     replayed = [item.item_id for item in history.replayable({"open"})]
     assert replayed == ["said", "c_answered", "c_open", "o_answered"]
+
+
+def test_what_may_still_be_written_to_is_not_settled() -> None:
+    items = [message(f"item_{number}") for number in range(20)]
+    assert settled(items, quiet=True) == carried_over(items)
+    left_out = carried_over(items)[len(settled(items, quiet=False)) :]
+    assert 2 < len(left_out) < 20
+    assert settled(items[:2], quiet=False) == ()

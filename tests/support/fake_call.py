@@ -81,11 +81,15 @@ class FakeConnection:
 
 
 class FakeConnector:
-    """Opens connections that get ready at once; ``refusals`` are raised first, in order."""
+    """Opens connections that get ready at once; ``refusals`` are raised first, in order.
+
+    A ``gate`` holds every try up until it opens.
+    """
 
     def __init__(self, *refusals: Exception, ready: bool = True) -> None:
         self.refusals = list(refusals)
         self.ready = ready
+        self.gate: asyncio.Event | None = None
         self.opened: list[FakeConnection] = []
         self.urls: list[str] = []
         self.headers: list[Mapping[str, str]] = []
@@ -101,6 +105,8 @@ class FakeConnector:
         self.tries += 1
         self.urls.append(url)
         self.headers.append(headers)
+        if self.gate is not None:
+            await self.gate.wait()
         if self.refusals:
             raise self.refusals.pop(0)
         connection = FakeConnection()
