@@ -39,6 +39,7 @@ class Uplink:
         "_ptime_ms",
         "_send",
         "_started_at",
+        "catching_up",
         "stats",
     )
 
@@ -62,6 +63,8 @@ class Uplink:
         self._send: SendAudio | None = None
         self._started_at: float | None = None
         self._appended_ms = 0
+        self.catching_up = False
+        """True while what was held is sent: it was heard before."""
         self.stats = UplinkStats()
 
     @property
@@ -85,8 +88,10 @@ class Uplink:
         self._appended_ms = 0
         kept_ms = len(self._held) * self._append_ms + len(self._frames) * self._ptime_ms
         self._started_at = now - kept_ms / 1000
+        self.catching_up = True
         while self._held:
             self._deliver(self._held.popleft())
+        self.catching_up = False
 
     def disconnect(self) -> None:
         self._send = None

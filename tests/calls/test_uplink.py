@@ -103,3 +103,17 @@ def test_audio_kept_for_another_format_is_dropped_and_counted() -> None:
     uplink.connect(L16_24K, model, 0.06)
     assert model.appends == []
     assert uplink.dropped_ms == 60
+
+
+def test_what_was_kept_is_told_from_what_is_heard_now() -> None:
+    uplink = Uplink(PCMU, PCMU, ptime_ms=20, append_ms=20)
+    told: list[bool] = []
+
+    def send(audio: bytes) -> bool:
+        told.append(uplink.catching_up)
+        return True
+
+    hear(uplink, 2)
+    uplink.connect(PCMU, send, 1.0)
+    hear(uplink, 1, 1.0)
+    assert told == [True, True, False]
