@@ -117,3 +117,14 @@ def test_what_was_kept_is_told_from_what_is_heard_now() -> None:
     uplink.connect(PCMU, send, 1.0)
     hear(uplink, 1, 1.0)
     assert told == [True, True, False]
+
+
+def test_what_was_kept_while_the_caller_heard_us_can_be_silence() -> None:
+    model, uplink = Model(), Uplink(PCMU, PCMU, ptime_ms=20, append_ms=40)
+    hear(uplink, 7, 1.0)
+    # An echo may come for half a second.
+    uplink.mute_echo(0.56, 1.14)
+    uplink.connect(PCMU, model, 1.14)
+    silent, heard = PCMU.silence(320), b"\4" * 160 + b"\5" * 160
+    assert model.appends == [silent, silent, heard]
+    assert uplink.appended_ms == 120
