@@ -18,6 +18,9 @@ _AUDIBLE_DB = 6.0
 _RETRY_MS = 200
 """The same while the path is not sure yet, and after a moment in which nothing was to be heard."""
 
+_PAUSE_MS = 100
+"""A voice that was not heard for longer is no voice for now, if one that may go on."""
+
 _FADED_REVIEWS = 15
 """Measurements without an echo after which none is reckoned with."""
 
@@ -71,6 +74,12 @@ class EchoGate:
     def dismissed(self) -> int:
         """How many voices were echoes."""
         return self._dismissed
+
+    @property
+    def hears_caller(self) -> bool:
+        """Whether a voice is heard that is no echo."""
+        vad = self._vad
+        return vad.speaking and vad.trailing_silence_ms <= _PAUSE_MS
 
     def process(self, pcm16: bytes) -> bool | None:
         """Take one frame of the caller; returns what the detector does, see there."""

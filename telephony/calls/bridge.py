@@ -66,7 +66,7 @@ class Bridge:
         self._held_voice_ms = 0
         self._keypad = Keypad(agent.keypad)
         self._talking = False
-        self._last_sent_at = 0.0
+        self._last_sent_at = float("-inf")
         self.was_heard = False
         """True once the caller heard the bot say something."""
         self.spoken_response_id = ""
@@ -305,6 +305,9 @@ class Bridge:
         self._downlink.change_model_format(dialect.output_format)
         # The conversation so far goes before what the caller said meanwhile.
         self.send_control()
+        if not self._held_voice_ms:
+            # Whatever voice is in it is the bot's own.
+            self.uplink.mute_echo(self._last_sent_at, now)
         self.uplink.connect(dialect.input_format, self._send_audio, now)
         if self._turn_owed:
             self._end_turn()

@@ -140,6 +140,7 @@ class Conversation:
             tuple(history),
             self._context,
             lambda: self.bridge.playing(),
+            lambda: self.bridge.echo.hears_caller or self.bridge.uplink.catching_up,
         )
         return source.new_dialect(brief, self._line, self._services.ids)
 

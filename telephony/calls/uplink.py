@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from telephony.audio.convert import Converter
+from telephony.audio.echo import MAX_DELAY_MS
 from telephony.audio.format import AudioFormat
 
 SendAudio = Callable[[bytes], bool]
@@ -39,6 +40,7 @@ class Uplink:
         "_ptime_ms",
         "_send",
         "_started_at",
+        "catching_up",
         "stats",
     )
 
@@ -62,6 +64,8 @@ class Uplink:
         self._send: SendAudio | None = None
         self._started_at: float | None = None
         self._appended_ms = 0
+        self.catching_up = False
+        """True while what was held is sent: it was heard before."""
         self.stats = UplinkStats()
 
     @property
@@ -85,8 +89,24 @@ class Uplink:
         self._appended_ms = 0
         kept_ms = len(self._held) * self._append_ms + len(self._frames) * self._ptime_ms
         self._started_at = now - kept_ms / 1000
+        self.catching_up = True
         while self._held:
             self._deliver(self._held.popleft())
+        self.catching_up = False
+
+    def mute_echo(self, last_sent_at: float, now: float) -> None:
+        """Put silence in the place of what was held while the caller heard us, and of its echo.
+
+        ``last_sent_at`` is when they heard us last.
+        """
+        until = last_sent_at + MAX_DELAY_MS / 1000
+        held = self._held
+        frames_ms = len(self._frames) * self._ptime_ms
+        begins_at = now - (frames_ms + len(held) * self._append_ms) / 1000
+        for index, audio in enumerate(held):
+            if begins_at + index * self._append_ms / 1000 >= until:
+                return
+            held[index] = self._model.silence(len(audio))
 
     def disconnect(self) -> None:
         self._send = None

@@ -122,7 +122,8 @@ class CascadeConnection:
         if self._closed:
             self.audio_dropped += 1
             return False
-        self._transcriber.send_audio(message.audio)
+        if message.audio:
+            self._transcriber.send_audio(message.audio)
         if message.news:
             self._loop.call_soon(self._report, say.AudioHeard())
         return True

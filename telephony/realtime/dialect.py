@@ -31,6 +31,8 @@ class Brief:
     ``history`` is the conversation so far (see :func:`telephony.realtime.history.carried_over`);
     a function call in it without an output is still running, and its output is to come.
     ``playing`` tells which item the caller hears at that moment, and how much of it, in ms.
+    ``hears_caller`` tells whether a voice that is heard at that moment is the caller's, and not the
+    echo of what is playing; asked while audio is appended, it means that audio.
     """
 
     instructions: str = ""
@@ -38,6 +40,7 @@ class Brief:
     history: tuple[HistoryItem, ...] = ()
     context: ToolContext = NO_CONTEXT
     playing: Callable[[], tuple[str, float] | None] = lambda: None
+    hears_caller: Callable[[], bool] = lambda: True
 
 
 class Dialect(Protocol):

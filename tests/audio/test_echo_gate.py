@@ -9,7 +9,16 @@ import pytest
 from telephony.audio.echo_gate import EchoGate
 from telephony.audio.format import PCMU
 from telephony.audio.vad import VadConfig, VoiceActivityDetector
-from tests.support.echo_line import EchoLine, Outcome, Path, hybrid, room
+from tests.support.echo_line import (
+    FRAME,
+    QUIET,
+    EchoLine,
+    Outcome,
+    Path,
+    hybrid,
+    onset_frame,
+    room,
+)
 
 Samples = npt.NDArray[np.float64]
 
@@ -144,3 +153,24 @@ def test_silence_both_ways_costs_no_search(ptime_ms: int) -> None:
         gate.sent(b"\x10" * 8 * ptime_ms)
         assert gate.process(bytes(16 * ptime_ms)) is None
     assert gate._echo.stats.searches == 0
+
+
+def test_the_caller_is_heard_over_the_bot_and_the_bot_is_not(
+    bot_turns: list[Samples], callers: list[Samples]
+) -> None:
+    """Told frame by frame, in double talk."""
+    line = EchoLine(Path(HYBRID, 20, 120))
+    talk(line, bot_turns[:2], None)
+    line.wait(1.0)
+    bot, caller = bot_turns[2], callers[0]
+    silent, begins = 100, onset_frame(caller)
+    assert len(bot) > len(caller) + (silent + 50) * FRAME
+    heard: list[bool] = []
+    for index in range(len(bot) // FRAME):
+        said = caller[(index - silent) * FRAME :][:FRAME] if index >= silent else QUIET
+        line.tick(said if len(said) == FRAME else QUIET, bot[index * FRAME :][:FRAME])
+        heard.append(line.gate.hears_caller)
+    assert not any(heard[: silent + begins])
+    assert any(heard[silent + begins :][:20])
+    # A pause of a tenth of a second, and the caller is not heard any more.
+    assert not any(heard[silent + len(caller) // FRAME + 10 :])

@@ -294,6 +294,32 @@ def test_the_model_is_asked_when_it_does_not_answer_by_itself() -> None:
     assert scene.model.kinds[-1] == "response.create"
 
 
+def test_the_echo_of_what_plays_during_a_reconnect_is_no_turn() -> None:
+    scene = Scene()
+    scene.speak(2000)
+    scene.line.tick(times=10)
+    scene.bridge.disconnected()
+    # Before our detector is sure of a voice.
+    scene.line.tick(LOUD, times=3)
+    scene.line.tick(times=12)
+    scene.connect()
+    scene.model.get_ready()
+    assert scene.model.audio
+    assert set(b"".join(scene.model.audio)) == set(PCMU.silence(1))
+
+
+def test_a_caller_over_what_plays_during_a_reconnect_is_heard() -> None:
+    scene = Scene()
+    scene.speak(2000)
+    scene.line.tick(times=9)
+    scene.bridge.disconnected()
+    for start in range(0, len(SPEECH) - 159, 160):
+        scene.line.tick(SPEECH[start : start + 160])
+    scene.connect()
+    scene.model.get_ready()
+    assert b"".join(scene.model.audio) in SPEECH
+
+
 def test_history_goes_before_what_was_said_during_a_reconnect() -> None:
     scene = Scene()
     order: list[str] = []

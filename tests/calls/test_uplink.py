@@ -103,3 +103,28 @@ def test_audio_kept_for_another_format_is_dropped_and_counted() -> None:
     uplink.connect(L16_24K, model, 0.06)
     assert model.appends == []
     assert uplink.dropped_ms == 60
+
+
+def test_what_was_kept_is_told_from_what_is_heard_now() -> None:
+    uplink = Uplink(PCMU, PCMU, ptime_ms=20, append_ms=20)
+    told: list[bool] = []
+
+    def send(audio: bytes) -> bool:
+        told.append(uplink.catching_up)
+        return True
+
+    hear(uplink, 2)
+    uplink.connect(PCMU, send, 1.0)
+    hear(uplink, 1, 1.0)
+    assert told == [True, True, False]
+
+
+def test_what_was_kept_while_the_caller_heard_us_can_be_silence() -> None:
+    model, uplink = Model(), Uplink(PCMU, PCMU, ptime_ms=20, append_ms=40)
+    hear(uplink, 7, 1.0)
+    # An echo may come for half a second.
+    uplink.mute_echo(0.56, 1.14)
+    uplink.connect(PCMU, model, 1.14)
+    silent, heard = PCMU.silence(320), b"\4" * 160 + b"\5" * 160
+    assert model.appends == [silent, silent, heard]
+    assert uplink.appended_ms == 120

@@ -123,6 +123,8 @@ async def test_commands_reach_their_service_and_reports_the_core() -> None:
         connection: ModelConnection = await b.open()
         [stt], [tts] = b.stt.sessions, b.tts.sessions
         assert connection.send_audio(say.AppendAudio(b"one"))
+        # A service may take an empty message for the end of the audio.
+        assert connection.send_audio(say.AppendAudio(b""))
         connection.send(say.FinishTurn())
         assert stt.told == [b"one", "finish"]
         connection.send(say.Speak("u", "Hello.", True))

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 
 from telephony.base.speech import Transcript, TurnHint
 from telephony.realtime.cascade.answering import Answering
+from telephony.realtime.cascade.echo_hold import EchoHold
 from telephony.realtime.cascade.listening import Listening, TurnFact
-from telephony.realtime.cascade.messages import FinishTurn
+from telephony.realtime.cascade.messages import AppendAudio, FinishTurn
 from telephony.realtime.cascade.reply import Ask
 from telephony.realtime.cascade.state import CascadeState
 from telephony.realtime.countdown import Countdown
@@ -56,6 +57,8 @@ class CallerTurns:
         self._state = state
         self._answering = answering
         self.listening = Listening(state.input_format, state.config.end_of_turn.policy())
+        brief = state.brief
+        self._hold = EchoHold(state.input_format, brief.playing, brief.hears_caller)
         self._open: _Turn | None = None
         self._ended: _Turn | None = None
         self._flushes = 0
@@ -65,6 +68,7 @@ class CallerTurns:
     def reset(self) -> None:
         """The services are new: they heard nothing yet."""
         self.listening.reset()
+        self._hold.reset()
         self._open = self._ended = None
         self._flushes = 0
         self._last_item_id = ""
@@ -72,6 +76,12 @@ class CallerTurns:
         self._state.caller_speaking = False
 
     # Facts of the audio
+
+    def hear(self, audio: bytes) -> AppendAudio:
+        """Take the caller's next audio; returns what of it the transcriber may hear now."""
+        audio = self._hold.pass_on(audio, turn_open=self.listening.open)
+        self._state.billed_bytes += len(audio)
+        return AppendAudio(audio, self.listening.append(audio))
 
     def follow(self) -> None:
         """Act on what the audio told."""
@@ -129,7 +139,8 @@ class CallerTurns:
         turn = self._open or self._ended
         text = transcript.text.strip()
         if turn is None:
-            if self._flushes or not text:
+            # Who was given silence only heard these words before.
+            if self._flushes or not text or self._hold.engaged:
                 self._add_late_words(transcript, text)
                 return
             self.listening.begin()

@@ -232,9 +232,11 @@ class Cascade:
     # Commands
 
     def append_message(self, audio: bytes) -> AppendAudio:
-        """Return the message that appends ``audio``, in :attr:`input_format`."""
-        self._state.billed_bytes += len(audio)
-        return AppendAudio(audio, self._turns.listening.append(audio))
+        """Return the message that appends ``audio``, in :attr:`input_format`.
+
+        What may be an echo of the bot is held back, and appended later.
+        """
+        return self._turns.hear(audio)
 
     def commit_input(self) -> None:
         """End the caller's turn here, whatever the silence."""

@@ -17,7 +17,7 @@ from telephony.realtime.wire import JsonObject
 
 @dataclass(frozen=True, slots=True)
 class AppendAudio:
-    """Give the caller's audio to the transcriber.
+    """Give the caller's audio to the transcriber; empty when there is none to be given now.
 
     With ``news`` the core has something to say because of it: report :class:`AudioHeard`, but not
     before the loop's next turn.
