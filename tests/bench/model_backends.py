@@ -41,6 +41,7 @@ class Backend:
     answered: dict[int, float]
     servers: Sequence[MockServer]
     others: Sequence[MockClaude] = ()
+    sockets_per_call: int = 1
 
     def name_newest(self, number: int) -> None:
         """Sessions that were opened since the last call belong to this one."""
@@ -123,7 +124,7 @@ async def cascade(speech: bytes) -> Backend:
     service = f"{{type: deepgram, base_url: 'ws://127.0.0.1:{speech_port}'}}"
     session = f"session:\n  stt: {service}\n  tts: {service}\n"
     agent = agent_of("cascade", f"http://127.0.0.1:{claude_port}", session)
-    return Backend(agent, deepgram.answered, [deepgram], [claude])
+    return Backend(agent, deepgram.answered, [deepgram], [claude], sockets_per_call=2)
 
 
 async def openai_agents(speech: bytes) -> Backend:

@@ -10,47 +10,18 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
-import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import uvloop
 
-from tests.bench.capacity import (
-    Bot,
-    Row,
-    observe,
-    percentile,
-    speech_frames,
-    wait_for_http,
-    write_config,
-)
+from tests.bench.capacity import Row, observe, percentile, speech_frames, wait_for_http
 from tests.bench.load import Load, Tallies
 from tests.bench.marks import ToneMark
-from tests.bench.model_backends import SDK_AGENT, SDK_MODULE, SUBJECTS, Backend, Subject
-from tests.bench.model_gaps import show_failovers, show_rollovers
-
-PORT_STEP = 4
-
-
-@contextmanager
-def running(
-    folder: Path, port: int, core: int, agent: str, settings: str = ""
-) -> Iterator[Bot]:
-    """Run a bot with this agent until the block ends."""
-    own = folder / f"bot-{port}"
-    own.mkdir()
-    (own / f"{SDK_MODULE}.py").write_text(SDK_AGENT)
-    config = write_config(own, 0, port, port + 1, agent=agent, settings=settings)
-    command = [sys.executable, "-m", "telephony.app.cli", "serve", "--config", str(config)]
-    bot = Bot(command, core, own)
-    try:
-        yield bot
-    finally:
-        bot.stop()
-
+from tests.bench.model_backends import SUBJECTS, Backend, Subject
+from tests.bench.model_bot import PORT_STEP, running
+from tests.bench.model_failover import show_failovers
+from tests.bench.model_rollover import show_rollovers
 
 async def dial_named(load: Load, backend: Backend, count: int) -> None:
     """Dial one call after the other, so that each new session is known by its call."""
@@ -70,7 +41,7 @@ async def measure(
     await load.start()
     calls = min(arguments.calls, arguments.sdk_calls) if subject.heavy else arguments.calls
     try:
-        with running(folder, port, arguments.bot_core, backend.agent) as bot:
+        with running(folder, port, arguments.bot_core, backend.agent) as (bot, _):
             await wait_for_http(port + 1)
             await dial_named(load, backend, 1)
             await load.hang_up_all()
@@ -78,12 +49,13 @@ async def measure(
             idle_rss, opened = bot.rss_bytes(), backend.sessions_opened
             await dial_named(load, backend, calls)
             row = await observe(load, bot, calls, idle_rss, arguments.seconds)
-            each = max(len({id(s) for s in backend.servers}), 1) * (1 + bool(backend.others))
+            lost = backend.sessions_opened - opened - calls * backend.sockets_per_call
+            load.tallies = Tallies()
             await load.hang_up_all()
     finally:
         await load.close()
         backend.close()
-    return row, backend.sessions_opened - opened - calls * each
+    return row, lost
 
 
 HEADER = (
@@ -139,9 +111,9 @@ async def bench(arguments: argparse.Namespace) -> None:
             await show_costs(folder, arguments)
         port = arguments.port + PORT_STEP * len(SUBJECTS)
         if "rollover" in arguments.parts:
-            await show_rollovers(running, port, folder, arguments)
+            await show_rollovers(port, folder, arguments)
         if "failover" in arguments.parts:
-            await show_failovers(running, port + 40 * PORT_STEP, folder, arguments)
+            await show_failovers(port + 40 * PORT_STEP, folder, arguments)
 
 
 def main() -> None:

@@ -80,7 +80,7 @@ class LiveConnection(MockConnection):
     def heard_audio(self, audio: bytes) -> None:
         number = self.listen(audio, PCMU)
         if number is not None:
-            self.say(number)
+            self.answer(number)
 
     def _start(self, asked: dict[str, Any]) -> None:
         described = {
@@ -98,7 +98,7 @@ class LiveConnection(MockConnection):
         head = self.server.mark.answer(number)
         return head + self.server.speech[len(head) :]
 
-    def say(self, number: int) -> None:
+    def answer(self, number: int) -> None:
         """Begin to speak with the next delta."""
         self._answers = number
         audio = self.speech(number)
