@@ -263,6 +263,8 @@ class ModelSocket(asyncio.Protocol):
     def eof_received(self) -> bool:
         self._client.receive_eof()
         self._flush()
+        # The protocol takes nothing more, though the transport may live on for a while.
+        self._closing()
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:

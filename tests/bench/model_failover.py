@@ -12,6 +12,7 @@ import asyncio
 import io
 import time
 import wave
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -35,14 +36,24 @@ _SILENT_CODES = bytes(code for code in range(256) if code & 0x70 == 0x70)
 class _Dropping(RealtimeConnection):
     """Hangs up on a caller who has spoken."""
 
+    server: DroppingModel
+
     def answer(self, number: int, metadata: dict[str, str] | None = None) -> None:
+        loop = asyncio.get_running_loop()
+        loop.call_later(self.server.drop_after_s, self._drop, number)
+
+    def _drop(self, number: int) -> None:
         self.server.refuses = True
         self.answering(number)
         self.transport.abort()
 
 
 class DroppingModel(MockModel):
-    """``answered`` tells when it hung up."""
+    """Hangs up ``drop_after_s`` after the caller's last word; ``answered`` tells when it did."""
+
+    def __init__(self, speech: bytes, drop_after_s: float) -> None:
+        super().__init__(speech, ToneMark())
+        self.drop_after_s = drop_after_s
 
     def make_connection(self) -> RealtimeConnection:
         return _Dropping(self)
@@ -115,18 +126,45 @@ async def _one(load: Load, first: MockServer) -> Wait | None:
     return Wait(sound_at - dropped_at, caller.answer_at - dropped_at, caller.longest_gap_s)
 
 
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What takes over: ``drop_after_s`` is when, after the caller's last word, the model goes."""
+
+    api: str
+    make: Callable[..., MockServer]
+    path: str
+    drop_after_s: float
+    filler: bool
+
+    @property
+    def title(self) -> str:
+        when = f"{self.drop_after_s * 1000:.0f} ms after a word"
+        return f"{self.api}, {when}{', filler' if self.filler else ''}"
+
+
+# A model that answers has heard silence first. One that goes at the last word has not, nor have we.
+CASES = tuple(
+    Case(api, make, path, drop_after_s, filler)
+    for api, make, path in (
+        ("openai_realtime", MockModel, "/v1"),
+        ("gemini_live", MockGemini, ""),
+    )
+    for drop_after_s, filler in ((0.6, False), (0.6, True), (0.0, False))
+)
+
+
 async def measure(
-    second: MockServer, api: str, path: str, filler: bool, port: int, folder: Path,
-    arguments: argparse.Namespace,
+    case: Case, port: int, folder: Path, arguments: argparse.Namespace
 ) -> list[Wait | None]:
     """Lose the model of one call after the other."""
     speech = speech_frames()
-    first = DroppingModel(b"".join(speech), ToneMark())
+    first = DroppingModel(b"".join(speech), case.drop_after_s)
+    second = case.make(b"".join(speech), ToneMark())
     first_port, second_port = await asyncio.gather(first.start(), second.start())
     agent = agent_of("openai_realtime", f"ws://127.0.0.1:{first_port}/v1")
-    url = f"ws://127.0.0.1:{second_port}{path}"
-    agent += f"fallback:\n  - {{api: {api}, base_url: '{url}', model: mock}}\n"
-    agent += "filler: filler.wav\n" if filler else ""
+    url = f"ws://127.0.0.1:{second_port}{case.path}"
+    agent += f"fallback:\n  - {{api: {case.api}, base_url: '{url}', model: mock}}\n"
+    agent += "filler: filler.wav\n" if case.filler else ""
     load = Load(port, speech, first.answered, mark=ToneMark(), make_caller=WaitingCaller)
     await load.start()
     files = {"filler.wav": filler_wav(speech)}
@@ -141,7 +179,7 @@ async def measure(
 
 
 HEADER = (
-    "\nanother model takes over          calls  answered   first sound ms p50    max"
+    "\nanother model takes over                        calls  answered   first sound ms p50    max"
     "   second model ms p50    max   largest gap ms"
 )
 
@@ -149,11 +187,11 @@ HEADER = (
 def show(name: str, waits: list[Wait | None]) -> None:
     well = [wait for wait in waits if wait is not None]
     if not well:
-        print(f"{name:32s}  {len(waits):5d}  {0:8d}")
+        print(f"{name:46s}  {len(waits):5d}  {0:8d}")
         return
     sounds, answers = [w.sound_s * 1000 for w in well], [w.answer_s * 1000 for w in well]
     print(
-        f"{name:32s}  {len(waits):5d}  {len(well):8d}  {median(sounds):19.0f} {max(sounds):6.0f}"
+        f"{name:46s}  {len(waits):5d}  {len(well):8d}  {median(sounds):19.0f} {max(sounds):6.0f}"
         f"  {median(answers):20.0f} {max(answers):6.0f}"
         f"  {max(w.gap_s for w in well) * 1000:15.1f}",
         flush=True,
@@ -163,13 +201,6 @@ def show(name: str, waits: list[Wait | None]) -> None:
 async def show_failovers(port: int, folder: Path, arguments: argparse.Namespace) -> None:
     """Print a table of what takes over from OpenAI Realtime, without and with a filler."""
     print(HEADER)
-    speech = b"".join(speech_frames())
-    seconds = {"openai_realtime": (MockModel, "/v1"), "gemini_live": (MockGemini, "")}
-    for api, (make, path) in seconds.items():
-        if api not in arguments.apis:
-            continue
-        for filler in (False, True):
-            second = make(speech, ToneMark())
-            waits = await measure(second, api, path, filler, port, folder, arguments)
-            show(f"to {api}{', filler' if filler else ''}", waits)
-            port += PORT_STEP
+    for index, case in enumerate(case for case in CASES if case.api in arguments.apis):
+        waits = await measure(case, port + index * PORT_STEP, folder, arguments)
+        show(case.title, waits)

@@ -32,6 +32,9 @@ from tests.bench.numbered import numbered, numbers_in
 SPEECH_LEAD_S = 1.0
 """So long before the warning a bot begins that is to speak then; it speaks for three seconds."""
 
+SETTLED_S = 5.5
+"""From the warning on, until every call has changed over and before its next session ends."""
+
 _BEFORE, _AFTER = 100, 50
 """Frames around the change-over that are looked at."""
 
@@ -74,6 +77,7 @@ class NumberedCaller(Caller):
         self.answered_at = time.time()
         self.arrivals: list[float] = []
         self.heard_numbers: set[int] = set()
+        self.spoken_to = False
 
     def payload(self) -> bytes:
         self.said += 1
@@ -82,6 +86,8 @@ class NumberedCaller(Caller):
     def heard(self, packet: bytes, at: float) -> None:
         self.arrivals.append(at)
         self.heard_numbers.update(numbers_in(packet))
+        if not self.spoken_to:
+            self.spoken_to = bool(self.heard_numbers) or self.load.mark.is_in(packet)
 
 
 def numbered_speech(speech: bytes) -> bytes:
@@ -187,14 +193,13 @@ def judge(caller: NumberedCaller, watch: Watch, cdr: dict[str, Any], subject: Su
         twice_ms = 20 * len(old & new)
     arrivals = [at for at in caller.arrivals if changed_at - 2 <= at <= changed_at + 4]
     gaps = [(b - a) * 1000 for a, b in pairwise(arrivals)]
-    spoken = ANSWER_MS // 20
-    talking = bool(caller.heard_numbers)
+    numbered_ms = 20 * len(caller.heard_numbers)
     return Outcome(
-        talking,
+        caller.spoken_to,
         max(gaps, default=float("nan")),
         unheard_ms,
         twice_ms,
-        20 * (spoken - len(caller.heard_numbers)) if talking else None,
+        ANSWER_MS - numbered_ms if numbered_ms else None,
         cdr["model_audio_dropped_ms"],
         cdr["model_rollovers"] + cdr["model_reconnects"],
     )
@@ -216,7 +221,7 @@ async def measure(
             await wait_for_http(port + 1)
             await load.dial(arguments.repetitions * 2, per_second=5)
             callers = [c for c in load.callers.values() if isinstance(c, NumberedCaller)]
-            await asyncio.sleep(subject.lasts_s + 1.0)
+            await asyncio.sleep(subject.warned_s + SETTLED_S)
             await load.hang_up_all()
         cdrs = {cdr["caller"]: cdr for cdr in map(json.loads, (own / CDR).open())}
     finally:
