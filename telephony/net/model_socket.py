@@ -265,9 +265,9 @@ class ModelSocket(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         self._client.receive_eof()
-        # The connection's end is reported in the loop's next turn; nothing goes out until then.
-        self._usable = False
         self._flush()
+        # The protocol takes nothing more, though the transport may live on for a while.
+        self._closing()
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:

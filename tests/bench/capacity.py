@@ -111,6 +111,11 @@ def percentile(values: list[float], percent: int) -> float:
 
 async def measure(load: Load, bot: Bot, calls: int, idle_rss: int, seconds: float) -> Row:
     await load.dial(calls - len(load.callers), per_second=50)
+    return await observe(load, bot, calls, idle_rss, seconds)
+
+
+async def observe(load: Load, bot: Bot, calls: int, idle_rss: int, seconds: float) -> Row:
+    """Measure the calls that stand."""
     await asyncio.sleep(2)
     gc.collect()
     load.tallies.reset()
@@ -191,15 +196,17 @@ def write_config(
     dialplan: str = DIALPLAN,
     settings: str = "",
     record: str | None = None,
+    agent: str = AGENT,
 ) -> Path:
     """Write what the bot is started with; returns its configuration file.
 
-    ``record`` is the format of recordings, into the folder; None makes none.
+    ``record`` is the format of recordings, into the folder; None makes none. ``agent`` is the
+    agent's file, with ``{model_port}`` in it or without.
     """
     media = f", recording_dir: {folder}/rec, recording: {{format: {record}}}" if record else ""
     for name in ("agents", "dialplans"):
         (folder / name).mkdir()
-    (folder / "agents" / "bench.yaml").write_text(AGENT.format(model_port=model_port))
+    (folder / "agents" / "bench.yaml").write_text(agent.replace("{model_port}", str(model_port)))
     (folder / "dialplans" / "main.yaml").write_text(dialplan)
     config = folder / "telephony.yaml"
     config.write_text(CONFIG.format(sip_port=sip_port, http_port=http_port, media=media) + settings)

@@ -11,7 +11,7 @@ import socket
 import struct
 import time
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import cycle
 from typing import Any
 
@@ -24,7 +24,7 @@ from telephony.sip import events as sip
 from telephony.sip.config import UserAgentConfig
 from telephony.sip.flow import Flow
 from telephony.sip.user_agent import UserAgent
-from tests.bench.mock_model import MARK, mark_frame, marked_number
+from tests.bench.marks import Mark, NumberMark
 
 SO_TIMESTAMPNS = 35
 CYCLE_FRAMES = 300
@@ -115,22 +115,24 @@ class Caller:
         self.socket.close()
 
     def _tick(self, now: float) -> None:
-        self._frame = (self._frame + 1) % CYCLE_FRAMES
-        if self._frame < SPEECH_FRAMES:
-            payload = self.load.speech[self._frame]
-        elif self._frame == SPEECH_FRAMES:
-            payload = mark_frame(self.number)
-            self.marked_at = time.time()
-            if self.load.echoes:
-                self.load.answered_at[self.number] = self.marked_at
-        else:
-            payload = SILENCE
         assert self._remote is not None
         try:
-            self.socket.sendto(self._packetizer.packetize(payload, 160), self._remote)
+            self.socket.sendto(self._packetizer.packetize(self.payload(), 160), self._remote)
         except OSError:
             return
         self.load.tallies.packets_sent += 1
+
+    def payload(self) -> bytes:
+        """Return the next frame to say."""
+        self._frame = (self._frame + 1) % CYCLE_FRAMES
+        if self._frame < SPEECH_FRAMES:
+            return self.load.speech[self._frame]
+        if self._frame > SPEECH_FRAMES:
+            return SILENCE
+        self.marked_at = time.time()
+        if self.load.echoes:
+            self.load.answered_at[self.number] = self.marked_at
+        return self.load.mark.frame(self.number)
 
     def _readable(self) -> None:
         try:
@@ -151,15 +153,17 @@ class Caller:
                 gap_ms = (at - self._last_at) * 1000
                 tallies.gaps[max(0, min(19999, int(gap_ms * 10)))] += 1
                 tallies.max_gap_ms = max(tallies.max_gap_ms, gap_ms)
-            if MARK in data:
-                self._marked(data[12:], at)
         self._last_at = at
         self._last_sequence = sequence
+        self.heard(data, at)
 
-    def _marked(self, payload: bytes, at: float) -> None:
-        sent_at = self.load.answered_at.get(marked_number(payload) or 0)
-        if sent_at is not None:
-            self.load.tallies.model_to_caller_ms.append((at - sent_at) * 1000)
+    def heard(self, packet: bytes, at: float) -> None:
+        """Take what the bot says."""
+        answered_at = self.load.answered_at
+        if self.number in answered_at and self.load.mark.is_in(packet):
+            sent_at = answered_at.pop(self.number)
+            if self.load.tallies.measuring:
+                self.load.tallies.model_to_caller_ms.append((at - sent_at) * 1000)
 
 
 class Load:
@@ -176,6 +180,8 @@ class Load:
         *,
         echoes: bool = False,
         user: str = "+15550100",
+        mark: Mark | None = None,
+        make_caller: Callable[[Load, int], Caller] = Caller,
     ) -> None:
         self.loop = asyncio.get_running_loop()
         self.speech = speech
@@ -184,6 +190,8 @@ class Load:
         self.pacer = Pacer(self.loop, sub_tick_ms=1)
         self.callers: dict[str, Caller] = {}
         self.echoes = echoes
+        self.mark = mark or NumberMark()
+        self._make_caller = make_caller
         self._user = user
         self._bot_ports = cycle([bot_port] if isinstance(bot_port, int) else bot_port)
         self._numbers = 0
@@ -200,6 +208,11 @@ class Load:
         for caller in self._by_number.get(number, ()):
             if self.tallies.measuring and caller.marked_at:
                 self.tallies.caller_to_model_ms.append((at - caller.marked_at) * 1000)
+
+    @property
+    def last_number(self) -> int:
+        """The number of the call that was dialled last."""
+        return self._numbers
 
     @property
     def _by_number(self) -> dict[int, list[Caller]]:
@@ -222,7 +235,7 @@ class Load:
         port = next(self._bot_ports)
         flow = Flow("udp", ("127.0.0.1", port), ("127.0.0.1", self.port))
         self._numbers += 1
-        caller = Caller(self, self._numbers)
+        caller = self._make_caller(self, self._numbers)
         self._by_number[caller.number] = [caller]
         now = caller.dialled_at = monotonic()
         caller.leg_id = self._user_agent.invite(

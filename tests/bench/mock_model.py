@@ -1,27 +1,25 @@
-"""A realtime model that costs next to nothing: it answers a marked frame with speech.
+"""OpenAI Realtime for a bench: it answers a marked frame with speech, all of it at once.
 
-One WebSocket per call on the sans-I/O protocol of `websockets`; deltas are encoded once. It hears
-a marker in the G.711 that the bot hands over untouched, and marks the first frame of its answer.
+It hears G.711 that the bot hands over untouched; deltas are encoded once. The variants that keep
+the names of the beta (Azure Voice Live) get those.
 """
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
 import time
-from collections.abc import Callable
 from typing import Any
 
-from websockets.frames import Frame, Opcode
 from websockets.http11 import Request
-from websockets.server import ServerProtocol
 
-MARK = b"\x2a\xd5\x2a\x55\xaa\x2a\xd5\x11"
-MARK_FRAME_BYTES = 160
+from telephony.audio.format import PCMU
+from tests.bench.marks import MARK, Mark, NumberMark, mark_frame, marked_number
+from tests.bench.mocks.wire import MockConnection, MockServer
+
+__all__ = ["MARK", "MockModel", "mark_frame", "marked_number"]
+
 DELTA_MS = 200
-ANSWER_MS = 3000
-
 _APPEND = b'{"type":"input_audio_buffer.append","audio":"'
 _SESSION = {
     "type": "realtime",
@@ -34,106 +32,105 @@ _SESSION = {
         "output": {"format": {"type": "audio/pcmu"}, "voice": "marin"},
     },
 }
+_BETA_SESSION = {
+    "object": "realtime.session",
+    "id": "sess_mock",
+    "model": "mock",
+    "modalities": ["text", "audio"],
+    "input_audio_format": "g711_ulaw",
+    "output_audio_format": "g711_ulaw",
+    "turn_detection": None,
+}
 
 
-def mark_frame(number: int) -> bytes:
-    """Return a 20 ms G.711 frame that names the call it belongs to."""
-    head = MARK + number.to_bytes(4)
-    return head + b"\xff" * (MARK_FRAME_BYTES - len(head))
+class MockModel(MockServer):
+    """The server. ``lifetime_s``: each session says that it ends so long after its start."""
 
-
-def marked_number(audio: bytes) -> int | None:
-    """Return the call whose mark begins somewhere in ``audio``."""
-    at = audio.find(MARK)
-    if at < 0 or at + len(MARK) + 4 > len(audio):
-        return None
-    return int.from_bytes(audio[at + len(MARK) : at + len(MARK) + 4])
-
-
-class MockModel:
-    """The server; ``heard`` maps call numbers to when the mark arrived, ``answered`` to when the
-    marked answer was written, both in seconds of ``time.time``."""
-
-    def __init__(self, speech: bytes) -> None:
-        self.heard: Callable[[int, float], None] = lambda number, at: None
-        self.answered: dict[int, float] = {}
+    def __init__(
+        self,
+        speech: bytes,
+        mark: Mark | None = None,
+        answered: dict[int, float] | None = None,
+        *,
+        beta: bool = False,
+        lifetime_s: float | None = None,
+    ) -> None:
+        super().__init__(speech, mark or NumberMark(), answered)
         self.appends = 0
-        self.sessions = 0
-        self.errors: list[str] = []
-        audio = (speech * (ANSWER_MS * 8 // len(speech) + 1))[: ANSWER_MS * 8]
-        step = DELTA_MS * 8
-        self.chunks = [audio[at : at + step] for at in range(0, len(audio), step)]
-        self._server: asyncio.Server | None = None
+        self.beta = beta
+        self.lifetime_s = lifetime_s
 
-    async def start(self) -> int:
-        loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: _Connection(self), "127.0.0.1", 0)
-        return int(self._server.sockets[0].getsockname()[1])
+    def make_connection(self) -> RealtimeConnection:
+        return RealtimeConnection(self)
 
-    def close(self) -> None:
-        if self._server is not None:
-            self._server.close()
+    def session(self) -> dict[str, Any]:
+        session = _BETA_SESSION if self.beta else _SESSION
+        if self.lifetime_s is None:
+            return session
+        return {**session, "expires_at": time.time() + self.lifetime_s}
 
 
-class _Connection(asyncio.Protocol):
-    def __init__(self, model: MockModel) -> None:
-        self._model = model
-        self._ws = ServerProtocol(max_size=None)
-        self._transport: Any = None
+class RealtimeConnection(MockConnection):
+    """One session."""
+
+    server: MockModel
+
+    def __init__(self, server: MockModel) -> None:
+        super().__init__(server)
         self._responses = 0
 
-    def connection_made(self, transport: Any) -> None:
-        self._transport = transport
-        self._model.sessions += 1
+    def opened(self, request: Request) -> None:
+        self._session = self.server.session()
+        self._tell({"type": "session.created", "session": self._session})
 
-    def connection_lost(self, error: Exception | None) -> None:
-        self._model.sessions -= 1
-
-    def data_received(self, data: bytes) -> None:
-        self._ws.receive_data(data)
-        for event in self._ws.events_received():
-            if isinstance(event, Request):
-                self._ws.send_response(self._ws.accept(event))
-                self._send({"type": "session.created", "session": _SESSION})
-            elif isinstance(event, Frame) and event.opcode is Opcode.TEXT:
-                self._message(bytes(event.data))
-        self._flush()
-
-    def _message(self, data: bytes) -> None:
+    def text(self, data: bytes) -> None:
         if data.startswith(_APPEND):
-            self._model.appends += 1
-            number = marked_number(base64.b64decode(data[len(_APPEND) : -2]))
-            if number is not None:
-                self._model.heard(number, time.time())
-                self._answer(number)
+            self._heard(base64.b64decode(data[len(_APPEND) : -2]))
             return
         message = json.loads(data)
-        if message["type"] == "session.update":
-            self._send({"type": "session.updated", "session": _SESSION})
+        kind = message["type"]
+        if kind == "input_audio_buffer.append":
+            self._heard(base64.b64decode(message["audio"]))
+        elif kind == "session.update":
+            self._tell({"type": "session.updated", "session": self._session})
+        elif kind == "response.create":
+            self.answer(self.number, message.get("response", {}).get("metadata"))
 
-    def _answer(self, number: int) -> None:
+    def _heard(self, audio: bytes) -> None:
+        self.server.appends += 1
+        number = self.heard_audio(audio)
+        if number is not None:
+            self.answer(number)
+
+    def heard_audio(self, audio: bytes) -> int | None:
+        """Return the number of the call that is to be answered, if one is."""
+        return self.listen(audio, PCMU)
+
+    def speech(self, number: int) -> bytes:
+        """Return what is answered."""
+        head = self.server.mark.answer(number)
+        return head + self.server.speech[len(head) :]
+
+    def answer(self, number: int, metadata: dict[str, str] | None = None) -> None:
+        """Say everything as one response."""
         self._responses += 1
         ids = {"response_id": f"resp_{self._responses}", "item_id": f"item_{self._responses}"}
         place = {**ids, "output_index": 0, "content_index": 0}
         item = {"id": ids["item_id"], "type": "message", "role": "assistant", "content": []}
         response = {"id": ids["response_id"], "object": "realtime.response", "output": []}
-        self._send({"type": "response.created", "response": {**response, "status": "in_progress"}})
-        self._send({"type": "response.output_item.added", **ids, "output_index": 0, "item": item})
-        self._model.answered[number] = time.time()
-        for index, chunk in enumerate(self._model.chunks):
-            audio = mark_frame(number) + chunk[MARK_FRAME_BYTES:] if index == 0 else chunk
-            delta = base64.b64encode(audio).decode()
-            self._send({"type": "response.output_audio.delta", **place, "delta": delta})
-            if index == 0:
-                self._flush()
-        self._send({"type": "response.output_audio.done", **place})
-        self._send({"type": "response.done", "response": {**response, "status": "completed"}})
+        if metadata:
+            response["metadata"] = metadata
+        audio, step = self.speech(number), DELTA_MS * 8
+        kind = "response.audio" if self.server.beta else "response.output_audio"
+        self._tell({"type": "response.created", "response": {**response, "status": "in_progress"}})
+        self._tell({"type": "response.output_item.added", **ids, "output_index": 0, "item": item})
+        self.answering(number)
+        for at in range(0, len(audio), step):
+            delta = base64.b64encode(audio[at : at + step]).decode()
+            self._tell({"type": f"{kind}.delta", **place, "delta": delta})
+        self._tell({"type": f"{kind}.done", **place})
+        self._tell({"type": "response.done", "response": {**response, "status": "completed"}})
 
-    def _send(self, message: dict[str, Any]) -> None:
+    def _tell(self, message: dict[str, Any]) -> None:
         message["event_id"] = "event_mock"
-        self._ws.send_text(json.dumps(message).encode())
-
-    def _flush(self) -> None:
-        for data in self._ws.data_to_send():
-            if data:
-                self._transport.write(data)
+        self.send(message)

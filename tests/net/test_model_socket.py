@@ -279,6 +279,24 @@ def test_nothing_is_sent_between_the_last_octet_and_the_end(run: RunAsync) -> No
     run(body())
 
 
+def test_audio_between_the_peers_last_word_and_the_end_goes_nowhere(run: RunAsync) -> None:
+    async def body() -> None:
+        inbox = Inbox()
+        async with serving(lambda server: server.wait_closed()) as url:
+            connection = await connect(url, inbox)
+            await asyncio.sleep(0)
+            # The loop tells of the end of the peer's data before it closes the transport.
+            connection.eof_received()
+            assert connection.send_audio(b"caller") is False
+            connection.send(b"control")
+            assert not connection.is_open
+            await connection.close()
+        assert connection.audio_dropped == 1
+        assert inbox.closed == [(1006, "connection lost")]
+
+    run(body())
+
+
 def test_our_close_carries_its_code_after_what_was_sent(run: RunAsync) -> None:
     heard: list[object] = []
 
