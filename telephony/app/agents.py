@@ -158,7 +158,7 @@ class _AgentReader:
             None if ordered else agent,
             ordered,
             tuple(self._warnings),
-            tuple(self._missing),
+            tuple(sorted(self._missing, key=lambda p: (p.line, p.column))),
             self._document,
         )
 

@@ -20,7 +20,7 @@ def read_agents_model(values: Mapping[str, Any]) -> RealtimeModel:
     """Return the model that an agent's file describes; raises InvalidSessionConfig."""
     config = AgentsConfig.from_mapping(values)
     if find_spec("agents") is None:
-        fix = f"pip install 'telephony[{EXTRA}]'"
+        fix = f"pip install 'telephony-voice-bot[{EXTRA}]'"
         raise InvalidSessionConfig([FieldProblem("", "the OpenAI Agents SDK is missing", fix)])
     _load(config.agent)
     return AgentsModel(config)

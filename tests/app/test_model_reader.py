@@ -76,7 +76,7 @@ fallback:
             "{base_url: rehearsal, fallback: [{base_url: rehearsal, instructions: x}]}",
             "bot.yaml:1:56: fallback[0].instructions: unknown key 'instructions'\n"
             "    fix: known here: api, api_key, base_url, connect_timeout_s, model, model_format, "
-            "session, voice",
+            "price, session, voice",
         ),
     ],
 )
