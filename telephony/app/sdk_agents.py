@@ -38,6 +38,9 @@ def _load(name: str) -> Any:
         raise refuse(f"{name!r} names no agent", "write package.module:name")
     try:
         module = importlib.import_module(module_name)
+    except ImportError as error:
+        fix = "install it, or start in the directory it lies in"
+        raise refuse(f"cannot import {module_name}: {error}", fix) from None
     except (Exception, SystemExit) as error:
         # The module is a user's code: whatever it raises is a mistake to report.
         raise refuse(f"importing {module_name} raised {type(error).__name__}: {error}") from None
