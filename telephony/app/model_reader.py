@@ -62,6 +62,7 @@ class ModelReader:
         problems: list[Problem],
         warnings: list[Problem],
         missing: list[Problem],
+        prices: Mapping[str, Price] = PRICES,
     ) -> None:
         self._document = document
         self._environ = environ
@@ -69,6 +70,7 @@ class ModelReader:
         self._problems = problems
         self._warnings = warnings
         self._missing = missing
+        self._prices = prices
 
     def read(
         self, part: ModelPart, path: YamlPath, default_format: ModelFormat
@@ -94,7 +96,8 @@ class ModelReader:
             connect_timeout_s=part.connect_timeout_s,
             format=part.model_format or default_format,
             opener=opener,
-            price=part.price or PRICES.get(model.model),
+            price=part.price or self._prices.get(model.model),
+            prices=self._prices,
         )
 
     def _model(self, api: ModelApi, part: ModelPart, path: YamlPath) -> RealtimeModel | None:
