@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated
 
+from pydantic import Field
 
 from telephony.app.settings_types import Section
 from telephony.realtime.prices import PRICES, Price

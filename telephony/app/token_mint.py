@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 
 from telephony.audio.format import PCMU
 from telephony.base.ids import Ids
 from telephony.base.interfaces import Clock
 from telephony.calls.agent import Agent
+from telephony.calls.call_values import on_this_call
 from telephony.net.clock import unix_now_s
 from telephony.net.json_client import JsonClient
 from telephony.net.token_endpoint import TokenRefused
@@ -19,6 +21,7 @@ from telephony.realtime.hosted.client_tokens import (
     token_way,
 )
 from telephony.realtime.hosted.control import ControlAnswer
+from telephony.realtime.tool_schema import NO_CONTEXT
 
 
 class TokenMint:
@@ -47,8 +50,10 @@ class TokenMint:
         if agent is None or way is None:
             return TokenRefused(404, "the agent has no tokens")
         source, now = agent.source, self._unix_clock()
+        # No call stands behind it: who calls whom is empty in its texts.
+        here = on_this_call(agent, NO_CONTEXT, datetime.fromtimestamp(now, UTC))
         wanted = token_request(
-            source.model, agent.instructions, source.base_url, self._expires_s, self._ids, now
+            source.model, here.instructions, source.base_url, self._expires_s, self._ids, now
         )
         # The key goes into the header that the model's own handshake has.
         dialect = source.model.new_dialect(Brief(), PCMU, "auto", self._ids)

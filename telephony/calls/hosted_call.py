@@ -12,6 +12,7 @@ from telephony.calls import cause
 from telephony.calls.agent import Agent
 from telephony.calls.call import Call, CallEnded, Verbs
 from telephony.calls.call_tasks import CallTasks
+from telephony.calls.call_values import call_context, on_this_call
 from telephony.calls.cause import Ending
 from telephony.calls.destination import Destination, TransferRecord, TransferResult
 from telephony.calls.hosted_conversation import HostedConversation
@@ -67,6 +68,7 @@ class HostedCall(Call):
         self._hosted_leg = leg
         self._hosting = hosting
         self.hosted: HostedConversation | None = None
+        self._agent_here: tuple[Agent, ToolContext] | None = None
 
     async def run(self, verbs: Verbs) -> None:
         """Carry the call out; returns when sideband and tasks are gone."""
@@ -92,9 +94,10 @@ class HostedCall(Call):
         match action:
             case Answer():
                 await self._accept()
-            case ConnectModel(agent=name):
+            case ConnectModel():
                 await self._accept()
-                self.end(await self._talk(self.services.agents[name], tasks))
+                agent, context = self._briefed(action)
+                self.end(await self._talk(agent, context, tasks))
             case Transfer(to=to, timeout_s=timeout_s):
                 if (await self.transfer(Destination(to, timeout_s=timeout_s))).succeeded:
                     await self.over()
@@ -130,14 +133,22 @@ class HostedCall(Call):
         self.log.info("hosted.accepted", hosted_call=self._hosted_leg.call_id, api=surface)
 
     def _session(self) -> tuple[Surface, JsonObject]:
-        agent = self._agent()
-        surface = surface_of(agent) if agent is not None else None
-        if agent is None or surface is None:
-            return "realtime", mute_session(self._hosting.transfer_model)
-        return surface, session_of(agent.source.model, brief_of(agent), self.services.ids)
+        actions = self.route.actions if self.route is not None else ()
+        talk = next((action for action in actions if isinstance(action, ConnectModel)), None)
+        if talk is not None:
+            agent, _ = self._briefed(talk)
+            surface = surface_of(agent)
+            if surface is not None:
+                return surface, session_of(agent.source.model, brief_of(agent), self.services.ids)
+        return "realtime", mute_session(self._hosting.transfer_model)
 
-    def _agent(self) -> Agent | None:
-        return None if self.agent_name is None else self.services.agents[self.agent_name]
+    def _briefed(self, talk: ConnectModel) -> tuple[Agent, ToolContext]:
+        """Return the agent with its texts as they are for this call, and what tools may know."""
+        if self._agent_here is None:
+            agent = self.services.agents[talk.agent]
+            context = call_context(self.call_id, self.facts, agent, talk.variables)
+            self._agent_here = on_this_call(agent, context, self.services.utc_now()), context
+        return self._agent_here
 
     def _not_accepted(self, answer: ControlAnswer) -> Ending:
         if answer.gone:
@@ -147,9 +158,9 @@ class HostedCall(Call):
 
     # Talking
 
-    async def _talk(self, agent: Agent, tasks: CallTasks) -> Ending:
+    async def _talk(self, agent: Agent, context: ToolContext, tasks: CallTasks) -> Ending:
         """Take part in the conversation until one side is done with the other."""
-        services, facts = self.services, self.facts
+        services = self.services
         conversation = self.hosted = HostedConversation(
             agent,
             self._sideband(agent),
@@ -157,7 +168,7 @@ class HostedCall(Call):
             tasks,
             services,
             self.log,
-            ToolContext(self.call_id, facts.caller, facts.called),
+            context,
             self.transfer,
         )
         try:

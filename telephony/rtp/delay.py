@@ -119,7 +119,7 @@ class DelayEstimate:
     def came_late(self, lateness_samples: float) -> None:
         """Attack: a packet missed its slot by arriving this much after the fastest ones.
 
-        By little: some that late are what the target allows for, and every change of the
+        By little: the target allows for some that are so late, and every change of the
         delay is heard.
         """
         wanted = min(lateness_samples, self._maximum)

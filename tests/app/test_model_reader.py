@@ -77,8 +77,8 @@ fallback:
         (
             "{base_url: rehearsal, fallback: [{base_url: rehearsal, instructions: x}]}",
             "bot.yaml:1:56: fallback[0].instructions: unknown key 'instructions'\n"
-            "    fix: known here: api, api_key, base_url, connect_timeout_s, model, model_format, "
-            "price, session, voice",
+            "    fix: known here: api, api_key, base_url, connect_timeout_s, model, "
+            "model_format, price, session, voice",
         ),
     ],
 )

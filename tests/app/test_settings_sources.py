@@ -164,7 +164,7 @@ nope: 1
         "etc/t.yaml:9:6: vad: start_window_ms must not be below start_ms, which is 500",
         "etc/t.yaml:10:1: nope: unknown key 'nope' | known here: agents, barge_in, cdr, dialplan, "
         "digits, hosted_sip, http, identity, limits, log, media, rehearsal, security, silence, "
-        "sip, tls, tokens, trunks, vad",
+        "sip, spend, tls, tokens, trunks, vad",
     ]
     assert loaded.settings.dialplan.dir == str(config.parent / "plans")
     assert loaded.settings.media.ptime_ms == 10

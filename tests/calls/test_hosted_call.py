@@ -9,9 +9,10 @@ import pytest
 from telephony.calls.destination import Destination
 from telephony.calls.hosted_call import HostedCall, Hosting
 from telephony.calls.hosted_leg import HostedLeg
+from telephony.dialplan.actions import ConnectModel
 from telephony.realtime.hosted.control import ControlAnswer, ControlRequest
 from telephony.realtime.hosted.incoming import IncomingCall, Invite
-from tests.support.fake_call import FACTS, services
+from tests.support.fake_call import FACTS, agent, services
 
 
 class Provider:
@@ -93,3 +94,14 @@ async def test_what_is_told_of_it() -> None:
         "answered": False,
         "seconds": 0.0,
     }
+
+
+async def test_the_texts_of_the_agent_are_those_of_the_call() -> None:
+    p = Provider()
+    bot = agent(instructions="{{caller}} calls {{shop}}.", variables={"shop": "south"})
+    p.call.services = services(agents={"bot": bot})
+    talk = ConnectModel(agent="bot", variables={"shop": "north"})
+    here, context = p.call._briefed(talk)
+    assert here.instructions == f"{FACTS.caller} calls north."
+    assert context.call_id == "call"
+    assert p.call._briefed(talk)[0] is here

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -219,3 +220,22 @@ async def test_no_call_begins_after_the_days_money_is_spent() -> None:
             with pytest.raises(CallFailed) as caught:
                 await p.dial()
             assert caught.value.status == 503
+
+
+async def test_a_session_that_the_provider_bounds_is_left_in_time() -> None:
+    """The server says when it will end, and ends then; the call goes on beyond it, twice."""
+    bounded = REMEMBERS.model_copy(update={"max_session_s": 6.0})
+    async with serve(scenario=bounded) as server:
+        model = OpenAIRealtimeModel(SessionConfig(model="rehearsal"), unix_time=time.time)
+        bot = openai_agent(source=ModelSource(model, server.base_url), greeting="Greet.", **FAST)
+        async with clean_phones(agent=bot) as p:
+            caller = await p.dial()
+            await until_silent(caller)
+            await caller.say(YES)
+            await until_silent(caller)
+            await eventually(lambda: len(p.watcher.reconnects) == 2)
+            await caller.say(YES)
+            await until_silent(caller)
+            assert said(server)[-1] == "Done, that is taken care of."
+            await caller.hang_up()
+        assert set(p.watcher.reconnects) == {"rolled_over"}

@@ -88,12 +88,12 @@ async def test_a_question_is_answered_and_the_answer_interrupted(stt: str, tts: 
         ) as c,
     ):
         caller = await c.phones.dial()
-        await until_silent(caller)
+        await until_silent(caller, quiet_s=1.0)
         await caller.say(speech("caller_question"))
         assert await caller.wait_until_bot_speaks(PATIENCE_S)
         await asyncio.sleep(1.2)
         await caller.say(speech("caller_yes"))
-        await until_silent(caller)
+        await until_silent(caller, quiet_s=1.0)
         await caller.hang_up()
         await eventually(lambda: c.phones.reception.active_calls == 0)
     assert all(asked.status == 200 for asked in c.claude.requests)
@@ -140,11 +140,11 @@ async def test_ears_that_are_lost_in_a_call_are_replaced() -> None:
             tts=synthesizer("openai_http", server),
         ) as c:
             caller = await c.phones.dial()
-            await until_silent(caller)
+            await until_silent(caller, quiet_s=1.0)
             await caller.say(speech("caller_question"))
             await asyncio.sleep(1.5)
             await caller.say(speech("caller_yes"))
-            await until_silent(caller)
+            await until_silent(caller, quiet_s=1.0)
             await caller.hang_up()
             await eventually(lambda: c.phones.reception.active_calls == 0)
     assert words(conversation(c)[-1]) == PROMPTS["caller_yes"].text

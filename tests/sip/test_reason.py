@@ -136,7 +136,7 @@ def test_every_mapping_has_a_name() -> None:
 
 def test_every_word_of_the_call_records_has_its_own_cause() -> None:
     words = {item.cause for item in vars(causes).values() if isinstance(item, Ending)}
-    unspecified = {"max_duration", "silent_caller"}
+    unspecified = {"guardrail", "max_duration", "silent_caller", "spend_limit"}
     told = {w for w in words if parse_reason(reason_for(w)) == q850(31)}
     assert told == unspecified
 

@@ -116,11 +116,6 @@ class FarVoiceLive(FarOpenAI):
         return ModelSource(model, self.server.base_url_of(self.api))
 
 
-class FarInworld(FarVoiceLive):
-    api = "inworld"
-    truncates = False
-
-
 class FarAgents(FarOpenAI):
     api = "openai_agents"
 
@@ -287,7 +282,6 @@ FAR_MODELS: dict[str, Start] = {
     FarOpenAI.api: _on_model_server(FarOpenAI),
     FarLive.api: _live,
     FarVoiceLive.api: _on_model_server(FarVoiceLive),
-    FarInworld.api: _on_model_server(FarInworld),
     FarGemini.api: _gemini,
     FarCascade.api: _cascade,
 }
