@@ -13,7 +13,7 @@ from telephony.app.agent_conduct import Conduct, ConductPart, ConductReader
 from telephony.app.agent_transfers import TransferName, TransferPart, read_sound, read_transfers
 from telephony.app.delegates import with_delegate
 from telephony.app.files import display_name, load_each, read_file
-from telephony.app.model_reader import ModelPart, ModelReader
+from telephony.app.model_reader import REHEARSAL, ModelPart, ModelReader
 from telephony.app.settings import Settings
 from telephony.app.settings_mapping import (
     to_barge_in_policy,
@@ -158,7 +158,7 @@ class _AgentReader:
             None if ordered else agent,
             ordered,
             tuple(self._warnings),
-            tuple(self._missing),
+            tuple(sorted(self._missing, key=lambda p: (p.line, p.column))),
             self._document,
         )
 
@@ -219,7 +219,10 @@ class _AgentReader:
 
     def _read_again(self, model: ModelPart, path: YamlPath) -> ModelSource | None:
         """Read a model once more, as it is in a language; its secrets are known by now."""
-        reader = ModelReader(self._document, self._environ, self._report, self._problems, [], [])
+        prices = self._settings.spend.all_prices()
+        reader = ModelReader(
+            self._document, self._environ, self._report, self._problems, [], [], prices
+        )
         return reader.read(model, path, self._settings.media.model_format)
 
     def _warn(self, path: YamlPath, message: str, fix: str, *, key: bool = False) -> None:
@@ -237,12 +240,23 @@ class _AgentReader:
             self._problems,
             self._warnings,
             self._missing,
+            self._settings.spend.all_prices(),
         )
         places: list[tuple[ModelPart, YamlPath]] = [(part, ())]
         places += [(other, ("fallback", n)) for n, other in enumerate(part.fallback)]
         wish = self._settings.media.model_format
-        read = (reader.read(model, path, wish) for model, path in places)
-        return [source for source in read if source is not None]
+        read = [(path, reader.read(model, path, wish)) for model, path in places]
+        sources = [(path, source) for path, source in read if source is not None]
+        if self._settings.spend.limited or part.spend.call_usd is not None:
+            self._doubt_prices(sources)
+        return [source for _, source in sources]
+
+    def _doubt_prices(self, sources: list[tuple[YamlPath, ModelSource]]) -> None:
+        for path, source in sources:
+            if source.price is None and source.base_url != REHEARSAL:
+                name = source.model.model
+                message = f"what {name} costs is not known: it counts towards no limit of spend"
+                self._warn((*path, "model"), message, "add a price, or name it in spend.prices")
 
     def _overlay(self, base: SectionT, given: dict[str, Any], key: str) -> SectionT:
         """Return the section of the settings with what the agent's file says otherwise."""

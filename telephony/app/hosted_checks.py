@@ -167,7 +167,9 @@ def _check_tokens(loaded: LoadedSettings, agents: Sequence[LoadedAgent]) -> Iter
     for item in agents:
         if item.name in loaded.settings.tokens.agents:
             yield from item.missing
-            if item.agent is not None and (reason := _why_no_tokens(item.agent)):
+            if item.missing or item.agent is None:
+                continue
+            if reason := _why_no_tokens(item.agent):
                 yield loaded.problem(key, f"agent {item.name!r}: {reason}", "remove it")
 
 

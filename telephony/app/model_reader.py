@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
@@ -15,11 +16,11 @@ from telephony.app.rehearsals import REHEARSALS
 from telephony.app.secret_references import look_up, referred_variable
 from telephony.app.settings_types import PositiveSeconds, Section
 from telephony.base.errors import Problem
-from telephony.base.located_yaml import LocatedYaml
+from telephony.base.located_yaml import LocatedYaml, path_text
 from telephony.base.located_yaml import Path as YamlPath
 from telephony.base.schema_problems import did_you_mean
 from telephony.calls.model_source import ModelSource
-from telephony.realtime.config_problems import FieldProblem, InvalidSessionConfig
+from telephony.realtime.config_problems import IS_REQUIRED, FieldProblem, InvalidSessionConfig
 from telephony.realtime.dialect import ModelFormat, RealtimeModel
 from telephony.realtime.prices import PRICES, Price
 
@@ -61,6 +62,7 @@ class ModelReader:
         problems: list[Problem],
         warnings: list[Problem],
         missing: list[Problem],
+        prices: Mapping[str, Price] = PRICES,
     ) -> None:
         self._document = document
         self._environ = environ
@@ -68,6 +70,7 @@ class ModelReader:
         self._problems = problems
         self._warnings = warnings
         self._missing = missing
+        self._prices = prices
 
     def read(
         self, part: ModelPart, path: YamlPath, default_format: ModelFormat
@@ -93,7 +96,8 @@ class ModelReader:
             connect_timeout_s=part.connect_timeout_s,
             format=part.model_format or default_format,
             opener=opener,
-            price=part.price or PRICES.get(model.model),
+            price=part.price or self._prices.get(model.model),
+            prices=self._prices,
         )
 
     def _model(self, api: ModelApi, part: ModelPart, path: YamlPath) -> RealtimeModel | None:
@@ -117,9 +121,16 @@ class ModelReader:
     def _session_problem(self, problem: FieldProblem, path: YamlPath) -> Problem:
         steps = _PATH_STEP.findall(problem.path)
         inner: YamlPath = tuple(int(s[1:-1]) if s[0] == "[" else s for s in steps)
-        if not inner or inner[0] not in _KEYS_ABOVE:
+        if not inner:
+            inner = ("api",)
+        elif inner[0] not in _KEYS_ABOVE:
             inner = ("session", *inner)
         place = (*path, *inner)
+        if problem.message == IS_REQUIRED:
+            # What is not there has no place of its own: the line is that of what should hold it.
+            fix = problem.fix or f"add {inner[-1]}: ..."
+            found = self._document.problem(place, problem.message, fix)
+            return replace(found, key=path_text(place))
         scalar = self._document.place(place).scalar
         if scalar is not None and scalar.reading and "string" in problem.message:
             fix = f'put it in quotes: "{scalar.text}"'
@@ -181,7 +192,8 @@ class ModelReader:
 
     def _api_key(self, api: ModelApi, part: ModelPart, path: YamlPath, base_url: str) -> str | None:
         if part.api_key is not None:
-            key = self.secret(part.api_key, (*path, "api_key"))
+            rehearsing = base_url == REHEARSAL
+            key = self.secret(part.api_key, (*path, "api_key"), needed=not rehearsing)
             if key and _in_clear(base_url):
                 place = (*path, "base_url")
                 message = "the key travels unencrypted"
@@ -192,8 +204,11 @@ class ModelReader:
             self._report(path, f"{api.base_url or api.title} needs a key", fix)
         return None
 
-    def secret(self, text: str, path: YamlPath) -> str:
-        """Return the value of the variable that ``text`` refers to; "" when there is none."""
+    def secret(self, text: str, path: YamlPath, *, needed: bool = True) -> str:
+        """Return the value of the variable that ``text`` refers to; "" when there is none.
+
+        Not ``needed``: that it is not set is no mistake.
+        """
         variable = referred_variable(text)
         if variable is None:
             # The text is not repeated: it may be the secret itself.
@@ -201,7 +216,7 @@ class ModelReader:
             self._report(path, "a secret must not be written into a file", fix)
             return ""
         value = look_up(variable, self._environ)
-        if value is None:
+        if value is None and needed:
             self._lacks(variable, path)
         return value or ""
 

@@ -20,7 +20,7 @@ def read_agents_model(values: Mapping[str, Any]) -> RealtimeModel:
     """Return the model that an agent's file describes; raises InvalidSessionConfig."""
     config = AgentsConfig.from_mapping(values)
     if find_spec("agents") is None:
-        fix = f"pip install 'telephony[{EXTRA}]'"
+        fix = f"pip install 'telephony-voice-bot[{EXTRA}]'"
         raise InvalidSessionConfig([FieldProblem("", "the OpenAI Agents SDK is missing", fix)])
     _load(config.agent)
     return AgentsModel(config)
@@ -38,6 +38,9 @@ def _load(name: str) -> Any:
         raise refuse(f"{name!r} names no agent", "write package.module:name")
     try:
         module = importlib.import_module(module_name)
+    except ImportError as error:
+        fix = "install it, or start in the directory it lies in"
+        raise refuse(f"cannot import {module_name}: {error}", fix) from None
     except (Exception, SystemExit) as error:
         # The module is a user's code: whatever it raises is a mistake to report.
         raise refuse(f"importing {module_name} raised {type(error).__name__}: {error}") from None

@@ -219,4 +219,4 @@ def to_silence_policy(silence: Silence) -> SilencePolicy | None:
 
 
 def to_spend_limits(spend: Spend) -> SpendLimits:
-    return SpendLimits(**spend.model_dump())
+    return SpendLimits(spend.call_usd, spend.day_usd)

@@ -216,7 +216,7 @@ class Call:
             self.end(cause.for_status(error.status))
             return
         except ModelUnavailable as error:
-            self.log.warning("model.unavailable", reason=error.reason)
+            self.log.warning("model.unavailable", agent=self.agent_name, reason=error.reason)
             self.end(cause.MODEL_UNAVAILABLE)
             return
         except CallEnded:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -32,7 +32,7 @@ class ModelSource:
 
     ``base_url`` and ``api_key`` are for its WebSocket; a model that is reached in another way has
     an ``opener``, and what goes over that connection is what its dialect and the opener agree on.
-    Without a ``price`` nobody knows what it costs.
+    Without a ``price`` nobody knows what it costs; ``prices`` are those of models beside it.
     """
 
     model: RealtimeModel
@@ -42,10 +42,11 @@ class ModelSource:
     format: ModelFormat = "auto"
     opener: ModelOpener | None = field(default=None, repr=False)
     price: Price | None = None
+    prices: Mapping[str, Price] = field(default_factory=lambda: PRICES, repr=False, compare=False)
 
     def price_of(self, model: str) -> Price | None:
         """Return what a use of ``model`` costs; "" is the source's own."""
-        return PRICES.get(model) if model and model != self.model.model else self.price
+        return self.prices.get(model) if model and model != self.model.model else self.price
 
     def new_dialect(self, brief: Brief, line: AudioFormat, ids: Ids) -> Dialect:
         """Begin a session for a leg that carries ``line``."""

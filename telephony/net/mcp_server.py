@@ -31,6 +31,7 @@ _MAX_PAGES = 20
 _MAX_TOOLS = 128
 _MAX_DESCRIPTION = 4000
 _CLOSE_S = 10.0
+_LONGEST_REASON = 200
 _TRIES = 1_000_000_000
 _NOT_IN_A_NAME = re.compile(r"[^a-zA-Z0-9_-]")
 
@@ -115,7 +116,12 @@ class McpServer:
             except Exception as error:
                 # The SDK, the transport or the peer: whatever it was, it is tried again.
                 reason = _first_of(error)
-                log.warning("mcp.unavailable", server=self.name, error=type(reason).__name__)
+                log.warning(
+                    "mcp.unavailable",
+                    server=self.name,
+                    error=type(reason).__name__,
+                    reason=str(reason)[:_LONGEST_REASON],
+                )
             finally:
                 self._client = None
                 self._tried.set()

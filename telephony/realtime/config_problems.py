@@ -16,6 +16,8 @@ _REMOVED = {
     "max_response_output_tokens": "write max_output_tokens",
     "input_audio_transcription": "write transcription",
 }
+IS_REQUIRED = "is required"
+"""What a problem says of a key that is not there."""
 _BAD_TAG = ("union_tag_invalid", "union_tag_not_found")
 
 
@@ -74,12 +76,13 @@ def _problem(details: ErrorDetails, data: object, keys: tuple[str, ...]) -> Fiel
     if kind == "extra_forbidden":
         return FieldProblem(path, "unknown key", _suggest(str(details["loc"][-1]), keys))
     if kind == "missing":
-        return FieldProblem(path, "is required")
+        return FieldProblem(path, IS_REQUIRED)
     context = details.get("ctx", {})
     if kind in _BAD_TAG:
         expected = context.get("expected_tags", "one of the kinds it can be")
         return FieldProblem(path, "its type is missing or unknown", f"write type: {expected}")
     message = details["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    message = message.replace("a valid tuple", "a list").replace("a valid dictionary", "a mapping")
     got = details.get("input")
     if kind == "value_error" or not isinstance(got, str | int | float):
         return FieldProblem(path, message)

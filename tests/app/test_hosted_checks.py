@@ -174,4 +174,6 @@ def test_tokens_need_a_secret_that_can_not_be_guessed(root: Path) -> None:
 
 def test_the_key_of_an_agent_with_tokens_has_to_be_there(root: Path) -> None:
     write(root, settings=HOSTED + TOKENS, bot="api_key: ${BOT_KEY}\n")
-    assert any("BOT_KEY is not set" in problem for problem in problems())
+    found = problems()
+    assert any("BOT_KEY is not set" in problem for problem in found)
+    assert not any("tokens are had with an api_key" in problem for problem in found)

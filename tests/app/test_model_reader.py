@@ -7,9 +7,11 @@ import pytest
 from telephony.app import model_reader
 from telephony.app.agents import LoadedAgent, load_agent
 from telephony.app.settings import Settings
+from telephony.app.spend_settings import Spend
 from telephony.audio.format import L16_24K, PCMA
 from telephony.base.ids import Ids
 from telephony.realtime.dialect import Brief
+from telephony.realtime.prices import PRICES, Price
 from tests.support.models import config_of
 
 KEYS = {"KEY_A": "sk-a", "KEY_B": "sk-b"}
@@ -153,3 +155,39 @@ def test_an_api_without_a_built_in_model(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(model_reader, "REHEARSALS", {})
     [problem] = load("{api: openai_live, base_url: rehearsal}").problems
     assert "there is no built-in model of OpenAI Live" in str(problem)
+
+
+def test_what_lacks_is_named_with_the_line_of_what_should_hold_it() -> None:
+    loaded = load("api: azure_openai\nbase_url: wss://x.example\napi_key: ${KEY_A}\n")
+    assert [str(found) for found in loaded.problems] == [
+        "bot.yaml:1:1: model: is required\n    fix: add model: ..."
+    ]
+    loaded = load("api: gemini_vertex\nbase_url: wss://x.example\nsession: {location: a}\n")
+    assert [str(found) for found in loaded.problems][:1] == [
+        "bot.yaml:3:10: session.project: is required\n    fix: add project: ..."
+    ]
+
+
+def test_a_rehearsal_needs_no_key_but_none_may_be_written_down() -> None:
+    assert load("{base_url: rehearsal, api_key: '${NOT_SET}'}").missing == ()
+    assert len(load("{base_url: rehearsal, api_key: sk-live-1}").problems) == 1
+
+
+def test_prices_of_the_settings_stand_in_for_known_ones() -> None:
+    Path("bot.yaml").write_text("{base_url: rehearsal, model: own}", encoding="utf-8")
+    spend = Spend(call_usd=1.0, prices={"own": Price(minute=1.0), "heard": Price(minute=2.0)})
+    agent = load_agent(Path("bot.yaml"), Settings(spend=spend), KEYS).agent
+    assert agent is not None
+    assert agent.source.price == Price(minute=1.0)
+    assert agent.source.price_of("heard") == Price(minute=2.0)
+    assert agent.source.price_of("gpt-transcribe") == PRICES["gpt-transcribe"]
+
+
+def test_a_limit_that_a_model_without_a_price_escapes_is_doubted() -> None:
+    model = "base_url: wss://x.example, api_key: '${KEY_A}', model: other"
+    warnings = load(f"{{{model}, spend: {{call_usd: 1.0}}}}").warnings
+    assert [warning.message for warning in warnings] == [
+        "what other costs is not known: it counts towards no limit of spend"
+    ]
+    assert load(f"{{{model}, spend: {{call_usd: 1.0}}, price: {{minute: 1.0}}}}").warnings == ()
+    assert load(f"{{{model}}}").warnings == ()

@@ -107,9 +107,12 @@ async def test_a_program_that_dies_is_started_again() -> None:
 
 
 async def test_a_program_that_cannot_be_started_is_no_reason_to_fail() -> None:
-    async with connected(command=("/no/such/program",)) as server:
-        assert not server.connected
-        assert server.tools == ()
+    with structlog.testing.capture_logs() as logs:
+        async with connected(command=("/no/such/program",)) as server:
+            assert not server.connected
+            assert server.tools == ()
+    found = next(entry for entry in logs if entry["event"] == "mcp.unavailable")
+    assert "/no/such/program" in found["reason"]
 
 
 async def test_a_program_that_says_nothing_is_given_up_in_time() -> None:

@@ -102,11 +102,15 @@ async def _rehearse(args: argparse.Namespace, secret: str, key: str | None) -> b
         call.on_event, call.on_message = view.event, view.message
         await provider.announce(call, args.webhook, signing, caller=args.caller, called=args.called)
         _tell_webhooks(view, provider, surfaces)
+        if not any(provider.webhook_statuses):
+            return False
         with suppress(TimeoutError):
             async with asyncio.timeout(CALL_LIMIT_S):
                 await _talk(call, args.say)
         if not call.over.is_set():
             call.caller_leaves()
+        if not call.answered.is_set():
+            view.note("hint", f"does the bot run with hosted_sip.base_url: {provider.base_url}?")
         return call.answered.is_set()
 
 

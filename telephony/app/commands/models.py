@@ -9,12 +9,11 @@ import os
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from telephony.app.agents import LoadedAgent, load_agents
-from telephony.app.model_features import FEATURES, feature_rows
+from telephony.app.model_features import feature_rows
 from telephony.app.model_probe import probe
 from telephony.app.model_reader import REHEARSAL
 from telephony.app.settings_sources import find_config, load_settings
@@ -25,8 +24,6 @@ from telephony.calls.model_source import ModelSource
 from telephony.net.model_socket import ModelSocket
 
 HELP = "list the models of the agents and their state, and what each API can do"
-
-_EXTRA_MODULES = {"agents": "agents", "anthropic": "anthropic"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -107,9 +104,6 @@ def _first_problem(loaded: LoadedAgent) -> str:
 def _state(loaded: LoadedAgent, source: ModelSource) -> tuple[str, bool]:
     if loaded.missing:
         return loaded.missing[0].message, False
-    extra = FEATURES[source.model.api].extra if source.model.api in FEATURES else ""
-    if extra and find_spec(_EXTRA_MODULES.get(extra, extra)) is None:
-        return f"pip install 'telephony-voice-bot[{extra}]'", False
     if source.base_url == REHEARSAL:
         return "built in", True
     return "configured", True

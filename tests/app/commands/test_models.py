@@ -73,6 +73,15 @@ def test_what_lacks_is_told(root: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert [line["ready"] for line in lines.values()] == [True, False, False]
 
 
+def test_a_live_model_that_nobody_delegates_for_needs_no_extra(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    agent(root, "live", "api: openai_live\nbase_url: rehearsal\n")
+    status, out = models(capsys, "--json")
+    assert status == 0
+    assert {line["state"] for line in json.loads(out)} == {"built in"}
+
+
 def test_a_probe_opens_a_session_as_a_call_would(
     root: Path, server_url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
