@@ -129,9 +129,7 @@ async def cascade(speech: bytes) -> Backend:
 
 async def openai_agents(speech: bytes) -> Backend:
     session = f"session: {{agent: '{SDK_MODULE}:agent'}}\n"
-    return await _started(
-        MockModel(speech, ToneMark()), "openai_agents", "ws", "/v1", session
-    )
+    return await _started(MockModel(speech, ToneMark()), "openai_agents", "ws", "/v1", session)
 
 
 SUBJECTS: dict[str, Subject] = {

@@ -23,6 +23,7 @@ from tests.bench.model_bot import PORT_STEP, running
 from tests.bench.model_failover import show_failovers
 from tests.bench.model_rollover import show_rollovers
 
+
 async def dial_named(load: Load, backend: Backend, count: int) -> None:
     """Dial one call after the other, so that each new session is known by its call."""
     for _ in range(count):
