@@ -60,12 +60,14 @@ class Watch:
         """Take an append; ``session`` remembers what call it is of, and its place in it."""
         for number in numbers_in(audio):
             call, frame = number >> _CALL_SHIFT, number & (1 << _CALL_SHIFT) - 1
-            heard = self.calls.setdefault(call, Heard())
-            if "place" not in session:
-                session["place"] = len(heard.sessions)
+            if "call" not in session:
+                heard = self.calls.setdefault(call, Heard())
+                session.update(call=call, place=len(heard.sessions))
                 heard.sessions.append(set())
                 heard.began_at.append(time.time())
-            heard.sessions[session["place"]].add(frame)
+            # A frame that the jitter buffer stretched may read as the number of another call.
+            if call == session["call"]:
+                self.calls[call].sessions[session["place"]].add(frame)
 
 
 class NumberedCaller(Caller):
