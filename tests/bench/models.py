@@ -71,7 +71,8 @@ def show(name: str, row: Row, extra_sessions: int, base_percent: float) -> None:
     print(
         f"{name:17s}  {row.calls:5d}  {row.cpu_percent:10.3f}"
         f"  {row.cpu_percent / base_percent:4.2f}x  {row.rss_mb:11.3f}"
-        f"  {tallies.gap_percentile_ms(0.5):8.1f} {tallies.gap_percentile_ms(0.99):6.1f} {tallies.max_gap_ms:9.1f}"
+        f"  {tallies.gap_percentile_ms(0.5):8.1f} {tallies.gap_percentile_ms(0.99):6.1f}"
+        f" {tallies.max_gap_ms:9.1f}"
         f"  {tallies.packets_lost:5d}  {percentile(up, 50):17.1f} {percentile(up, 99):8.1f}"
         f"  {percentile(down, 50):17.1f} {percentile(down, 99):8.1f}",
         flush=True,
