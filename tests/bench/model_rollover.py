@@ -242,7 +242,8 @@ async def measure(
 
 HEADER = (
     "\nanother session takes over   calls  changed   largest gap ms p50    max"
-    "   unheard ms max  (just before)   heard twice ms max   dropped ms (CDR) max   speech lost ms max"
+    "   unheard ms max  (just before)   heard twice ms max   dropped ms (CDR) max"
+    "   speech lost ms max"
 )
 
 
