@@ -17,6 +17,7 @@ from telephony.base.interfaces import CallMetrics, Clock, ModelConnection
 from telephony.calls.agent import Agent
 from telephony.calls.bridge_listener import BridgeListener, BridgeStats
 from telephony.calls.downlink import Downlink
+from telephony.calls.held_voice import HeldVoice
 from telephony.calls.keypad import Keypad
 from telephony.calls.turn_taking import TurnTaking
 from telephony.calls.uplink import Uplink
@@ -25,9 +26,6 @@ from telephony.realtime.dialect import Dialect, TurnMarking
 from telephony.realtime.traits import Traits
 from telephony.turns.barge_in import DeleteItem, corrections
 from telephony.turns.controller import Interrupt
-
-_HELD_VOICE_MS = 300
-"""Voice that a model hears late, after a reconnect, but surely takes for a turn."""
 
 
 class Bridge:
@@ -63,7 +61,7 @@ class Bridge:
         )
         self._follow(dialect.traits)
         self._turn_owed = False
-        self._held_voice_ms = 0
+        self._held_voice = HeldVoice()
         self._keypad = Keypad(agent.keypad)
         self._talking = False
         self._last_sent_at = float("-inf")
@@ -117,7 +115,7 @@ class Bridge:
     @property
     def turn_follows(self) -> bool:
         """True when a model just connected hears the caller's turn now, and answers that."""
-        return self._vad.speaking or self._held_voice_ms >= _HELD_VOICE_MS
+        return self._vad.speaking or self._held_voice.enough
 
     # The leg's side: once a ptime.
 
@@ -128,14 +126,17 @@ class Bridge:
         if vad.speaking or changed is not None:
             self._turns.local_speech(changed, vad, now)
             self._keypad.answered()
-            if self._connection is None:
-                self._held_voice_ms += self._ptime_ms
+            unheard = self._held_voice.voice(vad.voiced_ms, ended=changed is False)
             if changed is True and self._traits.marks_turns:
                 self._begin_turn()
             elif changed is False:
                 self._listener.caller_turn_ended(by_model=False)
                 if not self._traits.detects_turns:
                     self._end_turn()
+                elif unheard:
+                    # The model that heard the turn is gone, and this one waits for words.
+                    self.dialect.create_response()
+                    self.send_control()
         self.uplink.hear(frame, now)
         if now >= self._turns.next_timer:
             self._turns.handle_timer(now)
@@ -253,7 +254,7 @@ class Bridge:
         """The socket is gone: what is queued still plays, what the caller says is kept."""
         now = self._clock()
         self._connection = None
-        self._held_voice_ms = 0
+        self._held_voice.lost(self._vad.voiced_ms if self._vad.speaking else 0.0)
         self.uplink.disconnect()
         self.dialect.connection_lost(now)
         self._pull_events(now)
@@ -305,10 +306,11 @@ class Bridge:
         self._downlink.change_model_format(dialect.output_format)
         # The conversation so far goes before what the caller said meanwhile.
         self.send_control()
-        if not self._held_voice_ms:
+        if not self._held_voice.heard_ms:
             # Whatever voice is in it is the bot's own.
             self.uplink.mute_echo(self._last_sent_at, now)
         self.uplink.connect(dialect.input_format, self._send_audio, now)
+        self._held_voice.connected(speaking=self._vad.speaking)
         if self._turn_owed:
             self._end_turn()
 

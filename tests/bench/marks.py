@@ -31,7 +31,7 @@ class Mark(Protocol):
     def answer(self, number: int) -> bytes: ...
 
     def find(self, audio: bytes, audio_format: AudioFormat, own: int) -> int | None:
-        """Return the number of the call whose mark is in ``audio``; it came from call ``own``."""
+        """Return the call whose mark is in ``audio``, which came over the session of ``own``."""
 
     def is_in(self, packet: bytes) -> bool:
         """Tell whether an RTP packet of PCMU holds a mark."""

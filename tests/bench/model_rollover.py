@@ -60,12 +60,14 @@ class Watch:
         """Take an append; ``session`` remembers what call it is of, and its place in it."""
         for number in numbers_in(audio):
             call, frame = number >> _CALL_SHIFT, number & (1 << _CALL_SHIFT) - 1
-            heard = self.calls.setdefault(call, Heard())
-            if "place" not in session:
-                session["place"] = len(heard.sessions)
+            if "call" not in session:
+                heard = self.calls.setdefault(call, Heard())
+                session.update(call=call, place=len(heard.sessions))
                 heard.sessions.append(set())
                 heard.began_at.append(time.time())
-            heard.sessions[session["place"]].add(frame)
+            # A frame that the jitter buffer stretched may read as the number of another call.
+            if call == session["call"]:
+                self.calls[call].sessions[session["place"]].add(frame)
 
 
 class NumberedCaller(Caller):
@@ -169,11 +171,16 @@ SUBJECTS = (
 
 @dataclass(slots=True)
 class Outcome:
-    """What one call went through; None where nothing can be told."""
+    """What one call went through; None where nothing can be told.
+
+    ``usual_ms`` is what was lost in as much time just before: frames that a busy machine brought
+    too late, and that the jitter buffer made up for.
+    """
 
     talking: bool
     gap_ms: float
     unheard_ms: int | None
+    usual_ms: int | None
     twice_ms: int | None
     speech_lost_ms: int | None
     cdr_dropped_ms: int
@@ -183,13 +190,15 @@ class Outcome:
 def judge(caller: NumberedCaller, watch: Watch, cdr: dict[str, Any], subject: Subject) -> Outcome:
     """Return what happened to one call around its change-over."""
     heard = watch.calls.get(caller.number, Heard())
-    unheard_ms = twice_ms = None
+    unheard_ms = usual_ms = twice_ms = None
     changed_at = caller.answered_at + subject.warned_s
     if len(heard.sessions) > 1:
         old, new = heard.sessions[:2]
         changed_at = heard.began_at[1]
         around = range(max(min(old), min(new) - _BEFORE), min(new) + _AFTER)
         unheard_ms = 20 * sum(n not in old and n not in new for n in around)
+        usual = range(max(min(old), around.start - _BEFORE - _AFTER), around.start)
+        usual_ms = 20 * sum(n not in old for n in usual)
         twice_ms = 20 * len(old & new)
     arrivals = [at for at in caller.arrivals if changed_at - 2 <= at <= changed_at + 4]
     gaps = [(b - a) * 1000 for a, b in pairwise(arrivals)]
@@ -198,6 +207,7 @@ def judge(caller: NumberedCaller, watch: Watch, cdr: dict[str, Any], subject: Su
         caller.spoken_to,
         max(gaps, default=float("nan")),
         unheard_ms,
+        usual_ms,
         twice_ms,
         ANSWER_MS - numbered_ms if numbered_ms else None,
         cdr["model_audio_dropped_ms"],
@@ -223,7 +233,7 @@ async def measure(
             callers = [c for c in load.callers.values() if isinstance(c, NumberedCaller)]
             await asyncio.sleep(subject.warned_s + SETTLED_S)
             await load.hang_up_all()
-        cdrs = {cdr["caller"]: cdr for cdr in map(json.loads, (own / CDR).open())}
+        cdrs = {cdr["caller"]: cdr for cdr in map(json.loads, (own / CDR).read_text().splitlines())}
     finally:
         await load.close()
         server.close()
@@ -231,8 +241,9 @@ async def measure(
 
 
 HEADER = (
-    "\nanother session takes over   calls  changed   largest gap ms p50    max   unheard ms max"
-    "   heard twice ms max   dropped ms (CDR) max   speech lost ms max"
+    "\nanother session takes over   calls  changed   largest gap ms p50    max"
+    "   unheard ms max  (just before)   heard twice ms max   dropped ms (CDR) max"
+    "   speech lost ms max"
 )
 
 
@@ -248,6 +259,7 @@ def show(name: str, outcomes: list[Outcome]) -> None:
     print(
         f"{name:27s}  {len(outcomes):5d}  {sum(o.changed == 1 for o in outcomes):7d}"
         f"  {median(gaps):18.1f} {max(gaps):6.1f}  {most([o.unheard_ms for o in outcomes]):>15s}"
+        f" {most([o.usual_ms for o in outcomes]):>14s}"
         f"  {most([o.twice_ms for o in outcomes]):>19s}"
         f"  {max(o.cdr_dropped_ms for o in outcomes):21d}"
         f"  {most([o.speech_lost_ms for o in outcomes]):>19s}",

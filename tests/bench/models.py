@@ -67,12 +67,13 @@ HEADER = (
 
 def show(name: str, row: Row, extra_sessions: int, base_percent: float) -> None:
     tallies = row.tallies
+    ratio = f"{row.cpu_percent / base_percent:.2f}x" if base_percent else "-"
     up, down = tallies.caller_to_model_ms, tallies.model_to_caller_ms
     print(
-        f"{name:17s}  {row.calls:5d}  {row.cpu_percent:10.3f}  "
-        f"{row.cpu_percent / base_percent:4.2f}x"
-        f"  {row.rss_mb:11.3f}  {tallies.gap_percentile_ms(0.5):8.1f} "
-        f"{tallies.gap_percentile_ms(0.99):6.1f} {tallies.max_gap_ms:9.1f}"
+        f"{name:17s}  {row.calls:5d}  {row.cpu_percent:10.3f}"
+        f"  {ratio:>5s}  {row.rss_mb:11.3f}"
+        f"  {tallies.gap_percentile_ms(0.5):8.1f} {tallies.gap_percentile_ms(0.99):6.1f}"
+        f" {tallies.max_gap_ms:9.1f}"
         f"  {tallies.packets_lost:5d}  {percentile(up, 50):17.1f} {percentile(up, 99):8.1f}"
         f"  {percentile(down, 50):17.1f} {percentile(down, 99):8.1f}",
         flush=True,
@@ -89,9 +90,9 @@ def show(name: str, row: Row, extra_sessions: int, base_percent: float) -> None:
 async def show_costs(folder: Path, arguments: argparse.Namespace) -> None:
     """Print the table of what a call costs."""
     print(HEADER)
-    base_percent = float("nan")
+    base_percent = 0.0
     notes: list[str] = []
-    for index, name in enumerate(arguments.apis):
+    for index, name in enumerate(name for name in SUBJECTS if name in arguments.apis):
         subject = SUBJECTS[name]
         if subject.lack:
             print(f"{name:17s}  skipped: {subject.lack}")
@@ -123,7 +124,9 @@ def main() -> None:
     parser.add_argument("--apis", nargs="+", choices=list(SUBJECTS), default=list(SUBJECTS))
     parser.add_argument("--calls", type=int, default=100)
     parser.add_argument("--sdk-calls", type=int, default=20, help="at most, through the SDK")
-    parser.add_argument("--seconds", type=float, default=15.0, help="measured time per row")
+    parser.add_argument(
+        "--seconds", type=float, default=15.0, help="measured; a mark comes every 6"
+    )
     parser.add_argument("--repetitions", type=int, default=6, help="of each gap")
     parts = ("costs", "rollover", "failover")
     parser.add_argument("--parts", nargs="+", choices=parts, default=parts)

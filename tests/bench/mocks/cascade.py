@@ -129,6 +129,7 @@ class MockClaude:
 
     def __init__(self) -> None:
         self.requests = 0
+        self.transports: set[asyncio.Transport] = set()
         self._server: asyncio.Server | None = None
 
     async def start(self) -> int:
@@ -139,6 +140,8 @@ class MockClaude:
     def close(self) -> None:
         if self._server is not None:
             self._server.close()
+        for transport in self.transports:
+            transport.abort()
 
 
 class _Http(asyncio.Protocol):
@@ -148,6 +151,10 @@ class _Http(asyncio.Protocol):
 
     def connection_made(self, transport: Any) -> None:
         self._transport = transport
+        self._server.transports.add(transport)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._server.transports.discard(self._transport)
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data

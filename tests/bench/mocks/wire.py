@@ -56,8 +56,11 @@ class MockServer:
         return int(self._server.sockets[0].getsockname()[1])
 
     def close(self) -> None:
+        """Listen no more, and hang up on who is still there."""
         if self._server is not None:
             self._server.close()
+        for connection in self.connections:
+            connection.transport.abort()
 
     def name_newest(self, number: int) -> None:
         """The connections that nobody has named yet are those of this call."""
@@ -118,7 +121,7 @@ class MockConnection(asyncio.Protocol):
     def _flush(self) -> None:
         for data in self._ws.data_to_send():
             if data:
-                self.transport.write(data)
+                self.write(data)
             else:
                 self.transport.close()
 
