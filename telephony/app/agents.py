@@ -172,7 +172,8 @@ class _AgentReader:
         barge_in = self._overlay(settings.barge_in, part.barge_in, "barge_in")
         silence = self._overlay(settings.silence, part.silence, "silence")
         digits = self._overlay(settings.digits, part.digits, "digits")
-        conduct = self._conduct(part, transfers, bool(sources))
+        readable = len(sources) == 1 + len(part.fallback)
+        conduct = self._conduct(part, transfers, readable)
         if self._problems or not sources:
             return None
         agent = Agent(

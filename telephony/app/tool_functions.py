@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
+from difflib import get_close_matches
 from typing import Any
 
 from telephony.base.errors import LocalProtocolError
 from telephony.base.schema_problems import did_you_mean
+from telephony.calls.recording_tool import RECORDING_TOOLS
 from telephony.realtime.tools import Tool, tool_from_function
+
+_FUNCTION = "package.module:function"
+_BUILT_IN = ("hangup", "send_digits", *RECORDING_TOOLS)
 
 
 def load_tool(name: str, timeout_s: float) -> Tool:
     """Import and describe a function; ValueError carries message and remedy."""
-    function = find_function(name, "write package.module:function, hangup or send_digits")
+    near = get_close_matches(name, _BUILT_IN, n=1)
+    fix = f"did you mean {near[0]}?" if near else f"write {_FUNCTION}, or {', '.join(_BUILT_IN)}"
+    function = find_function(name, fix)
     try:
         return tool_from_function(function, timeout_s=timeout_s)
     except LocalProtocolError as error:

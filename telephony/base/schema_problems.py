@@ -18,6 +18,7 @@ from telephony.base.yaml_scalars import read_scalar
 _UNKNOWN_KEY = frozenset({"extra_forbidden", "unexpected_keyword_argument"})
 _MISSING_KEY = frozenset({"missing", "missing_argument"})
 
+_LONGEST_LIST = 50
 _BARE = frozenset({"int_type", "float_type", "bool_type"})
 _EXPECTED = {
     "list_type": ("a list is expected here", "write one item per line, each after '- '"),
@@ -48,11 +49,14 @@ def schema_problems(
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return the remedy for an unknown name: the nearest known one, else the whole list."""
+    """Return the remedy for an unknown name: the nearest known one, else the list if it is short.
+
+    "" when nothing helps.
+    """
     names = sorted(known)
     if near := get_close_matches(word, names, n=1, cutoff=0.6):
         return f"did you mean {near[0]}?"
-    return f"known here: {', '.join(names)}" if names else ""
+    return f"known here: {', '.join(names)}" if 0 < len(names) <= _LONGEST_LIST else ""
 
 
 def schema_problem(

@@ -173,7 +173,8 @@ def test_keys_whose_values_are_commented_out_keep_their_defaults() -> None:
         (
             "{base_url: rehearsal, tools: [hangup, nothing]}",
             "bot.yaml:1:39: tools[1]: 'nothing' names no function "
-            "| write package.module:function, hangup or send_digits",
+            "| write package.module:function, or hangup, send_digits, pause_recording, "
+            "resume_recording",
         ),
         (
             "{base_url: rehearsal, vad: {start_ms: 500}}",

@@ -191,3 +191,8 @@ def test_a_limit_that_a_model_without_a_price_escapes_is_doubted() -> None:
     ]
     assert load(f"{{{model}, spend: {{call_usd: 1.0}}, price: {{minute: 1.0}}}}").warnings == ()
     assert load(f"{{{model}}}").warnings == ()
+
+
+def test_a_mistake_in_a_model_is_not_told_again_for_each_language() -> None:
+    loaded = load("{base_url: rehearsal, fallback: [{api_key: sk-live-1}], languages: {en: {}}}")
+    assert [problem.key for problem in loaded.problems] == ["fallback[0].api_key"]

@@ -51,8 +51,11 @@ def test_a_function_becomes_a_tool() -> None:
     [
         (
             "opening_hours",
-            "names no function\nfix: write package.module:function, hangup or send_digits",
+            "names no function\nfix: write package.module:function, or hangup, send_digits, "
+            "pause_recording, resume_recording",
         ),
+        ("hangpu", "names no function\nfix: did you mean hangup?"),
+        ("os:nothing", "os has no function 'nothing'\nfix: "),
         ("my_phone_tools:", "names no function"),
         (":f", "names no function"),
         ("no_such_package.x:f", "cannot import no_such_package.x: No module named"),

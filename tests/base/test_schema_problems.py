@@ -128,3 +128,9 @@ def test_did_you_mean() -> None:
     assert did_you_mean("rehersal", ["rehearsal", "openai"]) == "did you mean rehearsal?"
     assert did_you_mean("x", ["b", "a"]) == "known here: a, b"
     assert did_you_mean("x", []) == ""
+
+
+def test_a_list_that_nobody_reads_is_left_out() -> None:
+    assert did_you_mean("zzz", ["a", "b"]) == "known here: a, b"
+    assert did_you_mean("zzz", [f"name_{n}" for n in range(51)]) == ""
+    assert did_you_mean("name", [f"name_{n}" for n in range(51)]).startswith("did you mean name_")
