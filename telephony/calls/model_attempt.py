@@ -150,5 +150,4 @@ class LeftConnections:
 
     async def close(self) -> None:
         """Close those that the end of the call has kept from it."""
-        for connection in tuple(self._open):
-            await connection.close()
+        await asyncio.gather(*(connection.close() for connection in self._open))
