@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
+from telephony.base.errors import LocalProtocolError
 from telephony.realtime.events import ResponseFinished, ToolCallRequested
 
 FAREWELL_LIMIT_S = 20.0
@@ -105,8 +107,7 @@ class Farewell:
             self._go_if_heard()
         else:
             self._asked_for = self._awaits_response = True
-            self._bridge.dialect.send_tool_output(call.call_id, wish.say)
-            self._bridge.send_control()
+            self._give_output(call, wish.say, respond=True)
 
     def response_finished(self, event: ResponseFinished) -> None:
         if self._call is None or event.out_of_band:
@@ -145,7 +146,12 @@ class Farewell:
 
     def _answer(self, call: ToolCallRequested, text: str) -> None:
         """Give the call its output; the caller's next turn is answered anyway."""
-        self._bridge.dialect.send_tool_output(call.call_id, text, respond=False)
+        self._give_output(call, text, respond=False)
+
+    def _give_output(self, call: ToolCallRequested, text: str, *, respond: bool) -> None:
+        # A model that took its call back wants no output any more.
+        with suppress(LocalProtocolError):
+            self._bridge.dialect.send_tool_output(call.call_id, text, respond=respond)
         self._bridge.send_control()
 
     def _go_if_heard(self) -> None:

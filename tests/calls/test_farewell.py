@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from telephony.base.errors import LocalProtocolError
 from telephony.calls import farewell as farewell_module
 from telephony.calls.farewell import Farewell, Wish
 from telephony.realtime.events import ResponseFinished, ToolCallRequested
@@ -54,6 +55,18 @@ class Scene:
 
     def finish(self, response_id: str) -> None:
         self.farewell.response_finished(ResponseFinished(response_id, "completed"))
+
+
+async def test_a_call_that_the_model_took_back_costs_nothing() -> None:
+    scene = Scene()
+
+    def taken_back(call_id: str, output: str, *, respond: bool = True) -> None:
+        raise LocalProtocolError(f"no function call {call_id!r} waits for an output")
+
+    scene.dialect.send_tool_output = taken_back  # type: ignore[method-assign]
+    scene.request(interrupted=True)
+    scene.request()
+    assert scene.farewell.pending
 
 
 async def test_a_farewell_said_with_the_wish_is_played_to_its_end() -> None:
