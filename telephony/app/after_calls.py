@@ -75,9 +75,7 @@ class Transcripts:
 
     async def _transcribe(self, recording: Path, command: Sequence[str]) -> None:
         try:
-            process = await asyncio.create_subprocess_exec(
-                *command, stdin=DEVNULL, stdout=DEVNULL, stderr=PIPE, start_new_session=True
-            )
+            process = await _started(command)
         except OSError as error:
             self._failed(recording, str(error))
             return
@@ -98,6 +96,21 @@ class Transcripts:
     def _failed(self, recording: Path, reason: str) -> None:
         self.totals.failures += 1
         log.error("transcript.failed", recording=recording.name, reason=reason)
+
+
+async def _started(command: Sequence[str]) -> asyncio.subprocess.Process:
+    """Start a process; one that is under way when this is cancelled is ended. Raises OSError."""
+    starting = asyncio.ensure_future(
+        asyncio.create_subprocess_exec(
+            *command, stdin=DEVNULL, stdout=DEVNULL, stderr=PIPE, start_new_session=True
+        )
+    )
+    try:
+        return await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        with suppress(OSError):
+            await _end(await starting)
+        raise
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:

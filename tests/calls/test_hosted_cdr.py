@@ -12,7 +12,7 @@ from telephony.realtime.hosted.control import ControlAnswer, ControlRequest
 from telephony.realtime.hosted.incoming import IncomingCall, Invite
 from tests.support.eventually import eventually
 from tests.support.fake_call import FACTS, services
-from tests.support.hosted import hosted_bot
+from tests.support.hosted import has_answered, hosted_bot
 
 
 async def test_a_call_that_never_talked_has_no_conversation() -> None:
@@ -32,7 +32,7 @@ async def test_what_the_sideband_told_is_in_the_record(
 ) -> None:
     async with hosted_bot(tmp_path, monkeypatch) as bot:
         call = await bot.call()
-        await eventually(lambda: call.line is not None and call.line.playing_all)
+        await eventually(lambda: has_answered(call))
         call.caller_leaves()
         await eventually(lambda: bot.records)
     (record,) = bot.records

@@ -119,3 +119,11 @@ def hosted_agent(provider: HostedProvider, **changes: Any) -> Agent:
         "reconnect_maximum_s": 0.02,
     }
     return openai_agent(**(fields | changes))
+
+
+def has_answered(call: Any) -> bool:
+    """Whether the model of a hosted call has said something to its end."""
+    line = call.line
+    return line is not None and any(
+        item.role == "assistant" and item.status == "completed" for item in line.model.conversation
+    )
