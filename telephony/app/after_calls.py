@@ -8,10 +8,11 @@ from __future__ import annotations
 import asyncio
 import sys
 from asyncio.subprocess import DEVNULL, PIPE
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import structlog
 
@@ -86,7 +87,7 @@ class Transcripts:
             self._failed(recording, f"it took longer than {self._longest_s:g} s")
             return
         finally:
-            await _end(process)
+            await _to_its_end(_end(process))
         if process.returncode not in (0, 3):
             self._failed(recording, told.decode("utf-8", "replace").strip()[-_LAST_WORDS:])
             return
@@ -110,6 +111,16 @@ async def _started(command: Sequence[str]) -> asyncio.subprocess.Process:
     except asyncio.CancelledError:
         with suppress(OSError):
             await _end(await starting)
+        raise
+
+
+async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
+    """Do something to its end, though it be cancelled meanwhile."""
+    doing = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(doing)
+    except asyncio.CancelledError:
+        await doing
         raise
 
 

@@ -122,8 +122,9 @@ def hosted_agent(provider: HostedProvider, **changes: Any) -> Agent:
 
 
 def has_answered(call: Any) -> bool:
-    """Whether the model of a hosted call has said something to its end."""
+    """Whether all of an answer was generated on a hosted call, and is played or was."""
     line = call.line
-    return line is not None and any(
-        item.role == "assistant" and item.status == "completed" for item in line.model.conversation
-    )
+    if line is None or line.playing:
+        return line is not None and bool(line.playing_all)
+    items = line.model.conversation
+    return any(item.role == "assistant" and item.status == "completed" for item in items)
