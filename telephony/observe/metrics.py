@@ -52,9 +52,7 @@ class Metrics:
             registry.register(collector)
         ProcessCollector(registry=registry)
         Info("telephony_build", "What is running.", registry=registry).info({"version": version})
-        self._calls = Counter(
-            "telephony_calls", "Calls that ended.", ["result", "cause"], registry=registry
-        )
+        self._calls = self._counter("calls", "Calls that ended.", "result", "cause")
         self._setup = self._histogram("call_setup", "INVITE to 200 OK.", _SETUP_BUCKETS)
         self._turn = self._histogram(
             "turn_latency", "Caller stopped speaking to first RTP of the answer.", _TURN_BUCKETS
@@ -65,56 +63,32 @@ class Metrics:
         self._model_to_caller = self._histogram(
             "model_to_caller", "Model's first audio to first RTP of the answer.", _OURS_BUCKETS
         )
-        self._barge_ins = Counter(
-            "telephony_barge_ins", "Interruptions by the caller.", ["source"], registry=registry
-        )
+        self._barge_ins = self._counter("barge_ins", "Interruptions by the caller.", "source")
         self._barge_in = self._histogram(
             "barge_in", "Fact of an interruption to the last RTP of the bot.", _OURS_BUCKETS
         )
-        self._reconnects = Counter(
-            "telephony_model_reconnects",
-            "Model connections lost in a call.",
-            ["outcome"],
-            registry=registry,
+        self._reconnects = self._counter(
+            "model_reconnects", "Model connections lost in a call.", "outcome"
         )
-        self._audio_dropped = Counter(
-            "telephony_model_audio_dropped_seconds",
-            "Caller's audio that never reached the model.",
-            registry=registry,
+        self._audio_dropped = self._counter(
+            "model_audio_dropped_seconds", "Caller's audio that never reached the model."
         )
-        self._spent = Counter(
-            "telephony_model_cost_dollars",
-            "What models cost, as far as their prices are known.",
-            ["api"],
-            registry=registry,
+        self._spent = self._counter(
+            "model_cost_dollars", "What models cost, as far as their prices are known.", "api"
         )
-        self._tool_limits = Counter(
-            "telephony_tool_calls_refused",
-            "Tool calls of a model beyond a limit.",
-            ["limit"],
-            registry=registry,
+        self._tool_limits = self._counter(
+            "tool_calls_refused", "Tool calls of a model beyond a limit.", "limit"
         )
-        self._guardrails = Counter(
-            "telephony_guardrail_trips",
-            "Times that a guardrail's rule was broken.",
-            ["rule", "side"],
-            registry=registry,
+        self._guardrails = self._counter(
+            "guardrail_trips", "Times that a guardrail's rule was broken.", "rule", "side"
         )
-        self._trunk_calls = Counter(
-            "telephony_trunk_calls",
-            "Calls over a trunk.",
-            ["trunk", "direction", "result"],
-            registry=registry,
+        self._trunk_calls = self._counter(
+            "trunk_calls", "Calls over a trunk.", "trunk", "direction", "result"
         )
-        self._registrations_failed = Counter(
-            "telephony_trunk_registration_failures",
-            "REGISTERs that failed.",
-            ["trunk"],
-            registry=registry,
+        self._registrations_failed = self._counter(
+            "trunk_registration_failures", "REGISTERs that failed.", "trunk"
         )
-        self._bans = Counter(
-            "telephony_security_bans", "Sources banned.", ["offence"], registry=registry
-        )
+        self._bans = self._counter("security_bans", "Sources banned.", "offence")
         self._lag = self._histogram("event_loop_lag", "Lateness of the event loop.", _LAG_BUCKETS)
         self.expose_gauge("calls_active", "Calls going on.", lambda: self._calls_active)
 
@@ -201,6 +175,9 @@ class Metrics:
     def expose_gauge(self, name: str, text: str, read: Callable[[], float]) -> None:
         """Read a value at every scrape; ``name`` ends in its base unit."""
         self._gauges.sources[f"telephony_{name}"] = (text, read)
+
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(f"telephony_{name}", text, labels, registry=self.registry)
 
     def _histogram(self, name: str, text: str, buckets: tuple[float, ...]) -> Histogram:
         return Histogram(f"telephony_{name}_seconds", text, buckets=buckets, registry=self.registry)
