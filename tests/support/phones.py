@@ -145,6 +145,9 @@ STEADY = JitterConfig(min_ms=40, start_ms=40)
 
 def _plane(first_port: int, ports: int, pacer: Pacer, **media: Any) -> MediaPlane:
     ids = Ids(os.urandom)
+    # Each of pytest's workers has ports of its own: some tests count on the only one they leave.
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
+    first_port += 200 * (int(worker) % 5)
     config = MediaConfig("127.0.0.1", "127.0.0.1", **media)
     pool = PortPool(first_port, first_port + 2 * ports - 1, ids, 0.0)
     return MediaPlane(config, asyncio.get_running_loop(), pool, pacer, monotonic, ids)
