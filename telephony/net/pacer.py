@@ -1,10 +1,11 @@
 """One absolute-deadline ticker for the media of all legs.
 
-Legs share sub-ticks: with 20 ms frames and 2 ms sub-ticks there are ten phases, and a new leg joins
-the emptiest one. Slot ``n`` of a phase is due at ``t0 + phase + n * ptime`` whatever happened to
-slot ``n - 1``, so that a late wake-up never shifts the ones after it. A stall longer than a ptime
-skips the slots it swallowed: the callback runs once for the newest of them, and the others are
-counted, because a burst of frames overruns the jitter buffer of the far end.
+Legs share sub-ticks: with 20 ms frames and 2 ms sub-ticks there are ten phases. A new leg joins
+the emptiest one, and may move to the phase at which its peer's packets come. Slot ``n`` of a phase
+is due at ``t0 + phase + n * ptime`` whatever happened to slot ``n - 1``, so that a late wake-up
+never shifts the ones after it. A stall longer than a ptime skips the slots it swallowed: the
+callback runs once for the newest of them, and the others are counted, because a burst of frames
+overruns the jitter buffer of the far end.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ from telephony.net.clock import monotonic
 # A float of monotonic seconds carries less than this much rounding error.
 _EPSILON_MS = 0.001
 
+_CROWD_LEGS = 16
+_CROWD_SHARE = 3
+
 
 @dataclass(slots=True)
 class PacerStats:
@@ -30,6 +34,7 @@ class PacerStats:
     wakeups: int = 0
     late_wakeups: int = 0
     errors: int = 0
+    shifts: int = 0
     max_late_ms: float = 0.0
 
 
@@ -51,16 +56,28 @@ class Slot:
 
 
 class _SubTick:
-    """The legs that share a period and a phase."""
+    """The legs that share a period and a phase; those ``joining`` tick from the next but one."""
 
-    __slots__ = ("armed", "deadline_ms", "period_ms", "phase_ms", "slots")
+    __slots__ = ("armed", "deadline_ms", "joining", "period_ms", "phase_ms", "slots")
 
     def __init__(self, period_ms: int, phase_ms: int) -> None:
         self.period_ms = period_ms
         self.phase_ms = phase_ms
         self.deadline_ms = 0
         self.slots: tuple[Slot, ...] = ()
+        self.joining: tuple[Slot, ...] = ()
         self.armed = False
+
+    def join(self, missed: int) -> None:
+        """Take in those that were joining, after ``missed`` of the ticks to come were missed."""
+        for slot in self.joining:
+            slot.skipped += missed
+        self.slots += self.joining
+        self.joining = ()
+
+    def leave(self, slot: Slot) -> None:
+        self.slots = tuple(other for other in self.slots if other is not slot)
+        self.joining = tuple(other for other in self.joining if other is not slot)
 
     def __lt__(self, other: _SubTick) -> bool:
         return self.deadline_ms < other.deadline_ms
@@ -100,7 +117,8 @@ class Pacer:
     @property
     def legs(self) -> int:
         """How many legs are being paced."""
-        return sum(len(s.slots) for phases in self._sub_ticks.values() for s in phases)
+        every = (s for phases in self._sub_ticks.values() for s in phases)
+        return sum(len(s.slots) + len(s.joining) for s in every)
 
     def add(self, callback: Callable[[float], None], ptime_ms: int | None = None) -> Slot:
         """Put a leg on the least loaded sub-tick; its first tick comes within one ptime.
@@ -119,8 +137,47 @@ class Pacer:
         """Take a leg off; its callback is not called again. Removing twice is harmless."""
         if slot.active:
             slot.active = False
-            sub_tick = slot._sub_tick
-            sub_tick.slots = tuple(other for other in sub_tick.slots if other is not slot)
+            slot._sub_tick.leave(slot)
+
+    def shift(self, slot: Slot, earlier_ms: int) -> int:
+        """Let a leg tick so much earlier from its next tick on, or later (under 0).
+
+        To be called in the leg's own callback. The shift is shorter than a ptime, a multiple of
+        the sub-tick, and smaller where too many legs tick already; there is none in a late tick.
+        Returns what was done.
+        """
+        old = slot._sub_tick
+        late_ms = self._clock() * 1000 - (old.deadline_ms - old.period_ms)
+        if not slot.active or late_ms >= self.sub_tick_ms:
+            return 0
+        new = self._phase_towards(old, earlier_ms)
+        moved_ms = (old.phase_ms - new.phase_ms) % old.period_ms
+        if earlier_ms < 0 and moved_ms:
+            moved_ms -= old.period_ms
+        if moved_ms == 0:
+            return 0
+        old.leave(slot)
+        slot._sub_tick = new
+        if moved_ms > 0:
+            new.slots += (slot,)
+        else:
+            new.joining += (slot,)
+        if not new.armed:
+            self._arm_sub_tick(new)
+        self.stats.shifts += 1
+        return moved_ms
+
+    def _phase_towards(self, old: _SubTick, earlier_ms: int) -> _SubTick:
+        """Return the sub-tick so much earlier than ``old``, or the next to it with room."""
+        phases = self._sub_ticks[old.period_ms]
+        step_ms = self.sub_tick_ms if earlier_ms > 0 else -self.sub_tick_ms
+        crowd = max(_CROWD_LEGS, _CROWD_SHARE * sum(len(p.slots) for p in phases) // len(phases))
+        for by_ms in range(int(earlier_ms / step_ms) * step_ms, 0, -step_ms):
+            phase_ms = (old.phase_ms - by_ms) % old.period_ms
+            phase = phases[phase_ms // self.sub_tick_ms]
+            if len(phase.slots) + len(phase.joining) < crowd:
+                return phase
+        return old
 
     def close(self) -> None:
         """Stop ticking and forget every leg."""
@@ -128,7 +185,7 @@ class Pacer:
             self._timer.cancel()
             self._timer = None
         for sub_tick in self._due:
-            for slot in sub_tick.slots:
+            for slot in (*sub_tick.slots, *sub_tick.joining):
                 slot.active = False
         self._sub_ticks.clear()
         self._due.clear()
@@ -171,11 +228,14 @@ class Pacer:
         try:
             while due and due[0].deadline_ms <= limit_ms:
                 sub_tick = due[0]
-                if sub_tick.slots:
+                if sub_tick.slots or sub_tick.joining:
                     now = self._clock()
-                    self._advance(sub_tick, now)
+                    slots, missed = sub_tick.slots, self._advance(sub_tick, now)
                     heapq.heapreplace(due, sub_tick)
-                    self._run(sub_tick.slots, now)
+                    if sub_tick.joining:
+                        sub_tick.join(max(missed - 1, 0))
+                        slots = sub_tick.slots if missed else slots
+                    self._run(slots, now)
                 else:
                     sub_tick.armed = False
                     heapq.heappop(due)
@@ -183,8 +243,8 @@ class Pacer:
             if due and self._timer is None:
                 self._arm_timer()
 
-    def _advance(self, sub_tick: _SubTick, now: float) -> None:
-        """Set the next deadline after ``now``; count the slots that were missed until it."""
+    def _advance(self, sub_tick: _SubTick, now: float) -> int:
+        """Set the next deadline after ``now``; count and return the slots missed until it."""
         late_ms = now * 1000 + _EPSILON_MS - sub_tick.deadline_ms
         missed = int(late_ms // sub_tick.period_ms)
         sub_tick.deadline_ms += (missed + 1) * sub_tick.period_ms
@@ -195,6 +255,7 @@ class Pacer:
             self.stats.skipped += missed * len(sub_tick.slots)
             for slot in sub_tick.slots:
                 slot.skipped += missed
+        return missed
 
     def _run(self, slots: tuple[Slot, ...], now: float) -> None:
         for slot in slots:

@@ -156,6 +156,81 @@ def test_a_leg_added_in_a_tick_starts_one_ptime_later() -> None:
     assert ticks == pytest.approx([1000.04, 1000.06])
 
 
+class Shifting:
+    """A leg that asks for a shift in its third tick."""
+
+    def __init__(self, pacer: Pacer, earlier_ms: int) -> None:
+        self.ticks: list[float] = []
+        self.done: int | None = None
+        self._pacer = pacer
+        self._earlier_ms = earlier_ms
+        self.slot = pacer.add(self._tick)
+
+    def _tick(self, now: float) -> None:
+        self.ticks.append(now)
+        if len(self.ticks) == 3:
+            self.done = self._pacer.shift(self.slot, self._earlier_ms)
+
+    @property
+    def intervals_ms(self) -> list[int]:
+        return [round(1000 * (b - a)) for a, b in pairwise(self.ticks)]
+
+
+@pytest.mark.parametrize(
+    ("earlier_ms", "done_ms"),
+    [(2, 2), (18, 18), (7, 6), (-2, -2), (-18, -18), (-7, -6), (0, 0), (1, 0), (-1, 0)],
+)
+@pytest.mark.parametrize("others", [0, 10])
+def test_a_leg_may_move_to_another_phase(earlier_ms: int, done_ms: int, others: int) -> None:
+    loop = FakeLoop()
+    pacer = make(loop)
+    for _ in range(others):
+        pacer.add(lambda now: None)
+    leg = Shifting(pacer, earlier_ms)
+    loop.run_until(1000.2)
+    assert leg.done == done_ms
+    assert leg.intervals_ms[:5] == [20, 20, 20 - done_ms, 20, 20]
+    assert (leg.slot.skipped, pacer.legs) == (0, others + 1)
+    assert pacer.stats.shifts == (done_ms != 0)
+    pacer.remove(leg.slot)
+    assert pacer.legs == others
+
+
+@pytest.mark.parametrize("earlier_ms", [10, -10])
+def test_nobody_moves_to_a_crowded_phase(earlier_ms: int) -> None:
+    loop = FakeLoop()
+    pacer = make(loop)
+    leg = Shifting(pacer, earlier_ms)
+    slots = [pacer.add(lambda now: None) for _ in range(179)]
+    for number, slot in enumerate(slots, 1):
+        if number % 10 != 5:
+            pacer.remove(slot)
+    loop.run_until(1000.2)
+    assert leg.done == earlier_ms - (2 if earlier_ms > 0 else -2)
+
+
+def test_a_late_tick_moves_nobody() -> None:
+    loop = FakeLoop()
+    leg = Shifting(make(loop), 10)
+    loop.run_until(1000.05)
+    loop.stall(0.013)
+    loop.run_until(1000.1)
+    assert leg.done == 0
+    assert leg.intervals_ms == [20, 23, 17, 20]
+
+
+@pytest.mark.parametrize(("stall_s", "skipped"), [(0.03, 0), (0.06, 1), (0.1, 3)])
+def test_a_stall_while_a_leg_moves_counts_what_it_swallowed(stall_s: float, skipped: int) -> None:
+    loop = FakeLoop()
+    leg = Shifting(make(loop), -4)
+    loop.run_until(1000.061)
+    loop.stall(stall_s)
+    loop.run_until(1000.2)
+    assert leg.slot.skipped == skipped
+    elapsed_ms = 1000 * (leg.ticks[-1] - leg.ticks[0])
+    assert round(elapsed_ms) == 20 * (leg.slot.ticks + skipped - 1) + 4
+
+
 def test_close_within_a_tick_stops_everything() -> None:
     loop = FakeLoop()
     pacer = make(loop, sub_tick_ms=20)
