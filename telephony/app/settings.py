@@ -148,10 +148,11 @@ class Identity(Section):
 
 
 class Jitter(Section):
-    min_ms: PositiveMs = 10
+    min_ms: PositiveMs = 5
     start_ms: PositiveMs = 40
     max_ms: Annotated[int, Field(ge=1, le=2000)] = 160
     drop_over_ms: Annotated[int, Field(ge=1, le=4000)] = 400
+    follow_sender: bool = True
 
     @field_validator("start_ms", "max_ms", "drop_over_ms")
     @classmethod

@@ -129,6 +129,7 @@ def to_jitter_config(media: Media) -> JitterConfig:
         start_ms=jitter.start_ms,
         max_ms=jitter.max_ms,
         drop_over_ms=jitter.drop_over_ms,
+        follow_sender=jitter.follow_sender,
         ptime_ms=media.ptime_ms,
     )
 

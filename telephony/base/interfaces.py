@@ -81,6 +81,7 @@ class MediaStats:
     accelerated_ms: int = 0
     decelerated_ms: int = 0
     jitter_buffer_underruns: int = 0
+    ticks_shifted_ms: int = 0
     jitter_ms: float = 0.0
     jitter_buffer_delay_ms: float = 0.0
     loss_percent: float | None = None

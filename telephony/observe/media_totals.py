@@ -41,6 +41,10 @@ _COUNTERS = {
         "jitter_buffer_underruns",
         "Frames that were due when nothing had come.",
     ),
+    "ticks_shifted_ms": (
+        "rtp_ticks_shifted_seconds",
+        "Time by which legs moved their ticks to where the packets come.",
+    ),
 }
 _GAUGES = {
     "jitter_ms": ("rtp_jitter", "Interarrival jitter (RFC 3550) over live legs."),

@@ -9,6 +9,7 @@ pause has come for a while if it is too much.
 from __future__ import annotations
 
 _SLACK_MS = 10
+_WHOLE_SLACK_MS = 2
 _STRETCH_SLACK_MS = 20
 _STRETCH_SHARE = 0.25
 _SOON_SURPLUS_MS = 5
@@ -38,6 +39,7 @@ class DelayBounds:
         "_slack",
         "_soon",
         "_stretch_slack",
+        "_whole_slack",
         "ceiling",
         "floor",
         "stretch_floor",
@@ -47,6 +49,7 @@ class DelayBounds:
     def __init__(self, rate_hz: int) -> None:
         per_ms = rate_hz / 1000
         self._slack = _SLACK_MS * per_ms
+        self._whole_slack = _WHOLE_SLACK_MS * per_ms
         self._stretch_slack = _STRETCH_SLACK_MS * per_ms
         self._filled_max = _FILLED_MAX_MS * per_ms
         self._soon = _SOON_SURPLUS_MS * per_ms
@@ -74,7 +77,8 @@ class DelayBounds:
         self.floor = max(target - self._slack, target / 2)
         # Before nothing at all is left: what runs dry is heard more than what is stretched.
         self.stretch_floor = max(target - self._stretch_slack, target * _STRETCH_SHARE)
-        self.ceiling = target + max(frame, pull)
+        # A frame more than needed may go, also where the ticks keep the delay close to the target.
+        self.ceiling = target + max(frame, pull) - self._whole_slack
 
     def changed(self, now: float) -> None:
         """The delay has just changed: let it be for a while."""

@@ -24,13 +24,15 @@ class JitterConfig:
     """Delays in milliseconds; ``ptime_ms`` is the interval at which we pop.
 
     ``max_ms`` is the most that is kept for the packets to come. Those that come later are played
-    as long as their delay stays under ``drop_over_ms``.
+    as long as their delay stays under ``drop_over_ms``. With ``follow_sender`` our ticks move to
+    where the sender's packets come.
     """
 
-    min_ms: int = 10
+    min_ms: int = 5
     start_ms: int = 40
     max_ms: int = 160
     drop_over_ms: int = 400
+    follow_sender: bool = True
     ptime_ms: int = 20
 
 

@@ -20,6 +20,7 @@ from telephony.net.rtp_endpoint import OpenEndpoint, open_endpoint
 from telephony.rtp.heard import HeardAudio, HeardStats
 from telephony.rtp.session import RtpSession
 from telephony.rtp.srtp import SrtpKey, SrtpSession, SrtpStats
+from telephony.rtp.tick_phase import TickPhase
 from telephony.sdp.keying import SrtpKeys
 from telephony.sdp.offer_answer import NegotiatedMedia
 from telephony.stacks.digit_sender import OnSent
@@ -96,6 +97,7 @@ class RtpMedia:
         self._sink: MediaSink | None = None
         self._slot: Slot | None = None
         self._skipped = 0
+        self._phase = TickPhase(plane.pacer.sub_tick_ms)
         self._digits = MediaDigits(plane.config, on_digit, digits)
         self._heard: HeardAudio | None = None
         self._show(FACES[self._wire.codec])
@@ -286,8 +288,20 @@ class RtpMedia:
             else:
                 # Nobody listens to a held call: what there is to say waits.
                 self._send(session, sink.speak(now) if self._may_send else None)
+            if session.jitter.reviewed:
+                self._follow_sender(session, slot, now)
         except Exception as error:
             self._fail(error)
+
+    def _follow_sender(self, session: RtpSession, slot: Slot, now: float) -> None:
+        """Move the ticks to where the peer's packets come, from time to time."""
+        jitter = session.jitter
+        jitter.reviewed = False
+        if self._plane.config.jitter.follow_sender and not self._held:
+            speaking = self._talking or self._digits.sending
+            wanted_ms = self._phase.wanted_ms(jitter.surplus_ms, self.ptime_ms, speaking, now)
+            if wanted_ms:
+                self._phase.shifted(self._plane.pacer.shift(slot, wanted_ms))
 
     def _catch_up(self, session: RtpSession, sink: MediaSink, slot: Slot, now: float) -> None:
         """After a stall: the caller's time is made up for, ours is skipped (RFC 3550 5.1).
@@ -373,6 +387,7 @@ class RtpMedia:
             accelerated_ms=int(heard.accelerated_ms),
             decelerated_ms=int(heard.decelerated_ms),
             jitter_buffer_underruns=jitter.underruns,
+            ticks_shifted_ms=self._phase.shifted_ms,
             jitter_ms=session.reception.jitter_ms,
             jitter_buffer_delay_ms=session.jitter.delay_ms + held_ms,
         )

@@ -140,7 +140,7 @@ sip:
   udp_prot: 5060
   tcp_port: "5060"
   user_agent: 7
-media: {jitter: {start_ms: 5, foo: 1}, append_ms: 50, ptime_ms: 10}
+media: {jitter: {start_ms: 4, foo: 1}, append_ms: 50, ptime_ms: 10}
 http: 5
 dialplan: {dir: plans, contxt: main}
 limits: {max_calls: 0x10}
@@ -154,9 +154,9 @@ nope: 1
         " | write it without the quotes",
         "etc/t.yaml:4:15: sip.user_agent: YAML read this number as the integer 7"
         ' | put it in quotes: "7"',
-        "etc/t.yaml:5:28: media.jitter.start_ms: start_ms must not be below min_ms, which is 10",
+        "etc/t.yaml:5:28: media.jitter.start_ms: start_ms must not be below min_ms, which is 5",
         "etc/t.yaml:5:31: media.jitter.foo: unknown key 'foo'"
-        " | known here: drop_over_ms, max_ms, min_ms, start_ms",
+        " | known here: drop_over_ms, follow_sender, max_ms, min_ms, start_ms",
         "etc/t.yaml:6:7: http: keys with values are expected here",
         "etc/t.yaml:7:24: dialplan.contxt: unknown key 'contxt' | did you mean context?",
         "etc/t.yaml:8:21: limits.max_calls: YAML read this number as the integer 16 (hexadecimal)"

@@ -16,5 +16,5 @@ def test_lost_and_gap_are_values() -> None:
 
 def test_delays_default_to_those_of_a_good_path() -> None:
     config = JitterConfig()
-    assert (config.min_ms, config.start_ms, config.max_ms) == (10, 40, 160)
+    assert (config.min_ms, config.start_ms, config.max_ms) == (5, 40, 160)
     assert (config.drop_over_ms, config.ptime_ms) == (400, 20)

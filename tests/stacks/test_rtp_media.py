@@ -35,10 +35,13 @@ class FakeSlot:
 
 
 class FakePacer:
-    """Ticks when the test says so."""
+    """Ticks when the test says so; of shifts it does 2 ms less than wanted."""
+
+    sub_tick_ms = 2
 
     def __init__(self) -> None:
         self.slots: list[FakeSlot] = []
+        self.wanted_ms: list[int] = []
 
     def add(self, callback: Any, ptime_ms: int) -> FakeSlot:
         slot = FakeSlot(callback)
@@ -47,6 +50,10 @@ class FakePacer:
 
     def remove(self, slot: FakeSlot) -> None:
         self.slots.remove(slot)
+
+    def shift(self, slot: FakeSlot, earlier_ms: int) -> int:
+        self.wanted_ms.append(earlier_ms)
+        return earlier_ms - 2 if earlier_ms > 0 else earlier_ms + 2
 
 
 class Sink:
@@ -182,6 +189,35 @@ async def test_a_caller_who_has_not_spoken_yet_is_silence() -> None:
         s.tick(times=3)
         assert s.sink.heard == [SILENCE] * 3
         assert s.media.stats().concealed_ms == 0
+
+
+async def test_ticks_move_to_where_the_packets_come() -> None:
+    async with scene() as s:
+        s.start()
+        s.sink.says = VOICE
+        for _ in range(200):
+            s.clock.now += 0.005
+            s.receive(s.peer.packetize(VOICE, 160))
+            s.clock.now -= 0.005
+            s.tick()
+        wanted_ms = s.pacer.wanted_ms
+        assert wanted_ms
+        assert min(wanted_ms) > 0
+        assert s.media.stats().ticks_shifted_ms == sum(wanted - 2 for wanted in wanted_ms)
+
+
+@pytest.mark.parametrize("why", ["off", "held"])
+async def test_ticks_stay_where_nobody_is_to_be_followed(why: str) -> None:
+    jitter = JitterConfig(follow_sender=why != "off")
+    async with scene(jitter=jitter) as s:
+        s.start(HOLD if why == "held" else None)
+        for _ in range(100):
+            s.clock.now += 0.005
+            s.receive(s.peer.packetize(VOICE, 160))
+            s.clock.now -= 0.005
+            s.tick()
+        assert s.media.stats().packets_received == 100
+        assert s.pacer.wanted_ms == []
 
 
 async def test_what_is_lost_is_concealed_for_a_while() -> None:

@@ -64,6 +64,8 @@ class End:
 class ManualPacer:
     """Ticks when the test says so."""
 
+    sub_tick_ms = 2
+
     def __init__(self) -> None:
         self.slots: list[Any] = []
 
@@ -74,6 +76,9 @@ class ManualPacer:
 
     def remove(self, slot: Any) -> None:
         self.slots.remove(slot)
+
+    def shift(self, slot: Any, earlier_ms: int) -> int:
+        return 0
 
 
 class Call:

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from telephony.rtp.tick_phase import TickPhase
+
+PTIME_MS = 20
+
+
+def wanted(surplus_ms: float, speaking: bool = False) -> int:
+    return TickPhase(2).wanted_ms(surplus_ms, PTIME_MS, speaking, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("surplus_ms", "speaking", "earlier_ms"),
+    [
+        (0.0, False, 0),
+        (1.9, False, 0),
+        (7.5, False, 6),
+        (19.9, True, 18),
+        (27.5, True, 6),
+        (40.0, True, 0),
+        (-1.9, False, 0),
+        (-7.5, False, -6),
+        (-35.0, False, -18),
+        (-35.0, True, -2),
+    ],
+)
+def test_ticks_move_to_where_the_delay_is_at_its_target(
+    surplus_ms: float, speaking: bool, earlier_ms: int
+) -> None:
+    assert wanted(surplus_ms, speaking) == earlier_ms
+
+
+def test_a_clock_of_200_ppm_is_followed_for_ever() -> None:
+    phase, surplus_ms, review_s = TickPhase(2), 0.0, 0.64
+    for review in range(6000):
+        surplus_ms += review_s * 0.19
+        earlier_ms = phase.wanted_ms(surplus_ms, PTIME_MS, True, review * review_s)
+        phase.shifted(earlier_ms)
+        surplus_ms -= earlier_ms
+        assert surplus_ms < 2.2
+    assert phase.shifted_ms == pytest.approx(6000 * review_s * 0.19, abs=3)
+
+
+def test_two_that_follow_each_other_give_up() -> None:
+    """What one takes off its delay, the other has more of."""
+    one, other = TickPhase(2), TickPhase(2)
+    surplus = [9.0, 7.0]
+    for review in range(200):
+        for phase, mine, theirs in ((one, 0, 1), (other, 1, 0)):
+            earlier_ms = phase.wanted_ms(surplus[mine], PTIME_MS, False, review * 0.64)
+            phase.shifted(earlier_ms)
+            surplus[mine] -= earlier_ms
+            surplus[theirs] += earlier_ms
+    allowed_ms = 20 + 200 * 0.64 * 0.2
+    assert max(one.shifted_ms, other.shifted_ms) <= allowed_ms
+
+
+@given(
+    st.lists(
+        st.tuples(st.floats(-300, 300), st.booleans(), st.floats(0, 5), st.floats(0, 1)),
+        max_size=60,
+    )
+)
+def test_shifts_are_short_and_their_sum_is_bounded(
+    steps: list[tuple[float, bool, float, float]],
+) -> None:
+    phase, now, net_ms = TickPhase(2), 0.0, 0
+    for surplus_ms, speaking, pause_s, done in steps:
+        now += pause_s
+        earlier_ms = phase.wanted_ms(surplus_ms, PTIME_MS, speaking, now)
+        assert -PTIME_MS < earlier_ms < PTIME_MS
+        assert earlier_ms % 2 == 0
+        assert earlier_ms * surplus_ms >= 0
+        if speaking:
+            assert earlier_ms >= -2
+        earlier_ms = int(earlier_ms * done / 2) * 2
+        phase.shifted(earlier_ms)
+        net_ms += earlier_ms
+        assert abs(net_ms) <= 20 + 0.2 * now + 1e-6
