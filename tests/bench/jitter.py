@@ -30,6 +30,7 @@ from telephony.rtp.frames import Gap, Lost
 from telephony.rtp.heard import HeardAudio
 from telephony.rtp.packet import RtpPacket
 from telephony.rtp.session import RtpSession, RtpSessionConfig
+from telephony.rtp.tick_phase import TickPhase
 from tests.support.bad_network import (
     NETWORKS,
     PATH_S,
@@ -69,17 +70,27 @@ class Run:
     delay_s: dict[int, float] = field(default_factory=dict)
 
 
-def listen(speech: Samples, network: Network, seed: int, first_tick_s: float = 0.0073) -> Run:
-    """Send ``speech`` over ``network``; return all that the receiver made of it."""
+def listen(
+    speech: Samples,
+    network: Network,
+    seed: int,
+    first_tick_s: float = 0.0073,
+    follow_sender: bool = True,
+) -> Run:
+    """Send ``speech`` over ``network``; return all that the receiver made of it.
+
+    It ticks on a grid of 2 ms, as a leg does that speaks all the time.
+    """
     packets = packets_of(speech, network.ptime_ms)
     arrivals = network.arrivals(len(packets), seed)
     session = RtpSession(RtpSessionConfig({0: "pcmu", 8: "pcma"}, 0, remote=PEER), Ids.seeded(1), 0)
     run = Run(session, HeardAudio(session, FACES, Face(PCMU, 20), 20))
     popped = _log_pops(session)
     drift = 1 + network.drift_ppm * 1e-6
-    output, position = [], 0
+    output, position, phase = [], 0, TickPhase(step_ms=2)
+    shift_ms = 0
     for tick in range(int((len(speech) / RATE_HZ + 0.5) / 0.02)):
-        now = first_tick_s + tick * 0.02
+        now = first_tick_s + tick * 0.02 - shift_ms / 1000
         while position < len(arrivals) and arrivals[position][0] <= now:
             arrived_s, index = arrivals[position]
             session.receive_datagram(packets[index].serialize(), PEER, arrived_s)
@@ -91,6 +102,11 @@ def listen(speech: Samples, network: Network, seed: int, first_tick_s: float = 0
             run.delays_ms.append(1000 * (now + held_s - sent_s * drift - PATH_S))
             run.delay_s[timestamp] = tick * 0.02 + held_s - sent_s
         popped.clear()
+        if session.jitter.reviewed and follow_sender:
+            session.jitter.reviewed = False
+            earlier_ms = phase.wanted_ms(session.jitter.surplus_ms, 20, True, now)
+            phase.shifted(earlier_ms)
+            shift_ms += earlier_ms
     run.audio = np.frombuffer(b"".join(output), "<i2").astype(float)
     return run
 

@@ -22,8 +22,13 @@ Direction = Literal["to", "from"]
 
 DIRECTIONS: tuple[Direction, ...] = get_args(Direction)
 
-STEADY = JitterConfig(min_ms=60, start_ms=60)
-"""Of the caller while the way back is clean: a buffer that adds 60 ms and decides nothing."""
+STEADY_MS = 60
+"""What the caller's buffer adds while the way back is clean; it decides nothing then."""
+
+MORE_MS = (0, 10, 5, 15)
+"""What it adds besides, by seed, and is taken off again. The caller hears and speaks in steps of
+20 ms, so that every round trip of one call is a multiple of that, and only their mean tells more.
+"""
 
 
 @dataclass(frozen=True)
@@ -58,13 +63,19 @@ class EchoCall:
         self._cpu_percent = 0.0
 
     @property
+    def _more_ms(self) -> int:
+        return MORE_MS[self._seed % len(MORE_MS)] if self._to_echo else 0
+
+    @property
     def _name(self) -> str:
         """What tells the calls of one echo apart."""
         return f"{self._profile}-{self._direction}-{self._seed}"
 
     def phone(self) -> AbstractAsyncContextManager[SipCaller]:
         """Return a telephone behind the network; getting one ready takes its time."""
-        jitter = STEADY if self._to_echo else JitterConfig()
+        steady_ms = STEADY_MS + self._more_ms
+        steady = JitterConfig(min_ms=steady_ms, start_ms=steady_ms, follow_sender=False)
+        jitter = steady if self._to_echo else JitterConfig()
         return telephone("127.0.0.1", network=self._network, jitter=jitter)
 
     async def hold(self, caller: SipCaller, speech: bytes, calls: int) -> None:
@@ -83,12 +94,13 @@ class EchoCall:
         """Judge what came back; the echo's own report is there a moment after the call."""
         network, report = self._network, self._peer.report_on(self._name)
         path = network.outbound if self._to_echo else network.inbound
+        quality = judge(_samples(self._record.said), _samples(self._record.heard))
         return Measured(
             self._profile,
             self._peer.kind.name,
             self._direction,
             self._seed,
-            judge(_samples(self._record.said), _samples(self._record.heard)),
+            quality.sooner(self._more_ms),
             path.stats.received,
             path.stats.lost,
             report.get("concealed_ms") if self._to_echo else self._heard.concealed_ms,

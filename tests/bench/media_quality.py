@@ -7,7 +7,7 @@ long.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -44,6 +44,15 @@ class Quality:
     delay_low_ms: float
     delay_high_ms: float
     longest_gap_ms: int
+
+    def sooner(self, by_ms: float) -> Quality:
+        """Return the same without a delay that belongs to the measurement."""
+        return replace(
+            self,
+            delay_ms=self.delay_ms - by_ms,
+            delay_low_ms=self.delay_low_ms - by_ms,
+            delay_high_ms=self.delay_high_ms - by_ms,
+        )
 
 
 def judge(said: Samples, heard: Samples) -> Quality:
