@@ -4,7 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from telephony.rtp.frames import JitterConfig
+from telephony.rtp.jitter import JitterBuffer
+from telephony.rtp.packet import RtpPacket
 from telephony.rtp.tick_phase import TickPhase
+from tests.rtp.simulation import packet
 
 PTIME_MS = 20
 
@@ -81,3 +85,25 @@ def test_shifts_are_short_and_their_sum_is_bounded(
         phase.shifted(earlier_ms)
         net_ms += earlier_ms
         assert abs(net_ms) <= 20 + 0.2 * now + 1e-6
+
+
+@pytest.mark.parametrize("ppm", [-180, 180])
+def test_a_sender_of_another_clock_is_heard_whole_for_an_hour(ppm: int) -> None:
+    """Nothing is left out, put in or late: both ends have the sender's clock."""
+    buffer, phase = JitterBuffer(JitterConfig(), is_quiet=lambda _: True), TickPhase(2)
+    interval_s, tick_s, sent, dry = 0.02 * (1 + ppm * 1e-6), 0.0131, 0, 0
+    while tick_s < 3600:
+        while sent * interval_s <= tick_s:
+            buffer.push(packet(sent), sent * interval_s)
+            sent += 1
+        dry += not isinstance(buffer.pop(tick_s), RtpPacket) and tick_s > 10
+        tick_s += 0.02
+        if buffer.reviewed:
+            buffer.reviewed = False
+            earlier_ms = phase.wanted_ms(buffer.surplus_ms, PTIME_MS, True, tick_s)
+            phase.shifted(earlier_ms)
+            tick_s -= earlier_ms / 1000
+    # What the buffer held more than needed to begin with.
+    assert buffer.stats.discarded <= 3
+    assert dry == buffer.stats.lost == buffer.stats.late == 0
+    assert abs(buffer.surplus_ms) < 4
