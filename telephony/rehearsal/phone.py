@@ -27,6 +27,9 @@ from telephony.stacks.rtp_media import MediaConfig, MediaPlane
 
 RTP_PORTS = (40000, 48998)
 
+OWN_CLOCK = JitterConfig(follow_sender=False)
+"""Like a telephone on a desk, whose clock is a crystal: it is for the bot to follow."""
+
 
 @asynccontextmanager
 async def telephone(
@@ -34,7 +37,7 @@ async def telephone(
     *,
     trace: Trace | None = None,
     network: Network | None = None,
-    jitter: JitterConfig | None = None,
+    jitter: JitterConfig = OWN_CLOCK,
     dtmf: DigitMode = "auto",
     codecs: tuple[Codec, ...] = ("pcmu", "pcma"),
 ) -> AsyncIterator[SipCaller]:
@@ -49,7 +52,7 @@ async def telephone(
     pacer = Pacer(loop)
     ports = PortPool(*RTP_PORTS, ids, 0.0)
     opened: OpenEndpoint = open_endpoint if network is None else partial(ImpairedEndpoint, network)
-    config = MediaConfig(host, codecs=codecs, jitter=jitter or JitterConfig(), dtmf=dtmf)
+    config = MediaConfig(host, codecs=codecs, jitter=jitter, dtmf=dtmf)
     plane = MediaPlane(config, loop, ports, pacer, monotonic, ids, opened)
     user_agent = UserAgent(UserAgentConfig(contact_user="caller", product="telephony-call"), ids)
     stack = NativeStack(user_agent, plane, trace=trace)
