@@ -202,7 +202,7 @@ async def baresip(
                 yield peer
                 await peer._command("quit")
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(process.wait(), 10)
+                    await asyncio.wait_for(process.wait(), 2)
             finally:
                 reading.cancel()
                 await peer._disconnect()

@@ -74,7 +74,7 @@ def trunk(servers: list[str], username: str, **keys: Any) -> dict[str, Any]:
         "password": "${CARRIER_PASSWORD}",
         "register": {"expires_s": 30, "retry_initial_s": 0.2, "retry_max_s": 1},
         "caller_id": {"number": "+15550100", "header": "pai", "from_user": "username"},
-        "keepalive": {"options_interval_s": 1, "timeout_s": 5, "down_after": 1},
+        "keepalive": {"options_interval_s": 3, "timeout_s": 3, "down_after": 1},
         **keys,
     }
 

@@ -171,7 +171,7 @@ async def test_a_carrier_registers_calls_and_is_called(
         "password": "${CARRIER_PASSWORD}",
         "register": {"expires_s": 30, "retry_initial_s": 0.2, "retry_max_s": 1},
         "caller_id": {"number": "+15550100", "header": "pai", "from_user": "username"},
-        "keepalive": {"options_interval_s": 1, "timeout_s": 5, "down_after": 1},
+        "keepalive": {"options_interval_s": 3, "timeout_s": 3, "down_after": 1},
     }
     options: dict[str, Any] = {"environ": SECRETS, "trunks": {"carrier": trunk}}
     settings = {"sip": {**PYVOIP, **SHORT_TIMERS}}
