@@ -5,11 +5,16 @@ from collections.abc import Iterator
 
 import pytest
 import structlog
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-# Shared machines pause a test at any place: an example that took long says nothing. In CI the
-# same examples run every time; elsewhere new ones are looked for.
-settings.register_profile("telephony", deadline=None, derandomize=os.environ.get("CI") == "true")
+# Shared machines pause a test at any place: that an example, or making it, took long says nothing.
+# In CI the same examples run every time; elsewhere new ones are looked for.
+settings.register_profile(
+    "telephony",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize=os.environ.get("CI") == "true",
+)
 settings.load_profile("telephony")
 
 

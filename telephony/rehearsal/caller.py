@@ -251,9 +251,13 @@ class SipCaller:
     async def wait_until_bot_silent(self, quiet_s: float, timeout_s: float) -> bool:
         """Return True once the bot was silent for ``quiet_s``; False when it is not in time."""
         deadline = self._clock() + timeout_s
+        quiet = False
         while not self.ended and self._clock() < deadline:
             quiet_for_s = self._clock() - self._last_loud_at
-            if not self._bot_speaking.is_set() and quiet_for_s >= quiet_s:
+            was_quiet = quiet
+            quiet = not self._bot_speaking.is_set() and quiet_for_s >= quiet_s
+            # Twice: when the loop was held up, what came meanwhile is heard after the first look.
+            if quiet and was_quiet:
                 return True
             await asyncio.sleep(0.02)
         return False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import warnings
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -63,13 +64,16 @@ async def test_a_call_is_answered_counted_and_written_down(tmp_path: Path) -> No
     async with running_server(wanted(cdr={"file": str(cdr_file)})) as server:
         async with telephone("127.0.0.1") as caller:
             await caller.dial(uri(server), "sip:+15550199@127.0.0.1")
-            assert await caller.wait_until_bot_speaks(10)
+            assert await caller.wait_until_bot_speaks(60)
             assert side(server).dialogs == 1
         await eventually(lambda: server.reception.active_calls == 0)
         text = await metrics(server)
         assert 'telephony_calls_total{cause="caller_hung_up",result="answered"} 1.0' in text
         assert "telephony_media_ports_in_use 0.0" in text
-        assert "telephony_sip_messages_received_total 3.0" in text
+        # INVITE, ACK and BYE; a caller who waits for an answer asks again.
+        received = re.search(r"^telephony_sip_messages_received_total (\d+)", text, re.MULTILINE)
+        assert received is not None
+        assert int(received[1]) >= 3
         assert not side(server).user_agent.pyvoip_stats.faults
         assert side(server).dialogs == 0
         await eventually(cdr_file.exists)
@@ -197,7 +201,7 @@ async def test_a_wrong_password_is_reported() -> None:
     transport.close()
 
 
-FAST = KeepalivePolicy(options_interval_s=0.02, timeout_s=0.05, down_after=2)
+FAST = KeepalivePolicy(options_interval_s=0.02, timeout_s=2.0, down_after=2)
 
 
 async def test_servers_are_asked_whether_they_are_there() -> None:
@@ -262,7 +266,7 @@ async def test_a_call_that_nobody_answers_is_cancelled() -> None:
         trunk = Trunk("pbx", (f"sip:127.0.0.1:{port}",), keepalive=None)
         server = await context.enter_async_context(running_server(wanted(), trunks=[trunk]))
         bob = Party()
-        request = DialRequest("+15550123", ring_timeout_s=0.4)
+        request = DialRequest("+15550123", ring_timeout_s=1.5)
         dialling = asyncio.create_task(server.signalling.dialer.dial(request, Party()))
         await until(lambda: legs)
         legs[0].listen(bob)

@@ -46,7 +46,7 @@ async def test_a_call_is_answered_counted_recorded_and_written_down(
     async with running_server(wanted) as server:
         async with telephone("127.0.0.1") as caller:
             await caller.dial(uri(server, transport), "sip:+15550199@127.0.0.1")
-            assert await caller.wait_until_bot_speaks(10)
+            assert await caller.wait_until_bot_speaks(60)
         await eventually(lambda: server.reception.active_calls == 0)
         _, metrics = await get(server, "/metrics")
         assert 'telephony_calls_total{cause="caller_hung_up",result="answered"} 1.0' in metrics
@@ -78,7 +78,7 @@ async def test_recordings_are_encrypted_kept_for_their_time_and_counted(
         await eventually(lambda: not expired.exists())
         async with telephone("127.0.0.1") as caller:
             await caller.dial(uri(server), "sip:+15550199@127.0.0.1")
-            assert await caller.wait_until_bot_speaks(10)
+            assert await caller.wait_until_bot_speaks(60)
         await eventually(lambda: server.reception.active_calls == 0)
         _, metrics = await get(server, "/metrics")
     assert "telephony_recording_files_total 1.0" in metrics
@@ -131,7 +131,7 @@ async def test_a_drain_past_its_deadline_ends_the_calls_that_are_left() -> None:
     ):
         await caller.dial(uri(server), "sip:a@127.0.0.1")
         assert not await server.drain()
-        assert await caller.wait_until_ended(10)
+        assert await caller.wait_until_ended(60)
         assert caller.record.ended_by == "remote"
 
 
@@ -139,7 +139,7 @@ async def test_leaving_the_server_ends_its_calls_with_bye() -> None:
     async with telephone("127.0.0.1") as caller:
         async with running_server() as server:
             await caller.dial(uri(server), "sip:a@127.0.0.1")
-        assert await caller.wait_until_ended(10)
+        assert await caller.wait_until_ended(60)
 
 
 async def test_a_taken_port_is_an_error_or_is_replaced_and_named() -> None:

@@ -36,8 +36,8 @@ async def test_what_was_said_lies_beside_the_recording(
         async with running_server(settings(media=media), config_file=file) as server:
             async with telephone("127.0.0.1") as caller:
                 await caller.dial(uri(server), "sip:+15550199@127.0.0.1")
-                assert await caller.wait_until_bot_speaks(10)
-                assert await caller.wait_until_bot_silent(0.5, 10)
+                assert await caller.wait_until_bot_speaks(60)
+                assert await caller.wait_until_bot_silent(0.5, 60)
             await eventually(lambda: server.reception.active_calls == 0)
             await eventually(lambda: len(os.listdir(folder)) == 3)
             totals = server._transcripts.totals  # type: ignore[union-attr]

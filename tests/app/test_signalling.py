@@ -139,7 +139,7 @@ async def test_an_agent_calls_over_a_trunk_that_answers_options() -> None:
             legs[0].answer()
             assert await call.answered()
             legs[0].hangup()
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 ending = await call.finished()
             assert ending.cause == "callee_hung_up"
             legs[0].close()

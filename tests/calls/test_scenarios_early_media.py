@@ -177,7 +177,7 @@ async def test_a_call_cancelled_while_it_plays_is_over_everywhere(world: World) 
     await until(lambda: call.line.line)
     call.cancel()
     assert await call.finished() is cause.DIAL_CANCELLED
-    await asyncio.wait_for(party.over.wait(), 10)
+    await asyncio.wait_for(party.over.wait(), 60)
     assert party.ended is not None
     assert party.ended[0] == "remote"
     assert leg.ended

@@ -11,7 +11,7 @@ from telephony.net.dns_cache import DnsLimits
 from telephony.sip.location import Target
 from tests.support.dns_server import DnsServer, dns_server
 
-_LIMITS = DnsLimits(timeout_s=0.2, lifetime_s=0.4)
+_LIMITS = DnsLimits(timeout_s=20.0, lifetime_s=40.0)
 
 
 @pytest.fixture

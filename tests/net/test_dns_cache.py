@@ -10,9 +10,9 @@ from tests.support.dns_server import DnsServer, dns_server
 from tests.support.eventually import eventually
 
 _LIMITS = DnsLimits(
-    timeout_s=0.1,
-    lifetime_s=0.2,
-    stale_wait_s=0.02,
+    timeout_s=1.0,
+    lifetime_s=2.0,
+    stale_wait_s=0.5,
     retry_s=15,
     min_ttl_s=5,
     max_ttl_s=600,

@@ -9,6 +9,7 @@ import pytest
 from telephony.base.ids import Ids
 from telephony.net.port_pool import PortPool, PortPoolExhausted
 from telephony.net.rtp_endpoint import Address, RtpEndpoint, open_endpoint
+from tests.support.ports import free_ports
 
 Received = list[tuple[bytes, Address, float]]
 
@@ -118,20 +119,8 @@ async def test_close_twice_and_send_after_close() -> None:
     assert a.stats.send_errors == 1
 
 
-def free_pair() -> int:
-    """Return an even port that is free now."""
-    for port in range(40000, 60000, 2):
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
-    raise AssertionError("no free port")
-
-
 async def test_a_port_goes_back_to_its_pool_when_closed() -> None:
-    port = free_pair()
+    port = free_ports(2)
     pool = PortPool(port, port + 1, Ids.seeded(1), quarantine_s=0)
     loop = asyncio.get_running_loop()
     first = open_endpoint(loop, pool, "127.0.0.1", ignore)
@@ -144,7 +133,7 @@ async def test_a_port_goes_back_to_its_pool_when_closed() -> None:
 
 
 async def test_a_port_of_another_process_is_passed_over() -> None:
-    port = free_pair()
+    port = free_ports(2)
     pool = PortPool(port, port + 1, Ids.seeded(1))
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as foreign:
         foreign.bind(("127.0.0.1", port))

@@ -39,7 +39,7 @@ class Sip:
             Ids.seeded(1),
             self.changes.append,
             refresh_s=refresh_s,
-            first_wait_s=0.01,
+            first_wait_s=0.02,
         )
 
 

@@ -62,7 +62,7 @@ async def scene() -> AsyncIterator[Scene]:
         lambda: NOW,
         lambda: 1000.0,
         max_body_bytes=2000,
-        body_timeout_s=0.1,
+        body_timeout_s=1.0,
     )
     listener = WebListener([endpoint.route("/hook")])
     scene.port = (await listener.start("127.0.0.1", 0))[1]

@@ -20,7 +20,7 @@ class Sdk:
         self.events: list[Any] = []
 
     async def receive(self) -> Any:
-        raw = json.loads(await asyncio.wait_for(self.connection.recv_bytes(), 10))
+        raw = json.loads(await asyncio.wait_for(self.connection.recv_bytes(), 60))
         event = SERVER_EVENT.validate_python(raw)
         self.events.append(event)
         return event

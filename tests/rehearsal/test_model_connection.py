@@ -83,7 +83,7 @@ async def test_fragmented_and_binary_messages(server: ModelServer):
 
 async def test_a_ping_is_answered(server: ModelServer):
     async with dial(server) as websocket:
-        await asyncio.wait_for(await websocket.ping(), 5)
+        await asyncio.wait_for(await websocket.ping(), 60)
 
 
 async def test_the_end_of_the_session_closes_with_code_and_reason(server: ModelServer):

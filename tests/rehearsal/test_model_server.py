@@ -30,7 +30,7 @@ async def ask(server: ModelServer) -> str:
         audio = base64.b64encode(phrase("caller_yes", PCMU)).decode()
         await websocket.send(json.dumps({"type": "input_audio_buffer.append", "audio": audio}))
         while True:
-            event = json.loads(await asyncio.wait_for(websocket.recv(), 10))
+            event = json.loads(await asyncio.wait_for(websocket.recv(), 60))
             if event["type"] == "response.done":
                 return str(event["response"]["output"][0]["content"][0]["transcript"])
 
@@ -86,7 +86,7 @@ async def test_close_does_not_wait_for_the_silent():
         if server.connections:
             break
         await asyncio.sleep(0.01)
-    await asyncio.wait_for(server.close(), 5)
+    await asyncio.wait_for(server.close(), 8)
     assert not server.connections
     writer.close()
 

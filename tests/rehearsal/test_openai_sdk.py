@@ -210,5 +210,5 @@ async def test_a_drop_without_a_close_frame(server: ModelServer):
     ):
         assert (await connection.recv()).type == "session.created"
         with pytest.raises(ConnectionClosedError) as closed:
-            await asyncio.wait_for(connection.recv(), 5)
+            await asyncio.wait_for(connection.recv(), 60)
         assert closed.value.rcvd is None

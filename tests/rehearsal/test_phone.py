@@ -44,8 +44,8 @@ async def test_a_call_in_another_codec_is_heard(codec: Codec) -> None:
     async with running_server(wide) as server, telephone("127.0.0.1", codecs=(codec,)) as caller:
         assert server.sip_udp is not None
         await caller.dial(f"sip:x@127.0.0.1:{server.sip_udp[1]}", "sip:a@127.0.0.1")
-        assert await caller.wait_until_bot_speaks(5.0)
-        await caller.wait_until_bot_silent(0.5, 10.0)
+        assert await caller.wait_until_bot_speaks(60)
+        await caller.wait_until_bot_silent(0.5, 60)
         await caller.say(b"\0" * L16_8K.frame_bytes(20))
     # The greeting, at the 8 kHz that the caller hears at.
     spurts = sum(spurt.ended_at - spurt.started_at for spurt in caller.record.talkspurts)
@@ -60,8 +60,8 @@ async def test_a_call_through_a_network() -> None:
     async with running_server() as server, telephone("127.0.0.1", network=network) as caller:
         assert server.sip_udp is not None
         await caller.dial(f"sip:x@127.0.0.1:{server.sip_udp[1]}", "sip:a@127.0.0.1")
-        assert await caller.wait_until_bot_speaks(5.0)
-        await caller.wait_until_bot_silent(0.5, 10.0)
+        assert await caller.wait_until_bot_speaks(60)
+        await caller.wait_until_bot_silent(0.5, 60)
         heard = caller.media_stats()
     for path in (network.outbound, network.inbound):
         assert path.stats.lost_in_burst > 0
@@ -86,5 +86,5 @@ async def test_a_bracketed_address_is_called(transport: str) -> None:
         bound = server.sip_udp if transport == "udp" else server.sip_tcp
         assert bound is not None
         uri = f"sip:x@[::1]:{bound[1]};transport={transport}"
-        await caller.dial(uri, "sip:a@localhost", timeout_s=5.0)
-        assert await caller.wait_until_bot_speaks(5.0)
+        await caller.dial(uri, "sip:a@localhost", timeout_s=60.0)
+        assert await caller.wait_until_bot_speaks(60)

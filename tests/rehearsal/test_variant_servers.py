@@ -47,7 +47,7 @@ async def test_our_client_finds_and_enters_every_variant(server: ModelServer, ap
         for message in dialect.messages_to_send():
             await websocket.send(message.decode())
         while not dialect.ready:
-            dialect.receive_message(await asyncio.wait_for(websocket.recv(), 5), 0.0)
+            dialect.receive_message(await asyncio.wait_for(websocket.recv(), 60), 0.0)
         assert dialect.stats.errors == 0
     with pytest.raises(InvalidStatus) as refused:
         await connect(url, additional_headers=dialect.request_headers("wrong"))
@@ -126,7 +126,7 @@ async def test_what_a_variant_does_not_know(
     async with connect(f"{server.websocket_url}?{query}") as websocket:
         await websocket.send(json.dumps(event))
         while True:
-            answer = json.loads(await asyncio.wait_for(websocket.recv(), 5))
+            answer = json.loads(await asyncio.wait_for(websocket.recv(), 60))
             if answer["type"] == "error":
                 break
     assert answer["error"]["param"].startswith(param)
@@ -165,7 +165,7 @@ async def test_beta_names_on_a_raw_socket(server: ModelServer):
             await websocket.send(json.dumps(event))
         events: list[dict[str, Any]] = []
         while not events or events[-1]["type"] != "response.done":
-            events.append(json.loads(await asyncio.wait_for(websocket.recv(), 5)))
+            events.append(json.loads(await asyncio.wait_for(websocket.recv(), 60)))
     kinds = {event["type"] for event in events}
     assert {"response.audio.delta", "response.audio_transcript.done"} <= kinds
     assert "conversation.item.created" in kinds
@@ -186,7 +186,7 @@ class VoiceLive:
 
     async def until(self, kind: str) -> Any:
         while True:
-            event = await asyncio.wait_for(self.connection.recv(), 10)
+            event = await asyncio.wait_for(self.connection.recv(), 60)
             assert event.type != "error", event
             if event.type == kind:
                 return event

@@ -16,13 +16,13 @@ from telephony.base.ids import Ids
 from telephony.base.interfaces import CannotAnswer
 from telephony.net.clock import monotonic
 from telephony.net.pacer import Pacer
-from telephony.net.port_pool import PortPool
 from telephony.sdp.offer_answer import LocalMedia, OfferAnswer
 from telephony.sip import events as sip
 from telephony.stacks import media_config
 from telephony.stacks.native_leg import NativeLeg
 from telephony.stacks.rtp_media import MediaConfig, MediaPlane
 from tests.support.fake_call import FACTS
+from tests.support.ports import port_pool
 
 
 class Remembers:
@@ -99,7 +99,7 @@ class Scene:
 async def scene(ports: int = 20) -> AsyncIterator[Scene]:
     loop, ids = asyncio.get_running_loop(), Ids.seeded(1)
     pacer = Pacer(loop)
-    pool = PortPool(39200, 39200 + 2 * ports - 1, ids, 0.0)
+    pool = port_pool(ports, ids)
     config = MediaConfig("127.0.0.1", "127.0.0.1")
     made = Scene(MediaPlane(config, loop, pool, pacer, monotonic, ids))
     yield made
@@ -138,11 +138,11 @@ async def test_hanging_up_before_the_answer_refuses() -> None:
 
 async def test_no_port_is_a_503_and_no_codec_a_488() -> None:
     async with scene(ports=1) as s:
-        s.plane.ports.acquire(0.0)
+        port = s.plane.ports.acquire(0.0)
         with pytest.raises(CannotAnswer) as caught:
             s.leg(s.peer.create_offer()).prepare()
         assert caught.value.status == 503
-        s.plane.ports.release(39200, 0.0)
+        s.plane.ports.release(port, 0.0)
         with pytest.raises(CannotAnswer) as caught:
             s.leg(b"v=0\r\nnonsense").prepare()
         assert caught.value.status in (400, 488)

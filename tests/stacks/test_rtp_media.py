@@ -14,7 +14,6 @@ from telephony.base.ids import Ids
 from telephony.base.interfaces import DigitsSent
 from telephony.dtmf.event_packets import event_packets
 from telephony.dtmf.inband import InbandDetector
-from telephony.net.port_pool import PortPool
 from telephony.rtp.frames import JitterConfig
 from telephony.rtp.packet import parse_packet
 from telephony.rtp.packetizer import Packetizer
@@ -22,6 +21,7 @@ from telephony.sdp.offer_answer import NegotiatedMedia
 from telephony.stacks.media_config import DigitTiming
 from telephony.stacks.rtp_media import MAX_CATCH_UP_FRAMES, MediaConfig, MediaPlane, RtpMedia
 from tests.support.fake_call import FakeClock
+from tests.support.ports import port_pool
 
 PEER = ("127.0.0.1", 9)
 VOICE = bytes([0x10, 0x90]) * 80
@@ -125,7 +125,7 @@ class Scene:
 @asynccontextmanager
 async def scene(**config: Any) -> AsyncIterator[Scene]:
     clock, pacer, ids = FakeClock(), FakePacer(), Ids.seeded(1)
-    ports = PortPool(39000, 39100, ids, 0.0)
+    ports = port_pool(50, ids)
     plane = MediaPlane(
         MediaConfig("127.0.0.1", "127.0.0.1", **config),
         asyncio.get_running_loop(),

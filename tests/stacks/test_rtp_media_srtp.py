@@ -12,7 +12,6 @@ import pytest
 from telephony.base.errors import LocalProtocolError
 from telephony.base.ids import Ids
 from telephony.net.pacer import Pacer
-from telephony.net.port_pool import PortPool
 from telephony.rtp.packetizer import Packetizer
 from telephony.sdp.crypto import SUITES
 from telephony.sdp.offer_answer import LocalMedia
@@ -21,6 +20,7 @@ from telephony.stacks.rtp_media import MediaPlane
 from tests.support.eventually import eventually
 from tests.support.fake_call import FakeClock
 from tests.support.media_call import OTHER_VOICE, VOICE, Call, End, ManualPacer, call
+from tests.support.ports import port_pool
 
 
 def secure(c: Call, suite: str = "AEAD_AES_128_GCM") -> tuple[End, End]:
@@ -206,7 +206,7 @@ async def test_hold_and_resume_over_ipv6() -> None:
 async def test_a_real_pacer_carries_srtp_too() -> None:
     loop = asyncio.get_running_loop()
     pacer, ids = Pacer(loop), Ids(os.urandom)
-    ports = PortPool(39200, 39300, ids, 0.0)
+    ports = port_pool(50, ids)
     plane = MediaPlane(MediaConfig("127.0.0.1"), loop, ports, pacer, loop.time, ids)
     one, other = (End(plane, says, "127.0.0.1", srtp="required") for says in (VOICE, OTHER_VOICE))
     try:

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tests.support.peer_process import peer_process
-from tests.support.peers import free_ports, require_program
+from tests.support.peers import require_program
+from tests.support.ports import free_ports
 
 _MODULES = Path("/usr/lib/baresip/modules")
 
@@ -92,7 +93,7 @@ class Baresip:
             await self._command("sndcode", digit)
             await asyncio.sleep(0.2)
 
-    async def until(self, event_type: str, timeout_s: float = 20.0) -> dict[str, Any]:
+    async def until(self, event_type: str, timeout_s: float = 60.0) -> dict[str, Any]:
         """Return the first event of a type, waiting for it if need be."""
         async with asyncio.timeout(timeout_s):
             while True:
@@ -191,7 +192,7 @@ async def baresip(
     arguments = [program, "-f", str(directory)]
     async with peer_process(arguments, directory, directory / "baresip.log") as process:
         peer = Baresip(directory, user, port, control_port)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not await peer._connect():
                 assert process.returncode is None, peer.log
                 await asyncio.sleep(0.02)
@@ -201,7 +202,7 @@ async def baresip(
                 yield peer
                 await peer._command("quit")
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(process.wait(), 5)
+                    await asyncio.wait_for(process.wait(), 2)
             finally:
                 reading.cancel()
                 await peer._disconnect()

@@ -125,7 +125,7 @@ async def bot(
         yield Bot(name, signalling, plane, legs, full)
     finally:
         await signalling.stop()
-        await until(lambda: signalling.side.dialogs == 0, 5.0)
+        await until(lambda: signalling.side.dialogs == 0)
         await signalling.side.close()
         pacer.close()
         assert plane.ports.in_use == 0

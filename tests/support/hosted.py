@@ -60,7 +60,7 @@ class Hosted:
     def records(self) -> list[dict[str, Any]]:
         if not self.cdr_file.exists():
             return []
-        return [json.loads(line) for line in self.cdr_file.read_text().splitlines()]
+        return [json.loads(line) for line in self.cdr_file.read_text().split("\n")[:-1]]
 
     async def get(self, path: str) -> tuple[int, str]:
         assert self.server.http is not None

@@ -9,11 +9,11 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from telephony.base.ids import Ids
-from telephony.net.port_pool import PortPool
 from telephony.sdp.offer_answer import LocalMedia, OfferAnswer
 from telephony.stacks.media_config import MediaConfig
 from telephony.stacks.rtp_media import MediaPlane, RtpMedia
 from tests.support.fake_call import FakeClock
+from tests.support.ports import port_pool
 
 VOICE = bytes([0x10, 0x90]) * 80
 OTHER_VOICE = bytes([0x20, 0xA0]) * 80
@@ -114,7 +114,7 @@ class Call:
 async def call(**config: Any) -> AsyncIterator[Call]:
     clock, pacer, ids = FakeClock(), ManualPacer(), Ids(os.urandom)
     fields: dict[str, Any] = {"host": "127.0.0.1", **config}
-    ports = PortPool(39200, 39300, ids, 0.0)
+    ports = port_pool(50, ids)
     loop = asyncio.get_running_loop()
     made = Call(
         MediaPlane(MediaConfig(**fields), loop, ports, pacer, clock, ids),  # type: ignore[arg-type]

@@ -1,12 +1,9 @@
-"""Programs of other people that the system tests talk to: finding them, ports, sound files."""
+"""Programs of other people that the system tests talk to: finding them, sound files."""
 
 from __future__ import annotations
 
 import os
-import random
 import shutil
-import socket
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Literal
 
@@ -26,8 +23,6 @@ SOUNDS_DIRECTORIES = (
     Path("/usr/share/asterisk/sounds/en"),
     Path("/usr/share/asterisk/sounds/en_US_f_Allison"),
 )
-
-_PORTS_TRIED = 200
 
 
 def require_program(name: str) -> str:
@@ -64,29 +59,3 @@ def missing(what: str, package: str) -> None:
     if os.environ.get("CI") == "true":
         pytest.fail(text, pytrace=False)
     pytest.skip(text)
-
-
-def free_ports(count: int = 10) -> int:
-    """Return the first, even one of ``count`` ports in a row, free on UDP and TCP.
-
-    What is free now may be taken a moment later: test processes that run side by side look in
-    ranges of their own.
-    """
-    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 4
-    low = 20_000 + 3_000 * worker
-    for _ in range(_PORTS_TRIED):
-        first = random.randrange(low, low + 3_000 - count, 2)
-        if all(_is_free(port) for port in range(first, first + count)):
-            return first
-    raise AssertionError("no free ports")
-
-
-def _is_free(port: int) -> bool:
-    with ExitStack() as probes:
-        for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
-            probe = probes.enter_context(socket.socket(socket.AF_INET, kind))
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                return False
-    return True

@@ -22,7 +22,6 @@ from telephony.net.clock import monotonic
 from telephony.net.listen import PortInUse
 from telephony.net.model_socket import ModelSocket
 from telephony.net.pacer import Pacer
-from telephony.net.port_pool import PortPool
 from telephony.realtime.session_config import SessionConfig
 from telephony.rehearsal.caller import SipCaller
 from telephony.rehearsal.model_server import ModelServer, serve
@@ -35,6 +34,7 @@ from telephony.stacks.native import NativeStack
 from telephony.stacks.rtp_media import MediaConfig, MediaPlane
 from telephony.turns.latency import TurnLatency
 from tests.support.models import openai_agent
+from tests.support.ports import port_pool
 
 DIALPLAN = """\
 contexts:
@@ -143,13 +143,9 @@ STEADY = JitterConfig(min_ms=40, start_ms=40)
 """Of the caller, who counts frames: a delay that stays while the machine is busy with others."""
 
 
-def _plane(first_port: int, ports: int, pacer: Pacer, **media: Any) -> MediaPlane:
+def _plane(ports: int, pacer: Pacer, **media: Any) -> MediaPlane:
     ids = Ids(os.urandom)
-    # Each of pytest's workers has ports of its own: some tests count on the only one they leave.
-    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
-    first_port += 200 * (int(worker) % 5)
-    config = MediaConfig("127.0.0.1", "127.0.0.1", **media)
-    pool = PortPool(first_port, first_port + 2 * ports - 1, ids, 0.0)
+    config, pool = MediaConfig("127.0.0.1", "127.0.0.1", **media), port_pool(ports, ids)
     return MediaPlane(config, asyncio.get_running_loop(), pool, pacer, monotonic, ids)
 
 
@@ -206,14 +202,14 @@ async def phones(
         plan = parse_dialplan([("test.yaml", dialplan)], agents=["bot"])
         reception = Reception(plan, services, max_calls=max_calls, report=calls.append)
         await stack.enter_async_context(reception)
-        plane = _plane(35000, ports, pacer, **(media or {}))
+        plane = _plane(ports, pacer, **(media or {}))
         ours = user_agent or UserAgent(UserAgentConfig(), ids)
         bot = NativeStack(ours, plane, reception.incoming)
         stack.push_async_callback(bot.close)
         port = await _listen(bot)
         caller_stack = NativeStack(
             UserAgent(UserAgentConfig(), ids),
-            _plane(36000, 100, pacer, **{"jitter": STEADY, **(media or {})}),
+            _plane(100, pacer, **{"jitter": STEADY, **(media or {})}),
         )
         stack.push_async_callback(caller_stack.close)
         await _listen(caller_stack)

@@ -14,13 +14,13 @@ import pytest
 from telephony.base.ids import Ids
 from telephony.net.clock import monotonic
 from telephony.net.pacer import Pacer
-from telephony.net.port_pool import PortPool
 from telephony.sip.config import UserAgentConfig
 from telephony.stacks.native import NativeStack
 from telephony.stacks.native_leg import NativeLeg
 from telephony.stacks.peer_policy import PeerPolicy
 from telephony.stacks.rtp_media import MediaConfig, MediaPlane
 from tests.sip.wire import HandPeer
+from tests.support.ports import port_pool
 
 if TYPE_CHECKING:
     from telephony.stacks.pyvoip.user_agent import PyvoipUserAgent
@@ -49,11 +49,10 @@ async def pyvoip_stack(
     loop = asyncio.get_running_loop()
     pacer = Pacer(loop)
     ids = Ids.seeded(seed + 1000)
-    first_port = 20000 + seed * 100
     plane = MediaPlane(
         MediaConfig("127.0.0.1", "127.0.0.1", codecs=codecs),  # type: ignore[arg-type]
         loop,
-        PortPool(first_port, first_port + 40, ids, 0.0),
+        port_pool(20, ids),
         pacer,
         monotonic,
         ids,

@@ -12,6 +12,7 @@ from telephony.dialplan import parse_dialplan
 from telephony.realtime.session_config import SessionConfig
 from telephony.rehearsal.model_server import serve
 from tests.support.models import openai_agent
+from tests.support.ports import free_ports
 
 DIALPLAN = """\
 contexts:
@@ -24,9 +25,10 @@ contexts:
 
 def settings(**sections: dict[str, Any]) -> Settings:
     """Return settings on loopback with free ports; ``sections`` override keys."""
+    rtp = free_ports(200)
     values: dict[str, dict[str, Any]] = {
         "sip": {"host": "127.0.0.1", "udp_port": 0, "tcp_port": 0},
-        "media": {"port_min": 37000, "port_max": 37199},
+        "media": {"port_min": rtp, "port_max": rtp + 199},
         "http": {"port": 0},
     }
     for name, section in sections.items():

@@ -12,7 +12,8 @@ from typing import Literal
 
 from tests.support.eventually import eventually
 from tests.support.peer_process import peer_process
-from tests.support.peers import free_ports, require_program
+from tests.support.peers import require_program
+from tests.support.ports import free_ports
 
 Address = tuple[str, int]
 
@@ -52,7 +53,7 @@ async def run_sipp(
     concurrent: int | None = None,
     transport: Literal["udp", "tcp"] = "udp",
     service: str = "bot",
-    timeout_s: int = 30,
+    timeout_s: int = 90,
     keys: Mapping[str, str] | None = None,
     values: Mapping[str, str] | None = None,
     extra: Sequence[str] = (),
@@ -102,7 +103,7 @@ async def sipp_server(
     calls: int = 1,
     transport: Literal["udp", "tcp"] = "udp",
     port: int = 0,
-    timeout_s: int = 30,
+    timeout_s: int = 90,
     values: Mapping[str, str] | None = None,
     extra: Sequence[str] = (),
 ) -> AsyncIterator[SippServer]:

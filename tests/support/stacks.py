@@ -12,13 +12,13 @@ from telephony.base.interfaces import Leg
 from telephony.net.clock import monotonic
 from telephony.net.listen import PortInUse
 from telephony.net.pacer import Pacer
-from telephony.net.port_pool import PortPool
 from telephony.sip.config import UserAgentConfig
 from telephony.sip.user_agent import UserAgent
 from telephony.stacks.native import NativeStack
 from telephony.stacks.native_leg import NativeLeg
 from telephony.stacks.peer_policy import PeerPolicy
 from telephony.stacks.rtp_media import MediaConfig, MediaPlane
+from tests.support.ports import port_pool
 
 
 @dataclass
@@ -98,11 +98,10 @@ async def stack(
     loop = asyncio.get_running_loop()
     ids = Ids.seeded(seed)
     pacer = Pacer(loop)
-    first_port = 34000 + seed * 100
     plane = MediaPlane(
         MediaConfig("127.0.0.1", "127.0.0.1", codecs=codecs, **changes),  # type: ignore[arg-type]
         loop,
-        PortPool(first_port, first_port + 40, ids, 0.0),
+        port_pool(20, ids),
         pacer,
         monotonic,
         ids,
@@ -117,7 +116,7 @@ async def stack(
         await native.close()
 
 
-async def until(condition: object, timeout_s: float = 10.0) -> None:
+async def until(condition: object, timeout_s: float = 60.0) -> None:
     async with asyncio.timeout(timeout_s):
         while not condition():  # type: ignore[operator]  # noqa: ASYNC110 - no event
             await asyncio.sleep(0.01)

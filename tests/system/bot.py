@@ -11,7 +11,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,13 +21,14 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.support.peer_process import peer_process
-from tests.support.peers import free_ports
+from tests.support.ports import reserved_ports
 
 REPOSITORY = Path(__file__).parents[2]
 PROMPTS = REPOSITORY / "telephony" / "rehearsal" / "prompts"
 
-STARTED_WITHIN_S = 30.0
+STARTED_WITHIN_S = 60.0
 RTP_PAIRS = 100
+COMMAND_RTP_PORTS = 20
 
 DIALPLAN = """\
 contexts:
@@ -78,10 +79,11 @@ class Scrape:
 class Bot:
     """A running bot. ``log`` and ``events`` begin where :meth:`forget_log` was last called."""
 
-    def __init__(self, directory: Path, process: subprocess.Popen[bytes]) -> None:
+    def __init__(self, directory: Path, process: subprocess.Popen[bytes], rtp: range) -> None:
         self.directory = directory
         self.process = process
         self.cdr_file = directory / "cdr.jsonl"
+        self.rtp_ports = rtp
         self.sip: tuple[str, int] = ("", 0)
         self.http = ""
         self._log_from = 0
@@ -92,23 +94,52 @@ class Bot:
     def log_text(self) -> str:
         return (self.directory / "bot.log").read_text(errors="replace")
 
-    def log(self) -> list[dict[str, Any]]:
-        """Return the log, every line of which must be JSON; one being written is left out."""
-        lines = self.log_text.split("\n")[:-1]
-        return [json.loads(line) for line in lines[self._log_from :]]
+    def log(self, word: str = "") -> list[dict[str, Any]]:
+        """Return the log, or its lines with a word; one that is being written is left out.
+
+        Every line must be JSON.
+        """
+        lines = self.log_text.split("\n")[self._log_from : -1]
+        return [json.loads(line) for line in lines if word in line]
 
     def events(self, name: str) -> list[dict[str, Any]]:
-        return [line for line in self.log() if line["event"] == name]
+        return [line for line in self.log(name) if line["event"] == name]
 
     def forget_log(self) -> None:
         self._log_from = self.log_text.count("\n")
 
     async def logged(self, name: str, count: int = 1) -> list[dict[str, Any]]:
         """Wait until an event was logged ``count`` times; pytest's timeout is the limit."""
-        while len(found := self.events(name)) < count:
-            assert self.process.poll() is None, self.log_text
+        return await self._read_until(lambda: self.events(name), count)
+
+    async def cdrs(self, count: int = 1, **keys: Any) -> list[dict[str, Any]]:
+        """Return the records with such values, once there are ``count`` of them or more.
+
+        A thread of the bot writes them: what the log says or a caller hears may come before.
+        """
+        return await self._read_until(lambda: self._cdrs(keys), count)
+
+    async def _read_until(
+        self, read: Callable[[], list[dict[str, Any]]], count: int
+    ) -> list[dict[str, Any]]:
+        """Read again and again what the bot writes; what it wrote last before its end counts."""
+        while True:
+            ended = self.process.poll() is not None
+            if len(found := read()) >= count:
+                return found
+            assert not ended, self.log_text
             await asyncio.sleep(0.02)
-        return found
+
+    async def cdr_of(self, finished: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the record of a call whose ``call.finished`` was logged."""
+        (record,) = await self.cdrs(call=finished["call"])
+        return record
+
+    def _cdrs(self, keys: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Return what is written by now; a line being written is left out."""
+        text = self.cdr_file.read_text() if self.cdr_file.exists() else ""
+        records = [json.loads(line) for line in text.split("\n")[:-1]]
+        return [cdr for cdr in records if all(cdr[key] == want for key, want in keys.items())]
 
     async def scrape(self) -> Scrape:
         status, text = await self.get("/metrics")
@@ -123,7 +154,7 @@ class Bot:
 
     def _get(self, path: str) -> tuple[int, str]:
         try:
-            with urllib.request.urlopen(f"http://{self.http}{path}", timeout=10) as response:
+            with urllib.request.urlopen(f"http://{self.http}{path}", timeout=60) as response:
                 return response.status, response.read().decode()
         except urllib.error.HTTPError as error:
             with error:
@@ -181,9 +212,16 @@ def running_bot(
     files by name. ``scenario`` is YAML of the rehearsal model, in place of the default one.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    _write_configuration(directory, settings or {}, agents or {}, scenario)
     _write_files(directory / "trunks", trunks or {})
-    (directory / "dialplans" / "main.yaml").write_text(dialplan)
+    with reserved_ports(2 * RTP_PAIRS) as rtp:
+        _write_configuration(directory, settings or {}, agents or {}, scenario, rtp)
+        (directory / "dialplans" / "main.yaml").write_text(dialplan)
+        with _running(directory, environ or {}, rtp) as bot:
+            yield bot
+
+
+@contextmanager
+def _running(directory: Path, environ: Mapping[str, str], rtp: range) -> Iterator[Bot]:
     with (directory / "bot.log").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "telephony.app.cli", "serve", "--config", "telephony.yaml"],
@@ -192,9 +230,9 @@ def running_bot(
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            env=bot_environment(environ or {}),
+            env=bot_environment(environ),
         )
-    bot = Bot(directory, process)
+    bot = Bot(directory, process, rtp)
     try:
         _wait_until_ready(bot)
         yield bot
@@ -217,12 +255,19 @@ async def run_command(
     ``environ`` are settings, without their ``TELEPHONY_``; ``secrets`` are what files refer to.
     """
     log = directory / f"{log_name}.log"
-    settings = {f"TELEPHONY_{name}": value for name, value in (environ or {}).items()}
-    settings.update(secrets or {})
     command = [sys.executable, "-m", "telephony.app.cli", *arguments]
-    async with peer_process(command, directory, log, bot_environment(settings)) as process:
-        status = await process.wait()
+    with reserved_ports(COMMAND_RTP_PORTS) as rtp:
+        settings = {f"TELEPHONY_{name}": value for name, value in (environ or {}).items()}
+        settings |= media_ports(rtp) | dict(secrets or {})
+        async with peer_process(command, directory, log, bot_environment(settings)) as process:
+            status = await process.wait()
     return status, log.read_text(errors="replace")
+
+
+def media_ports(ports: range) -> dict[str, str]:
+    """Return the settings that let a process use these ports for media, and no others."""
+    low, high = str(ports[0]), str(ports[-1])
+    return {"TELEPHONY_MEDIA_PORT_MIN": low, "TELEPHONY_MEDIA_PORT_MAX": high}
 
 
 def bot_environment(extra: Mapping[str, str]) -> dict[str, str]:
@@ -238,12 +283,12 @@ def _write_configuration(
     settings: Mapping[str, Mapping[str, Any]],
     agents: Mapping[str, Mapping[str, Any]],
     scenario: str,
+    rtp: range,
 ) -> None:
-    rtp = free_ports(2 * RTP_PAIRS)
     values: dict[str, dict[str, Any]] = {
         # Port 0 is any free one; the log says which.
         "sip": {"host": "127.0.0.1", "udp_port": 0, "tcp_port": 0},
-        "media": {"port_min": rtp, "port_max": rtp + 2 * RTP_PAIRS - 1, "port_quarantine_s": 1},
+        "media": {"port_min": rtp[0], "port_max": rtp[-1], "port_quarantine_s": 1},
         "limits": {"max_calls": RTP_PAIRS},
         "http": {"port": 0},
         "cdr": {"file": "cdr.jsonl"},

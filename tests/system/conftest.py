@@ -60,8 +60,8 @@ def shared_hasty_bot(
     tmp_path_factory: pytest.TempPathFactory, agents: dict[str, dict[str, Any]]
 ) -> Iterator[Bot]:
     settings = {
-        "sip": {"t1_ms": 20, "t2_ms": 160, "t4_ms": 200},
-        "limits": {"max_calls": 1, "retry_after_s": 7, "setup_timeout_s": 1},
+        "sip": {"t1_ms": 40, "t2_ms": 320, "t4_ms": 400},
+        "limits": {"max_calls": 1, "retry_after_s": 7, "setup_timeout_s": 4},
     }
     with running_bot(tmp_path_factory.mktemp("hasty"), settings, agents=agents) as bot:
         yield bot

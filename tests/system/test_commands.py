@@ -12,7 +12,7 @@ import pytest
 from tests.system.bot import PROMPTS, Bot, run_command
 from tests.system.listening import read_channels, speech_ms
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(90)]
+pytestmark = pytest.mark.system
 
 
 async def test_demo_once(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from tests.system.bot import PROMPTS, run_command
 from tests.system.listening import read_channels, speech_ms
 from tests.system.rtp_peer import frames_of
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(90)]
+pytestmark = pytest.mark.system
 
 
 def configure(folder: Path, port: int) -> None:

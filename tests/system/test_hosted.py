@@ -18,7 +18,7 @@ from telephony.rehearsal.model_server import serve
 from tests.support.eventually import eventually
 from tests.system.bot import Bot, running_bot
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(90)]
+pytestmark = pytest.mark.system
 
 SECRET = "whsec_c2VjcmV0IG9mIHRoZSByZWhlYXJzYWw="
 KEY = "sk-rehearsal-0123456789"

@@ -16,7 +16,7 @@ from tests.system.bot import REPOSITORY, Bot, running_bot
 from tests.system.conftest import RunScenario
 from tests.system.rtp_peer import RtpPeer, silence
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(60)]
+pytestmark = pytest.mark.system
 
 DATAGRAMS = 2000
 CONNECTIONS = 50

@@ -22,14 +22,14 @@ from telephony.audio.wav import write_wav
 from tests.support.baresip import baresip
 from tests.support.certificates import Authority, Issued
 from tests.support.kamailio import FIXTURES, FRONT, running_kamailio, text
-from tests.support.peers import free_ports
+from tests.support.ports import free_ports
 from tests.support.sipp import SCENARIOS, SippRun, run_sipp, sipp_server
 from tests.system.bot import PROMPTS, Bot, run_command, running_bot
 from tests.system.conftest import RunScenario
 from tests.system.listening import Samples, likeness, read_channels
 from tests.system.rtp_peer import RtpPeer, frames_of, silence
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(60)]
+pytestmark = pytest.mark.system
 
 PUBLIC, INSIDE, BOTS = "127.0.0.1", "127.0.0.2", "127.0.0.3"
 

@@ -14,7 +14,7 @@ from tests.system.bot import PROMPTS, Bot
 from tests.system.conftest import RunScenario
 from tests.system.rtp_peer import RtpPeer, frames_of, silence
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(60)]
+pytestmark = pytest.mark.system
 
 
 async def finished(bot: Bot, cause: str, count: int = 1) -> None:
@@ -149,7 +149,6 @@ async def test_a_hundred_calls(bot: Bot, tmp_path: Path) -> None:
         tmp_path,
         calls=100,
         rate_per_s=20,
-        timeout_s=60,
         extra=("-d", "1000", "-rtp_echo"),
     )
     assert run.succeeded, str(run)

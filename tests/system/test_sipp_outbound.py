@@ -28,7 +28,7 @@ from telephony.sip.user_agent import UserAgent
 from tests.support.eventually import eventually
 from tests.support.sipp import SCENARIOS, Address, SippServer, sipp_server
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(30)]
+pytestmark = pytest.mark.system
 
 _ALICE = Credentials("alice", "secret")
 _OFFER = (

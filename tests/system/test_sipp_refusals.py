@@ -9,7 +9,7 @@ import pytest
 from tests.system.bot import Bot
 from tests.system.conftest import RunScenario
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(60)]
+pytestmark = pytest.mark.system
 
 PCMU = {"formats": "0", "attributes": "a=rtpmap:0 PCMU/8000"}
 
@@ -93,7 +93,7 @@ async def test_a_model_that_never_answers(hasty_bot: Bot, sipp: RunScenario) -> 
 async def test_every_call_is_taken(hasty_bot: Bot, sipp: RunScenario) -> None:
     values = {"status": "503", "extra": "Subject: none", "must_match": "Retry-After: 7", **PCMU}
     async with asyncio.TaskGroup() as calls:
-        calls.create_task(sipp("basic", hasty_bot, pause_ms=1500))
+        calls.create_task(sipp("basic", hasty_bot, pause_ms=4000))
         await hasty_bot.logged("call.received")
         assert (await hasty_bot.get("/readyz"))[0] == 503
         await sipp("refused_invite", hasty_bot, values=values)

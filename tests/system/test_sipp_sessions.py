@@ -23,7 +23,7 @@ from tests.system.bot import Bot
 from tests.system.conftest import RunScenario
 from tests.system.rtp_peer import RtpPeer
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(60)]
+pytestmark = pytest.mark.system
 
 _SDP = (
     b"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"

@@ -93,7 +93,7 @@ class Client:
 
     async def first(self, kind: type, count: int = 1, **wanted: Any) -> Any:
         """Wait for the event that is the ``count``-th of its kind with such fields."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while True:
                 fitting = [
                     event

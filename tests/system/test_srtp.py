@@ -20,7 +20,6 @@ from telephony.base.ids import Ids
 from telephony.base.interfaces import CannotAnswer
 from telephony.net.clock import monotonic
 from telephony.net.pacer import Pacer
-from telephony.net.port_pool import PortPool
 from telephony.sdp.crypto import SUITES
 from telephony.sdp.profiles import SrtpMode
 from telephony.sip.config import UserAgentConfig
@@ -33,12 +32,12 @@ from telephony.stacks.peer_policy import PeerPolicy
 from telephony.stacks.rtp_media import MediaConfig, MediaPlane, RtpMedia
 from tests.support.baresip import Baresip, baresip
 from tests.support.eventually import eventually
-from tests.support.peers import free_ports
+from tests.support.ports import free_ports, port_pool
 from tests.system.bot import PROMPTS
 from tests.system.listening import Samples, likeness, read_channels
 from tests.system.test_baresip import speech_file
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(60)]
+pytestmark = pytest.mark.system
 
 SAID, ANSWERED = "caller_question", "greeting"
 FRAME_BYTES = 160
@@ -96,9 +95,7 @@ def samples_of(pcmu: bytes) -> Samples:
 async def stack(mode: SrtpMode, legs: list[NativeLeg]) -> AsyncIterator[tuple[NativeStack, int]]:
     loop, ids = asyncio.get_running_loop(), Ids(os.urandom)
     pacer, port = Pacer(loop), free_ports(1)
-    plane = MediaPlane(
-        MediaConfig("127.0.0.1"), loop, PortPool(39400, 39500, ids, 0.0), pacer, monotonic, ids
-    )
+    plane = MediaPlane(MediaConfig("127.0.0.1"), loop, port_pool(50, ids), pacer, monotonic, ids)
     agent = UserAgent(UserAgentConfig(contact_user="bot", product="test"), ids)
     policy = PeerPolicy(strangers=MediaPolicy(srtp=mode))
     made = NativeStack(agent, plane, legs.append, policy=policy)

@@ -25,7 +25,7 @@ from tests.system.listening import Samples, likeness, read_channels
 from tests.system.rtp_peer import RtpPeer, frames_of
 from tests.system.test_dial import configure
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(60)]
+pytestmark = pytest.mark.system
 
 SPOKEN_IN = "demo-congrats"
 """Speech with a lot of hiss, recorded at 16 kHz."""
@@ -98,7 +98,7 @@ async def test_both_sides_hear_what_a_telephone_cuts_off(
     play.write_bytes(write_wav(resampled(speech, peer_hz) + rest, peer_hz))
     async with baresip(tmp_path, play=play, codec=codec) as phone:
         await phone.dial(f"sip:announcement@{wide_bot.sip[0]}:{wide_bot.sip[1]}")
-        await phone.until("CALL_CLOSED", timeout_s=30)
+        await phone.until("CALL_CLOSED")
         heard = read_channels(phone.heard(), peer_hz)[0]
     (call,) = await wide_bot.logged("call.finished")
     assert (call["cause"], call["codec"]) == ("dialplan_hung_up", wire), phone.log

@@ -14,13 +14,14 @@ from pathlib import Path
 import pytest
 
 from telephony.rehearsal.phone import telephone
-from tests.support.peers import free_ports
+from tests.support.ports import free_ports
+from tests.system.bot import media_ports
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(60)]
+pytestmark = pytest.mark.system
 
 
 def logged(log: Path, name: str) -> list[dict[str, object]]:
-    lines = [json.loads(line) for line in log.read_text().splitlines() if line.endswith("}")]
+    lines = [json.loads(line) for line in log.read_text().split("\n")[:-1]]
     return [line for line in lines if line["event"] == name]
 
 
@@ -30,7 +31,7 @@ async def events(log: Path, name: str, count: int) -> list[dict[str, object]]:
     return found
 
 
-def serve_two(folder: Path, log: Path, port: int, http: int) -> subprocess.Popen[bytes]:
+def serve_two(folder: Path, log: Path, port: int, http: int, rtp: range) -> subprocess.Popen[bytes]:
     environ = {
         **os.environ,
         "TELEPHONY_SIP_HOST": "127.0.0.1",
@@ -38,6 +39,7 @@ def serve_two(folder: Path, log: Path, port: int, http: int) -> subprocess.Popen
         "TELEPHONY_SIP_TCP_PORT": "null",
         "TELEPHONY_HTTP_PORT": str(http),
         "TELEPHONY_LOG_FORMAT": "json",
+        **media_ports(rtp),
         "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[2]), *sys.path]),
     }
     command = [sys.executable, "-m", "telephony.app.cli", "serve", "--workers", "2"]
@@ -46,9 +48,9 @@ def serve_two(folder: Path, log: Path, port: int, http: int) -> subprocess.Popen
 
 
 async def test_workers_take_calls_and_a_killed_one_comes_back(tmp_path: Path) -> None:
-    port, http = free_ports(4), free_ports(2)
+    port, http, rtp = free_ports(4), free_ports(2), free_ports(40)
     log = tmp_path / "log"
-    process = serve_two(tmp_path, log, port, http)
+    process = serve_two(tmp_path, log, port, http, range(rtp, rtp + 40))
     try:
         started = await events(log, "server.started", 2)
         assert sorted(str(line["sip_udp"]) for line in started) == [

@@ -13,6 +13,7 @@ from telephony.app import cli
 from telephony.app.commands import demo
 from telephony.app.server import Server
 from telephony.net.listen import Address
+from tests.support.ports import free_ports
 
 ROOT = Path(__file__).parents[3]
 
@@ -30,9 +31,12 @@ def test_a_recording_that_cannot_be_made_ends_the_demo_before_its_call(
 
 def test_a_reader_who_left_ends_the_demo_quietly() -> None:
     command = [sys.executable, "-m", "telephony.app.cli", "demo", "--record", os.devnull]
+    rtp = free_ports(20)
     environ = {
         **os.environ,
         "TELEPHONY_SIP_HOST": "127.0.0.1",
+        "TELEPHONY_MEDIA_PORT_MIN": str(rtp),
+        "TELEPHONY_MEDIA_PORT_MAX": str(rtp + 19),
         "TELEPHONY_SIP_UDP_PORT": "0",
         "TELEPHONY_SIP_TCP_PORT": "null",
         "TELEPHONY_HTTP_PORT": "null",

@@ -13,6 +13,7 @@ from telephony.app import cli
 from telephony.app.commands import dial
 from telephony.app.settings import Settings
 from telephony.stacks.trunk import KeepalivePolicy, RegisterPolicy, Trunk
+from tests.support.ports import free_ports
 from tests.support.stacks import Party, stack, until
 
 ROOT = Path(__file__).parents[3]
@@ -27,9 +28,10 @@ def _root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "config" / "dialplans" / "main.yaml").write_text(
         "contexts: {main: [{name: all, do: [connect_model: bot]}]}\n"
     )
+    rtp = free_ports(200)
     (tmp_path / "config" / "telephony.yaml").write_text(
         "sip: {host: 127.0.0.1, udp_port: 5060, tcp_port: 5060}\n"
-        "media: {port_min: 39000, port_max: 39199}\n"
+        f"media: {{port_min: {rtp}, port_max: {rtp + 199}}}\n"
         "dialplan: {dir: dialplans}\n"
     )
     (tmp_path / "config" / "trunks" / "off.yaml").write_text("enabled: false\nservers: a\n")
@@ -61,7 +63,7 @@ async def test_the_exit_status_tells_why_nobody_answered(
     async with stack(8) as (_, port, legs):
         use_trunk(root, port)
         process = await dialling(root, "--trunk", "pbx", "--caller-id", "+15550199")
-        await until(lambda: legs, 20)
+        await until(lambda: legs)
         assert legs[0].facts.caller == "+15550199"
         legs[0].reject(status)
         out, err = await process.communicate()
@@ -74,7 +76,7 @@ async def test_a_call_that_is_answered(root: Path) -> None:
     async with stack(8) as (_, port, legs):
         use_trunk(root, port)
         process = await dialling(root)
-        await until(lambda: legs, 20)
+        await until(lambda: legs)
         legs[0].prepare()
         legs[0].answer()
         assert process.stdout is not None
@@ -91,7 +93,7 @@ async def test_what_happens_before_the_answer_is_told(root: Path) -> None:
     async with stack(8) as (_, port, legs):
         use_trunk(root, port)
         process = await dialling(root)
-        await until(lambda: legs, 20)
+        await until(lambda: legs)
         leg, party = legs[0], Party(says=b"\x8e" * 160)
         leg.listen(party)
         leg.prepare()
@@ -113,7 +115,7 @@ async def test_a_signal_stops_the_ringing(root: Path, number: signal.Signals) ->
     async with stack(8) as (_, port, legs):
         use_trunk(root, port)
         process = await dialling(root)
-        await until(lambda: legs, 20)
+        await until(lambda: legs)
         party = Party()
         legs[0].listen(party)
         legs[0].ring()
@@ -131,7 +133,7 @@ async def test_a_signal_hangs_up(root: Path) -> None:
     async with stack(8) as (_, port, legs):
         use_trunk(root, port)
         process = await dialling(root)
-        await until(lambda: legs, 20)
+        await until(lambda: legs)
         party = Party()
         legs[0].listen(party)
         legs[0].prepare()

@@ -49,7 +49,7 @@ async def test_what_may_do_better_is_tried_again(
     server: SpeechServer, faults: FarEndFaults, tries: int
 ) -> None:
     server.faults = faults
-    async with transcriber(server, timeout_s=1.0) as asked:
+    async with transcriber(server, timeout_s=3.0) as asked:
         assert await asked.transcribe(AUDIO, 8000) == QUESTION
     assert server.requests == tries
 

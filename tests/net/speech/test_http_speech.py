@@ -86,7 +86,7 @@ async def test_a_turn_that_fails_is_flushed_and_the_next_one_goes_on(
 ) -> None:
     server.faults = faults
     heard = Heard()
-    session = await transcriber(server, timeout_s=0.5).open(PCMU, heard)
+    session = await transcriber(server, timeout_s=3.0).open(PCMU, heard)
     for phrase in ("caller_question", "caller_goodbye"):
         await say(session, phrase, PCMU, quiet_ms=400)
         session.finish_turn()
@@ -205,7 +205,7 @@ async def test_what_cannot_be_spoken_is_told_and_the_next_is(
 ) -> None:
     server.faults = faults
     spoken = Spoken()
-    voice = await synthesizer(server, timeout_s=0.5).open(PCMU, spoken)
+    voice = await synthesizer(server, timeout_s=3.0).open(PCMU, spoken)
     voice.speak("u1", HOURS, more_follows=False)
     voice.speak("u2", DONE, more_follows=False)
     await eventually(lambda: spoken.finished == ["u2"])

@@ -94,18 +94,18 @@ async def test_who_gave_up_does_not_get_anothers_answer(workers: list[LineWorker
 async def test_one_that_died_is_started_again_after_a_pause(
     workers: list[LineWorker], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(line_worker, "_FIRST_PAUSE_S", 0.05)
+    monkeypatch.setattr(line_worker, "_FIRST_PAUSE_S", 1.0)
     worker = made(workers)
     with pytest.raises(SpeechError, match="echo ended with 3: no more of this") as died:
         await answer(worker, "die")
     assert (died.value.failure.fatal, died.value.failure.retryable) == (False, True)
     with pytest.raises(SpeechError, match="in a moment"):
         await answer(worker, "a")
-    await asyncio.sleep(0.06)
+    await asyncio.sleep(1.1)
     assert await answer(worker, "a") == "A"
     with pytest.raises(SpeechError):
         await answer(worker, "die")
-    assert worker._pause_s == 0.1
+    assert worker._pause_s == 2.0
     assert (worker.stats.starts, worker.stats.failures) == (2, 2)
 
 

@@ -188,7 +188,7 @@ async def test_a_service_that_says_nothing_is_not_waited_for(
 ) -> None:
     server.faults = FarEndFaults(mute=True)
     configured = service(name, server)
-    configured._open_timeout_s = 0.2  # type: ignore[attr-defined]
+    configured._open_timeout_s = 1.0  # type: ignore[attr-defined]
     with pytest.raises(ModelUnavailable) as error:
         await configured.open(PCMU, Heard())
     assert not error.value.fatal

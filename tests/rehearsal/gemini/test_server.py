@@ -107,7 +107,7 @@ async def test_a_token_in_the_query() -> None:
 
         def post(body: bytes) -> Any:
             request = urllib.request.Request(f"{server.base_url}/v1alpha/auth_tokens", body)
-            with urllib.request.urlopen(request, timeout=5) as answer:
+            with urllib.request.urlopen(request, timeout=60) as answer:
                 return json.load(answer)
 
         name = (await asyncio.to_thread(post, b"{}"))["name"]

@@ -31,7 +31,7 @@ def address(server: LiveServer) -> str:
 
 
 async def until(websocket: Any, kind: str) -> dict[str, Any]:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             event: dict[str, Any] = json.loads(await websocket.recv())
             if event["type"] == kind:

@@ -23,7 +23,7 @@ PCMU_SESSION = {"model": "gpt-live-1.1", "audio": {"format": {"type": "audio/pcm
 @asynccontextmanager
 async def connected(server: LiveServer, key: str = "x") -> AsyncIterator[Any]:
     async with (
-        asyncio.timeout(30),
+        asyncio.timeout(60),
         AsyncOpenAI(api_key=key, base_url=server.base_url) as client,
         client.live.connect() as connection,
     ):

@@ -12,12 +12,13 @@ from telephony.net.clock import monotonic
 from telephony.net.port_pool import PortPool, PortPoolExhausted
 from telephony.net.rtp_endpoint import RtpEndpoint
 from telephony.rehearsal.network import ImpairedEndpoint, Network, shipped_profile
+from tests.support.ports import port_pool
 
 Arrived = asyncio.Queue[tuple[bytes, Address]]
 
 
-def pool(low: int, high: int) -> PortPool:
-    return PortPool(low, high, Ids(os.urandom), 0.0)
+def pool(pairs: int = 50) -> PortPool:
+    return port_pool(pairs, Ids(os.urandom))
 
 
 def impaired(ports: PortPool, arrived: Arrived, network: Network) -> ImpairedEndpoint:
@@ -40,7 +41,7 @@ def plain(arrived: Arrived) -> RtpEndpoint:
 async def test_a_leg_talks_through_the_network_and_notices_nothing() -> None:
     ours: Arrived = asyncio.Queue()
     theirs: Arrived = asyncio.Queue()
-    ports = pool(38200, 38299)
+    ports = pool()
     network = Network(shipped_profile("clean"))
     endpoint = impaired(ports, ours, network)
     peer = plain(theirs)
@@ -59,7 +60,7 @@ async def test_a_leg_talks_through_the_network_and_notices_nothing() -> None:
 
 async def test_a_stranger_is_known_for_one() -> None:
     ours: Arrived = asyncio.Queue()
-    endpoint = impaired(pool(38300, 38399), ours, Network(shipped_profile("satellite")))
+    endpoint = impaired(pool(), ours, Network(shipped_profile("satellite")))
     senders = [plain(asyncio.Queue()) for _ in range(2)]
     for _ in range(3):
         for sender in senders:
@@ -74,7 +75,7 @@ async def test_a_stranger_is_known_for_one() -> None:
 async def test_what_lies_in_the_socket_is_read_when_asked_and_takes_its_way() -> None:
     ours: Arrived = asyncio.Queue()
     network = Network(shipped_profile("clean"))
-    endpoint = impaired(pool(38400, 38499), ours, network)
+    endpoint = impaired(pool(), ours, network)
     peer = RtpEndpoint(asyncio.get_running_loop(), ("127.0.0.1", 0), Mock())
     peer.send(b"x", endpoint.local)
     endpoint.read_pending(10)
@@ -86,7 +87,7 @@ async def test_what_lies_in_the_socket_is_read_when_asked_and_takes_its_way() ->
 
 
 async def test_without_a_port_there_is_no_endpoint() -> None:
-    ports = pool(38500, 38501)
+    ports = pool(1)
     network = Network(shipped_profile("clean"))
     first = impaired(ports, asyncio.Queue(), network)
     with pytest.raises(PortPoolExhausted):
@@ -99,7 +100,7 @@ async def test_rtcp_on_the_port_above_takes_the_network_too() -> None:
     ours: Arrived = asyncio.Queue()
     theirs: Arrived = asyncio.Queue()
     network = Network(shipped_profile("clean"))
-    endpoint = impaired(pool(38200, 38299), asyncio.Queue(), network)
+    endpoint = impaired(pool(), asyncio.Queue(), network)
     above = endpoint.open_above(lambda data, source, now: ours.put_nowait((data, source)))
     assert above.local == (endpoint.local[0], endpoint.local[1] + 1)
     peer = plain(theirs)

@@ -61,7 +61,7 @@ def client(server: SpeechServer, key: str = "secret") -> Any:
 
 async def in_thread(talk: Callable[[], Any]) -> Any:
     """The SDK's asynchronous client wants a websockets older than ours; this one blocks."""
-    return await asyncio.wait_for(asyncio.to_thread(talk), 20)
+    return await asyncio.wait_for(asyncio.to_thread(talk), 60)
 
 
 def checked(message: Any, types: dict[str, Any]) -> Any:

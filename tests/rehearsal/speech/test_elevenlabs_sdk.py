@@ -130,7 +130,7 @@ async def test_stream_input(server: SpeechServer) -> None:
         )
         return b"".join(chunks)
 
-    audio = await asyncio.wait_for(asyncio.to_thread(talk), 20)
+    audio = await asyncio.wait_for(asyncio.to_thread(talk), 60)
     assert abs(len(audio) / 8 - PROMPTS["greeting"].duration_ms) < 5
 
 
@@ -143,7 +143,7 @@ async def test_a_wrong_key(server: SpeechServer) -> None:
         )
 
     with pytest.raises(Exception, match="401"):
-        await asyncio.wait_for(asyncio.to_thread(talk), 20)
+        await asyncio.wait_for(asyncio.to_thread(talk), 60)
 
 
 async def test_an_error_in_the_stream(server: SpeechServer) -> None:
@@ -157,7 +157,7 @@ async def test_an_error_in_the_stream(server: SpeechServer) -> None:
         )
 
     with pytest.raises(ApiError):
-        await asyncio.wait_for(asyncio.to_thread(talk), 20)
+        await asyncio.wait_for(asyncio.to_thread(talk), 60)
 
 
 async def test_multi_stream_input_in_the_types_of_the_sdk(server: SpeechServer) -> None:
@@ -174,7 +174,7 @@ async def test_multi_stream_input_in_the_types_of_the_sdk(server: SpeechServer) 
         audio = b""
         characters = ""
         while True:
-            raw = json.loads(await asyncio.wait_for(socket.recv(), 10))
+            raw = json.loads(await asyncio.wait_for(socket.recv(), 60))
             if raw.get("isFinal"):
                 final = types.FinalOutputMulti.model_validate(raw, strict=True)
                 break

@@ -119,7 +119,7 @@ async def test_a_transcription_session(client: AsyncOpenAI) -> None:
         await connection.input_audio_buffer.commit()
         kinds = []
         while not kinds or not kinds[-1].endswith("transcription.completed"):
-            raw = json.loads(await asyncio.wait_for(connection.recv_bytes(), 10))
+            raw = json.loads(await asyncio.wait_for(connection.recv_bytes(), 60))
             event = SERVER_EVENT.validate_python(raw)
             kinds.append(event.type)
         assert event.transcript == QUESTION

@@ -33,7 +33,7 @@ def uri(server: Server) -> str:
 async def test_the_caller_interrupts_the_bot(name: StackName) -> None:
     async with running_server(on(name)) as server, telephone("127.0.0.1") as caller:
         await caller.dial(uri(server), CALLER)
-        assert await caller.wait_until_bot_speaks(10)
+        assert await caller.wait_until_bot_speaks(60)
         await asyncio.sleep(1.0)
         spurt = caller.record.talkspurts[-1]
         await caller.say(shipped_prompts()["caller_interrupt"].pcm16)
@@ -51,7 +51,7 @@ async def test_a_call_more_than_the_limit_gets_503_and_disturbs_nobody(name: Sta
         with pytest.raises(CallFailed) as caught:
             await second.dial(uri(server), CALLER)
         assert caught.value.status == 503
-        assert await first.wait_until_bot_speaks(10)
+        assert await first.wait_until_bot_speaks(60)
         await first.hang_up()
         await eventually(lambda: server.reception.active_calls == 0)
 
@@ -68,7 +68,7 @@ async def test_a_drain_refuses_new_calls_and_waits_for_the_present_one(name: Sta
         with pytest.raises(CallFailed) as caught:
             await late.dial(uri(server), CALLER)
         assert caught.value.status == 503
-        assert await present.wait_until_bot_speaks(10)
+        assert await present.wait_until_bot_speaks(60)
         assert not draining.done()
         await present.hang_up()
         assert await draining

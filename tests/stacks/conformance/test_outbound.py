@@ -75,7 +75,7 @@ async def test_a_call_that_is_given_up_while_it_rings(name: StackName) -> None:
 async def test_a_call_that_nobody_takes_in_time(name: StackName) -> None:
     async with bot(name) as ours, phone() as telephone:
         we, they = Party(), Party()
-        dialling = asyncio.create_task(ours.dial(telephone.uri, we, ring_timeout_s=0.5))
+        dialling = asyncio.create_task(ours.dial(telephone.uri, we, ring_timeout_s=1.5))
         theirs = await telephone.next_leg()
         theirs.listen(they)
         theirs.prepare()

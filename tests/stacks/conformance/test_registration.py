@@ -14,10 +14,10 @@ from telephony.stacks.trunk import RegisterPolicy, Trunk
 from tests.support.certificates import Authority
 from tests.support.conformance import Bot, bot
 from tests.support.kamailio import FIXTURES, kamailio, text
-from tests.support.peers import free_ports
+from tests.support.ports import free_ports
 from tests.support.stacks import Party, until
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(60)]
+pytestmark = pytest.mark.system
 
 
 @pytest.fixture(name="carrier")

@@ -61,7 +61,7 @@ class World:
             self.directory,
             reach,
             monotonic,
-            unheard_s=0.3,
+            unheard_s=1.0,
             on_dialled=lambda trunk, result: self.results.append((trunk, result)),
         )
 
@@ -254,7 +254,7 @@ async def test_a_full_trunk_gives_way(world: World) -> None:
 
 async def test_ringing_ends_after_its_time(world: World) -> None:
     world.use(Trunk("a", (world.server(0),)), Trunk("b", (world.server(1),)))
-    dialling = world.dialling(ring_timeout_s=0.3)
+    dialling = world.dialling(ring_timeout_s=1.5)
     leg = await world.call(0)
     leg.ring()
     failure = await world.failure(dialling)
