@@ -21,6 +21,7 @@ _LOUD_SHRINK_S = 1.0
 _UNBROKEN_S = 0.1
 _FILLED_MAX_MS = 40
 _LOSSY_REVIEWS = 16
+_MOST_LATE_SHARE = 0.5
 
 
 class DelayBounds:
@@ -70,9 +71,10 @@ class DelayBounds:
     def follow(self, target: float, frame: int, pull: int) -> None:
         """Take a new target; ``frame`` is a packet's duration, ``pull`` the time between pops."""
         if self._lossy_reviews:
-            # The packet after a lost one is there at its turn, and tells that it was lost. Short
-            # ones are taken before their turn.
-            target = max(target, frame, pull) + max(pull - frame, 0)
+            # The packet after a lost one is there at its turn, and tells that it was lost, though
+            # it comes as late as most do. Short ones are taken before their turn.
+            next_one = max(frame, pull) + target * _MOST_LATE_SHARE
+            target = max(target, next_one) + max(pull - frame, 0)
         self.target = target
         self.floor = max(target - self._slack, target / 2)
         # Before nothing at all is left: what runs dry is heard more than what is stretched.

@@ -28,8 +28,8 @@ def test_speech_is_left_alone_within_the_outer_band() -> None:
     ("frame", "target"),
     [
         pytest.param(80, 320 + 80, id="10 ms, the second of a ptime taken early"),
-        pytest.param(160, 320, id="20 ms"),
-        pytest.param(480, 480, id="60 ms"),
+        pytest.param(160, 160 + 160, id="20 ms, and half of the target for its lateness"),
+        pytest.param(480, 480 + 160, id="60 ms"),
     ],
 )
 def test_while_packets_are_lost_the_next_is_waited_for(frame: int, target: int) -> None:
