@@ -26,10 +26,14 @@ async def test_an_awaited_server_runs_until_it_is_closed() -> None:
 
 async def test_an_entered_server_is_closed_whatever_happens() -> None:
     recorder = Recorder()
-    with pytest.raises(ZeroDivisionError):
+
+    async def use() -> None:
         async with Serving(recorder, recorder.start) as server:
             assert server is recorder
             raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await use()
     assert recorder.calls == ["start", "close"]
 
 
