@@ -126,6 +126,16 @@ class Tables(ABC, Generic[LegT]):
         data = write_stateless(status, via, headers, flow.remote, self.secret, extra)
         self.transactions.send(data, response_flow(via, flow, self.config.symmetric_signalling))
 
+    def datagram_undelivered(self, head: bytes, now: float) -> Flow | None:
+        """The network gave back a datagram that begins with ``head`` (RFC 3261 section 18.4).
+
+        Returns the flow of the request that failed of it, None when there is none.
+        """
+        flow = self.transactions.datagram_undelivered(head, now)
+        if flow is not None:
+            self.stats.transports_failed += 1
+        return flow
+
     # What is drained after every call
 
     def messages_to_send(self) -> list[Outgoing]:

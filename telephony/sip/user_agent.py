@@ -91,6 +91,10 @@ class UserAgent:
             self._agent.disconnect(flow)
         self._agent.transactions.transport_failed(flow, now)
 
+    def datagram_undelivered(self, head: bytes, now: float) -> Flow | None:
+        """The network gave back a datagram: see :meth:`.Tables.datagram_undelivered`."""
+        return self._agent.datagram_undelivered(head, now)
+
     def next_timer(self) -> float | None:
         """Return when ``handle_timer`` is to be called next, None when nothing waits."""
         return self._agent.timers.next_deadline()

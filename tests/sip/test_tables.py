@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from telephony.sip.events import LegConfirmed
+from telephony.sip.events import CallFailed, LegConfirmed
 from tests.sip.wire import SDP, HandPeer, header, tag
 
 
@@ -32,3 +32,15 @@ def test_outputs_are_drained_by_reading_them() -> None:
     assert peer.agent.messages_to_send() == []
     assert len(peer.agent.events_received()) == 1
     assert peer.agent.events_received() == []
+
+
+def test_a_datagram_that_comes_back_fails_the_call_it_began() -> None:
+    peer = HandPeer()
+    leg_id, invite = peer.calling()
+    assert peer.agent.datagram_undelivered(invite[:200], 0.0) == peer.flow
+    (event,) = peer.events()
+    assert isinstance(event, CallFailed)
+    assert (event.leg_id, event.status) == (leg_id, 503)
+    assert peer.agent.datagram_undelivered(invite[:200], 0.0) is None
+    assert peer.agent.stats.transports_failed == 1
+    peer.assert_drained()

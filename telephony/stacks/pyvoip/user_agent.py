@@ -91,6 +91,10 @@ class PyvoipUserAgent:
         self._core.stats.transports_failed += 1
         self._core.transactions.transport_failed(flow, now)
 
+    def datagram_undelivered(self, head: bytes, now: float) -> Flow | None:
+        """The network gave back a datagram: see :meth:`.Tables.datagram_undelivered`."""
+        return self._core.datagram_undelivered(head, now)
+
     def next_timer(self) -> float | None:
         return self._core.timers.next_deadline()
 
