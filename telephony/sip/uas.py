@@ -19,7 +19,7 @@ from telephony.sip.message import IncomingRequest, remote_target
 from telephony.sip.opening import invite_received
 from telephony.sip.pending_invite import PendingInvite
 from telephony.sip.replaces import find_replaced
-from telephony.sip.screening import Refusal
+from telephony.sip.screening import InfoScreen, Refusal, take_info
 from telephony.sip.status import ALLOW, SUPPORTED
 from telephony.sip.transaction import ServerTransaction
 from telephony.sip.values import printable, read_number
@@ -48,6 +48,8 @@ ReceiveNew = Callable[[ServerTransaction, float], None]
 class Uas:
     """Requests of peers. ``options_status`` and ``options_headers`` are what OPTIONS gets.
 
+    ``screen_info`` is asked about every INFO that belongs to no package.
+
     ``in_dialog`` and ``outside`` map a method to what takes its requests; others get the answer
     of OPTIONS in a dialog and 481 outside.
     """
@@ -59,6 +61,7 @@ class Uas:
         "options_headers",
         "options_status",
         "outside",
+        "screen_info",
     )
 
     def __init__(self, agent: Agent, answers: Answers) -> None:
@@ -66,6 +69,7 @@ class Uas:
         self._answers = answers
         self.options_status = 200
         self.options_headers: HeaderLines = ()
+        self.screen_info: InfoScreen = take_info
         self.in_dialog: dict[str, ReceiveInDialog] = {
             "BYE": self._receive_bye,
             "INFO": self._receive_info,
@@ -199,9 +203,13 @@ class Uas:
         if request.headers.get("Info-Package") is not None:  # RFC 6086 section 4.2.2
             agent.refuse(transaction, 469, now, (("Recv-Info", ""),))
             return
+        kind = media_type(request.headers)
+        refusal = self.screen_info(kind, request.body)
+        if refusal is not None:
+            agent.refuse(transaction, refusal.status, now, refusal.headers)
+            return
         agent.respond(transaction, 200, now)
-        event = InfoReceived(leg.leg_id, printable(media_type(request.headers)), request.body)
-        agent.events.append(event)
+        agent.events.append(InfoReceived(leg.leg_id, printable(kind), request.body))
 
     def _receive_reinvite(self, leg: Leg, transaction: ServerTransaction, now: float) -> None:
         """Section 14.2; an offer of ours without its answer counts as a request of ours."""

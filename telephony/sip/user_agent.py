@@ -32,6 +32,7 @@ from telephony.sip.out_of_dialog import OutOfDialog, OutsideRequest
 from telephony.sip.refer import Refers
 from telephony.sip.ringing import Ringing
 from telephony.sip.routing import contact_value
+from telephony.sip.screening import InfoScreen
 from telephony.sip.source_guard import SourceGuard
 from telephony.sip.stats import UserAgentStats
 from telephony.sip.uac import Uac
@@ -177,6 +178,10 @@ class UserAgent:
         check_headers(headers)
         self._uas.options_status = status
         self._uas.options_headers = tuple(headers)
+
+    def screen_info_with(self, screen: InfoScreen) -> None:
+        """Choose which INFO is refused from now on, and why."""
+        self._uas.screen_info = screen
 
     # -- calling ----------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from telephony.sip.events import (
     OfferWithdrawn,
 )
 from telephony.sip.flow import Flow
+from telephony.sip.screening import Refusal
 from telephony.sip.status import ALLOWED_METHODS
 from tests.sip.wire import OTHER_SDP, PEER, SDP, US, HandPeer, header, headers, lines, tag
 
@@ -215,6 +216,24 @@ class TestInDialog:
         ).replace(b"Content-Length: 0\r\n\r\n", b"Content-Length: 8\r\n\r\nSignal=5")
         assert lines(peer.send(info)) == ["200 INFO"]
         assert peer.events() == [InfoReceived(leg_id, "application/dtmf-relay", b"Signal=5")]
+
+    def test_info_that_is_of_no_use_above_is_refused(self) -> None:
+        peer = HandPeer()
+        _, ours = peer.up()
+        asked: list[tuple[str, bytes]] = []
+
+        def screen(content_type: str, body: bytes) -> Refusal | None:
+            asked.append((content_type, body))
+            return Refusal(415, (("Accept", "text/x"),))
+
+        peer.agent.screen_info_with(screen)
+        kind = "Content-Type: Application/Dtmf ;x=y\r\n"
+        info = peer.request("INFO", branch="z9hG4bK3", cseq=3, to_tag=ours, extra=kind)
+        (refusal,) = peer.send(info)
+        assert lines([refusal]) == ["415 INFO"]
+        assert header(refusal, "Accept") == "text/x"
+        assert asked == [("application/dtmf", b"")]
+        assert peer.events() == []
 
     def test_info_of_a_package_gets_469(self) -> None:
         peer = HandPeer()

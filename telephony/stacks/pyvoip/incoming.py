@@ -17,6 +17,7 @@ from telephony.sip.leg import LegState
 from telephony.sip.message import IncomingRequest, remote_target
 from telephony.sip.opening import invite_received
 from telephony.sip.routing import local_host_port
+from telephony.sip.screening import InfoScreen, take_info
 from telephony.sip.transaction import ServerTransaction
 from telephony.sip.values import printable, read_number
 from telephony.sip.writer import SDP_TYPE, HeaderLines
@@ -38,13 +39,17 @@ _CAPABILITIES = (
 
 
 class Incoming:
-    """``options_status`` and ``options_headers`` are what OPTIONS gets."""
+    """``options_status`` and ``options_headers`` are what OPTIONS gets.
+
+    ``screen_info`` is asked about every INFO that belongs to no package.
+    """
 
     def __init__(self, core: Core, answering: Answering) -> None:
         self._core = core
         self._answering = answering
         self.options_status = 200
         self.options_headers: HeaderLines = ()
+        self.screen_info: InfoScreen = take_info
         self._in_dialog: dict[str, Callable[[Leg, ServerTransaction, float], None]] = {
             "BYE": self._receive_bye,
             "INFO": self._receive_info,
@@ -175,13 +180,17 @@ class Incoming:
         if request.headers.get("Info-Package") is not None:  # RFC 6086 section 4.2.2
             core.refuse(transaction, 469, now, (("Recv-Info", ""),))
             return
+        kind = media_type(request.headers)
+        refusal = self.screen_info(kind, request.body)
+        if refusal is not None:
+            core.refuse(transaction, refusal.status, now, refusal.headers)
+            return
         draft = core.enter(partial(leg.line.ok, request))
         if draft is None:
             core.refuse(transaction, 200, now)
         else:
             core.respond(transaction, draft, now)
-        kind = printable(media_type(request.headers))
-        core.events.append(InfoReceived(leg.leg_id, kind, request.body))
+        core.events.append(InfoReceived(leg.leg_id, printable(kind), request.body))
 
     def _receive_reinvite(self, leg: Leg, transaction: ServerTransaction, now: float) -> None:
         """Section 14.2: one at a time, and none while an offer of ours is not answered."""

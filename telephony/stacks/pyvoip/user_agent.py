@@ -34,7 +34,7 @@ from telephony.sip.message import DialogKey
 from telephony.sip.opening import opening_parts
 from telephony.sip.out_of_dialog import OutsideRequest
 from telephony.sip.routing import contact_value, local_host_port
-from telephony.sip.screening import screen
+from telephony.sip.screening import InfoScreen, screen
 from telephony.sip.source_guard import SourceGuard
 from telephony.sip.stats import UserAgentStats
 from telephony.sip.status import reason_phrase
@@ -165,6 +165,10 @@ class PyvoipUserAgent:
         check_headers(headers)
         self._incoming.options_status = status
         self._incoming.options_headers = tuple(headers)
+
+    def screen_info_with(self, screen: InfoScreen) -> None:
+        """Choose which INFO is refused from now on, and why."""
+        self._incoming.screen_info = screen
 
     def answer_offer(self, leg_id: str, sdp: bytes, now: float) -> bool:
         leg = self._core.find_leg(leg_id)
