@@ -96,7 +96,7 @@ class ClaudeServer:
             return _drop(request)
         try:
             asked.body = json.loads(await request.read())
-        except ValueError:
+        except (ValueError, RecursionError):
             return self._refuse(asked, Refusal(400, "The request body is not valid JSON."))
         refusal = refused_key(headers, self.api_key)
         if refusal is None and faults.refuse_status is not None:
