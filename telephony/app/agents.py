@@ -177,8 +177,7 @@ class _AgentReader:
             return AgentFile.model_validate(data)
         except ValidationError as error:
             self._problems.extend(schema_problems(error, self._document, AgentFile))
-            rest = without_wrong(error, data, AgentFile, _APART)
-        return None if rest is None else AgentFile.model_validate(rest)
+            return without_wrong(error, data, AgentFile, _APART)
 
     def _agent(self, name: str, part: AgentFile) -> Agent | None:
         settings = self._settings

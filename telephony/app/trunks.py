@@ -134,8 +134,7 @@ class _TrunkReader:
             return TrunkFile.model_validate(data)
         except ValidationError as error:
             self._problems.extend(schema_problems(error, self._document, TrunkFile))
-            rest = without_wrong(error, data, TrunkFile, _APART)
-        return None if rest is None else TrunkFile.model_validate(rest)
+            return without_wrong(error, data, TrunkFile, _APART)
 
     def _trunk(self, name: str, part: TrunkFile) -> Trunk:
         self._check_servers(part)

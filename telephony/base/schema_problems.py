@@ -6,7 +6,7 @@ import types
 import typing
 from collections.abc import Collection, Iterable, Mapping
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -17,6 +17,8 @@ from telephony.base.yaml_scalars import read_scalar
 
 _UNKNOWN_KEY = frozenset({"extra_forbidden", "unexpected_keyword_argument"})
 _MISSING_KEY = frozenset({"missing", "missing_argument"})
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
 
 _LONGEST_LIST = 50
 _NEAR = 0.6
@@ -51,9 +53,9 @@ def schema_problems(
 
 
 def without_wrong(
-    error: ValidationError, data: object, schema: type[BaseModel], apart: Collection[str]
-) -> dict[str, Any] | None:
-    """Return ``data`` without the keys of ``schema`` that are wrong, to find more in the rest.
+    error: ValidationError, data: object, schema: type[ModelT], apart: Collection[str]
+) -> ModelT | None:
+    """Return what ``data`` says without the keys that are wrong, to find more in the rest.
 
     Only keys that are ``apart`` can be left out, as no other key is wrong for want of them. None
     when there are others, or what may be meant by an unknown key is one.
@@ -61,7 +63,11 @@ def without_wrong(
     wrong = {str(item["loc"][0]) if item["loc"] else "" for item in error.errors()}
     if not isinstance(data, dict) or not all(_is_apart(key, schema, apart) for key in wrong):
         return None
-    return {key: value for key, value in data.items() if str(key) not in wrong}
+    try:
+        return schema.model_validate({k: v for k, v in data.items() if str(k) not in wrong})
+    except ValidationError:
+        # With a key gone, another may be wrong beside its default: that would be no news.
+        return None
 
 
 def _is_apart(key: str, schema: type[BaseModel], apart: Collection[str]) -> bool:

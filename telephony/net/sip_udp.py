@@ -140,7 +140,8 @@ class SipUdp:
                     self._woken_by_error()
                 return
             except OSError:
-                self._woken_by_error()
+                if not self._woken_by_error():
+                    stats.receive_errors += 1
                 return
             stats.received += 1
             if guard is not None and not guard.admits(source[0], len(data), now):
@@ -151,14 +152,14 @@ class SipUdp:
                 local = self._destination(ancillary) if ancillary else self.local
                 self._receive(data, Flow("udp", source[:2], local))
 
-    def _woken_by_error(self) -> None:
-        """Take what waits in the error queue, and go on listening."""
-        if not self._take_errors():
-            self.stats.receive_errors += 1
+    def _woken_by_error(self) -> int:
+        """Take what waits in the error queue, and go on listening; returns how much it was."""
+        count = self._take_errors()
         if self._socket.fileno() >= 0:
             # libuv no longer watches a descriptor that was in error.
             self._loop.remove_reader(self._socket.fileno())
             self._loop.add_reader(self._socket.fileno(), self._readable)
+        return count
 
     def _take_errors(self) -> int:
         lost, count = read_errors(self._socket)

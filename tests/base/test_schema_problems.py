@@ -3,7 +3,15 @@ from __future__ import annotations
 from typing import Annotated
 
 import pytest
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from telephony.base.located_yaml import read_yaml
 from telephony.base.schema_problems import (
@@ -148,6 +156,13 @@ class Whole(BaseModel):
     apart: int = 0
     other: dict[str, int] = Field(default_factory=dict)
 
+    @field_validator("other")
+    @classmethod
+    def _needs_apart(cls, other: dict[str, int], info: ValidationInfo) -> dict[str, int]:
+        if other and not info.data.get("apart", 1):
+            raise ValueError("apart is missing")
+        return other
+
 
 @pytest.mark.parametrize(
     ("data", "rest"),
@@ -156,6 +171,7 @@ class Whole(BaseModel):
         ({"meaning": "x", "apart": "y", "other": {"z": "z"}}, {"meaning": "x"}),
         ({"meaning": "x", "apert": 1}, {"meaning": "x"}),
         ({"meaning": "x", "xyz": 1}, {"meaning": "x"}),
+        ({"apart": "y", "other": {"z": 1}}, None),
         ({"meaning": 1, "apart": "y"}, None),
         ({"meening": "x"}, None),
         (["meaning"], None),
@@ -165,4 +181,5 @@ class Whole(BaseModel):
 def test_what_is_left_without_what_is_wrong(data: object, rest: object) -> None:
     with pytest.raises(ValidationError) as error:
         Whole.model_validate(data)
-    assert without_wrong(error.value, data, Whole, ("apart", "other")) == rest
+    left = without_wrong(error.value, data, Whole, ("apart", "other"))
+    assert (None if left is None else left.model_dump(exclude_unset=True)) == rest
