@@ -12,6 +12,20 @@ from telephony.rehearsal.phone import telephone
 from tests.support.server import running_server, settings
 
 
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+async def test_a_call_that_nobody_takes_fails_before_it_is_given_up(transport: str) -> None:
+    """The network says that nobody listens: no status, and not the time-out of the call."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as gone:
+        gone.bind(("127.0.0.1", 0))
+        port = gone.getsockname()[1]
+    async with telephone("127.0.0.1") as caller:
+        with pytest.raises(CallFailed) as failure:
+            await caller.dial(
+                f"sip:bot@127.0.0.1:{port};transport={transport}", "sip:alice@127.0.0.1"
+            )
+    assert (failure.value.status, str(failure.value)) == (0, "connection refused")
+
+
 async def test_a_foreign_address_is_refused() -> None:
     with pytest.raises(OSError, match="assign"):
         async with telephone("192.0.2.1"):
@@ -81,17 +95,3 @@ async def test_a_bracketed_address_is_called(transport: str) -> None:
         uri = f"sip:x@[::1]:{bound[1]};transport={transport}"
         await caller.dial(uri, "sip:a@localhost", timeout_s=5.0)
         assert await caller.wait_until_bot_speaks(5.0)
-
-
-@pytest.mark.parametrize("transport", ["udp", "tcp"])
-async def test_a_call_that_nobody_takes_fails_before_it_is_given_up(transport: str) -> None:
-    """The network says that nobody listens: no status, and not the time-out of the call."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as gone:
-        gone.bind(("127.0.0.1", 0))
-        port = gone.getsockname()[1]
-    async with telephone("127.0.0.1") as caller:
-        with pytest.raises(CallFailed) as failure:
-            await caller.dial(
-                f"sip:bot@127.0.0.1:{port};transport={transport}", "sip:alice@127.0.0.1"
-            )
-    assert (failure.value.status, str(failure.value)) == (0, "connection refused")
