@@ -26,7 +26,7 @@ from telephony.app.spend_settings import Dollars
 from telephony.base.errors import Problem
 from telephony.base.located_yaml import LocatedYaml, read_yaml
 from telephony.base.located_yaml import Path as YamlPath
-from telephony.base.schema_problems import schema_problems
+from telephony.base.schema_problems import schema_problems, without_wrong
 from telephony.calls.agent import Agent
 from telephony.calls.model_source import ModelSource
 from telephony.calls.recording_tool import RECORDING_TOOLS
@@ -34,6 +34,15 @@ from telephony.calls.recording_tool import RECORDING_TOOLS
 HANGUP = "hangup"
 SEND_DIGITS = "send_digits"
 BUILT_IN_TOOLS = (HANGUP, SEND_DIGITS)
+
+# No other key is read with an eye to these.
+_APART = frozenset(
+    (
+        *("approve", "connect_timeout_s", "fallback", "filler", "greeting", "guardrails"),
+        *("handoffs", "hold_music", "languages", "model_format", "price", "reconnect", "spend"),
+        *("time_zone", "tool_limits", "tool_timeout_s", "vad", "barge_in", "silence", "digits"),
+    )
+)
 
 SectionT = TypeVar("SectionT", bound=Section)
 
@@ -149,7 +158,7 @@ class _AgentReader:
             data = {key: value for key, value in data.items() if value is not None}
             name = str(data.get("name", name))
         if data is not None or not self._problems:
-            part = self._validate(AgentFile, data if data is not None else {}, ())
+            part = self._part(data if data is not None else {})
             agent = self._agent(name, part) if part is not None else None
         ordered = tuple(sorted(self._problems, key=lambda p: (p.line, p.column)))
         return LoadedAgent(
@@ -161,6 +170,14 @@ class _AgentReader:
             tuple(sorted(self._missing, key=lambda p: (p.line, p.column))),
             self._document,
         )
+
+    def _part(self, data: object) -> AgentFile | None:
+        """Return what the file says, without keys that are wrong but that others do not need."""
+        try:
+            return AgentFile.model_validate(data)
+        except ValidationError as error:
+            self._problems.extend(schema_problems(error, self._document, AgentFile))
+            return without_wrong(error, data, AgentFile, _APART)
 
     def _agent(self, name: str, part: AgentFile) -> Agent | None:
         settings = self._settings

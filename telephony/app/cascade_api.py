@@ -13,8 +13,6 @@ from telephony.realtime.cascade.model import CascadeModel
 from telephony.realtime.config_problems import FieldProblem, InvalidSessionConfig
 from telephony.realtime.dialect import RealtimeModel
 
-ANTHROPIC_URL = "https://api.anthropic.com"
-
 
 def read_cascade(values: Mapping[str, Any]) -> RealtimeModel:
     """Make the model of ``values``; raises InvalidSessionConfig with every problem found."""

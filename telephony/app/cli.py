@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import gc
 import importlib
 import importlib.util
 import os
@@ -16,6 +17,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from telephony.app import commands
@@ -97,10 +99,19 @@ def build_parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
         summary = command_help(name)
         subparser = subparsers.add_parser(name, help=summary, description=f"{summary}.")
         if name == asked:
-            module = importlib.import_module(f"{commands.__name__}.{name}")
+            module = _imported(f"{commands.__name__}.{name}")
             module.add_arguments(subparser)
             subparser.set_defaults(run=module.run)
     return parser
+
+
+def _imported(name: str) -> ModuleType:
+    """Import a module without collecting garbage: hardly any of what it makes is."""
+    gc.disable()
+    try:
+        return importlib.import_module(name)
+    finally:
+        gc.enable()
 
 
 def command_names() -> list[str]:

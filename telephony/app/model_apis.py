@@ -10,15 +10,8 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
-from telephony.app.cascade_api import ANTHROPIC_URL, open_cascade, read_cascade
-from telephony.app.legal_notice import read_notice
-from telephony.app.sdk_agents import agents_opener, read_agents_model
 from telephony.calls.model_source import ModelOpener
 from telephony.realtime.dialect import RealtimeModel
-from telephony.realtime.gemini_config import GeminiConfig, VertexConfig
-from telephony.realtime.gemini_model import GeminiModel
-from telephony.realtime.openai_live_config import LiveConfig
-from telephony.realtime.openai_live_model import OpenAILiveModel
 from telephony.realtime.openai_model import OpenAIRealtimeModel
 from telephony.realtime.openai_variants import OPENAI_SERVERS, OpenAIServer
 from telephony.realtime.session_config import SessionConfig
@@ -83,22 +76,49 @@ def _openai_api(server: OpenAIServer) -> ModelApi:
     )
 
 
+# What only one API needs is imported by the agents that name it.
+
+
 def _openai_live(values: Mapping[str, Any]) -> RealtimeModel:
-    config = LiveConfig.from_mapping(values)
-    notice = read_notice(config.legal_notice)
-    return OpenAILiveModel(config, OPENAI_LIVE, notice=notice, wall_clock=time.time)
+    return _live(values, OPENAI_LIVE)
 
 
 def _azure_openai_live(values: Mapping[str, Any]) -> RealtimeModel:
+    return _live(values, AZURE_OPENAI_LIVE, api_key_header="api-key", pcm_only=True)
+
+
+def _live(values: Mapping[str, Any], api: str, **differing: Any) -> RealtimeModel:
+    from telephony.app.legal_notice import read_notice
+    from telephony.realtime.openai_live_config import LiveConfig
+    from telephony.realtime.openai_live_model import OpenAILiveModel
+
     config = LiveConfig.from_mapping(values)
-    return OpenAILiveModel(
-        config,
-        AZURE_OPENAI_LIVE,
-        api_key_header="api-key",
-        pcm_only=True,
-        notice=read_notice(config.legal_notice),
-        wall_clock=time.time,
-    )
+    notice = read_notice(config.legal_notice)
+    return OpenAILiveModel(config, api, notice=notice, wall_clock=time.time, **differing)
+
+
+def _agents(values: Mapping[str, Any]) -> RealtimeModel:
+    from telephony.app.sdk_agents import read_agents_model
+
+    return read_agents_model(values)
+
+
+def _agents_opener(model: RealtimeModel, base_url: str, api_key: str | None) -> ModelOpener:
+    from telephony.app.sdk_agents import agents_opener
+
+    return agents_opener(model, base_url, api_key)
+
+
+def _cascade(values: Mapping[str, Any]) -> RealtimeModel:
+    from telephony.app.cascade_api import read_cascade
+
+    return read_cascade(values)
+
+
+def _cascade_opener(model: RealtimeModel, base_url: str, api_key: str | None) -> ModelOpener:
+    from telephony.app.cascade_api import open_cascade
+
+    return open_cascade(model, base_url, api_key)
 
 
 def _language_of(config: type[BaseModel]) -> InLanguage:
@@ -121,10 +141,16 @@ def _transcribed_in(
 
 
 def _gemini_live(values: Mapping[str, Any]) -> RealtimeModel:
+    from telephony.realtime.gemini_config import GeminiConfig
+    from telephony.realtime.gemini_model import GeminiModel
+
     return GeminiModel(GeminiConfig.from_mapping(values))
 
 
 def _gemini_vertex(values: Mapping[str, Any]) -> RealtimeModel:
+    from telephony.realtime.gemini_config import VertexConfig
+    from telephony.realtime.gemini_model import GeminiModel
+
     return GeminiModel(VertexConfig.from_mapping(values))
 
 
@@ -156,10 +182,10 @@ MODEL_APIS: dict[str, ModelApi] = {
         ModelApi(
             "openai_agents",
             "OpenAI Agents SDK",
-            read_agents_model,
+            _agents,
             base_url="wss://api.openai.com/v1",
             key_variable="OPENAI_API_KEY",
-            make_opener=agents_opener,
+            make_opener=_agents_opener,
             in_language=_language_of(SessionConfig),
         ),
         ModelApi(
@@ -174,10 +200,10 @@ MODEL_APIS: dict[str, ModelApi] = {
         ModelApi(
             CASCADE,
             "a cascade around Anthropic Claude",
-            read_cascade,
-            base_url=ANTHROPIC_URL,
+            _cascade,
+            base_url="https://api.anthropic.com",
             key_variable="ANTHROPIC_API_KEY",
-            make_opener=open_cascade,
+            make_opener=_cascade_opener,
         ),
     )
 }

@@ -147,13 +147,7 @@ class NativeSide:
             log.error("trunk.peers_contradict", reason=str(error))
 
     def _admission_config(self) -> AdmissionConfig:
-        directory = self._parts.directory
-        return to_admission_config(
-            self._parts.settings.security,
-            directory.peers(),
-            directory.servers(),
-            directory.identifies_peers,
-        )
+        return to_admission_config(self._parts.settings.security, self._parts.directory)
 
     def refuse_options(self, retry_after_s: int) -> None:
         self.user_agent.answer_options_with(503, [("Retry-After", str(retry_after_s))])

@@ -8,7 +8,7 @@ import signal
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
 
@@ -18,9 +18,11 @@ from telephony.app.server import Server
 from telephony.base.errors import ConfigError
 from telephony.calls.agent import Agent
 from telephony.net.tls import CertificateProblem
-from telephony.rehearsal.model_server import ModelServer
 from telephony.rehearsal.scenario import Scenario, load_scenario, shipped_scenario
 from telephony.stacks.trunk import Trunk
+
+if TYPE_CHECKING:
+    from telephony.rehearsal.model_server import ModelServer
 
 log = structlog.get_logger()
 
@@ -60,8 +62,13 @@ async def with_rehearsal_model(
     Returns the agents and the server of OpenAI Realtime, if it is among them.
     """
     addressed, servers = await start_rehearsals(agents, scenario_named(scenario), port, resources)
-    model = servers.get(OPENAI_REALTIME)
-    return addressed, model if isinstance(model, ModelServer) else None
+    if OPENAI_REALTIME not in servers:
+        return addressed, None
+    from telephony.rehearsal.model_server import ModelServer
+
+    model = servers[OPENAI_REALTIME]
+    assert isinstance(model, ModelServer)
+    return addressed, model
 
 
 async def serve_until_signal(

@@ -19,14 +19,14 @@ from telephony.calls.services import CallLimits, OutboundLine
 from telephony.calls.spend import SpendLimits
 from telephony.net.tls import TlsConfig
 from telephony.rtp.frames import JitterConfig
-from telephony.sip.admission import AdmissionConfig, Peer
+from telephony.sip.admission import AdmissionConfig
 from telephony.sip.config import MessageLimits, TimerConfig, UserAgentConfig
 from telephony.sip.flow import Address, Transport
 from telephony.sip.source_guard import GuardConfig
-from telephony.sip.source_networks import Network
 from telephony.stacks.call_plan import MediaPolicy
 from telephony.stacks.media_config import DigitTiming, MediaConfig, MediaHost, RtcpPolicy
 from telephony.stacks.trunk import Trunk
+from telephony.stacks.trunks.directory import TrunkDirectory
 from telephony.turns.policy import BargeInPolicy
 from telephony.turns.silence import SilencePolicy
 
@@ -98,17 +98,12 @@ def to_guard_config(security: Security, some_are_known: bool) -> GuardConfig:
     )
 
 
-def to_admission_config(
-    security: Security,
-    peers: Sequence[Peer],
-    servers: Sequence[Network],
-    some_are_known: bool,
-) -> AdmissionConfig:
-    """``servers``: addresses that we call, whoever calls from there."""
+def to_admission_config(security: Security, directory: TrunkDirectory) -> AdmissionConfig:
+    """The trunks are let in, and so is whoever calls from an address that we call."""
     return AdmissionConfig(
-        peers=tuple(peers),
-        trusted=tuple(servers),
-        unknown=unknown_sources(security, some_are_known),
+        peers=tuple(directory.peers()),
+        trusted=tuple(directory.servers()),
+        unknown=unknown_sources(security, directory.identifies_peers),
         realm=security.realm,
     )
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
+from telephony.app.speech_url import url_problem
 from telephony.base.speech import SynthesizerService, TranscriberService
 from telephony.net.speech import espeak_voice, piper_voice, services, whisper_recogniser
 from telephony.net.speech.espeak_voice import EspeakConfig
@@ -24,8 +24,6 @@ from telephony.realtime.strict_model import StrictModel
 
 Config = TypeVar("Config", bound=StrictModel)
 Values = Mapping[str, Any]
-
-_LOCAL = ("localhost", "127.0.0.1", "::1")
 
 
 def read_config(model: type[Config], values: Values) -> Config:
@@ -59,26 +57,6 @@ def _hosted(model: type[Config], values: Values, variable: str) -> Config:
     if problem is not None:
         raise InvalidSessionConfig([problem])
     return config
-
-
-def url_problem(url: str, *, has_key: bool) -> FieldProblem | None:
-    """Return what is wrong with the URL of a service."""
-    try:
-        parts = urlsplit(url)
-        valid = parts.scheme in ("http", "https", "ws", "wss") and bool(parts.hostname)
-    except ValueError:
-        valid = False
-    if not valid:
-        return FieldProblem(
-            "base_url", "this is no URL of a server", "write https://... or wss://..."
-        )
-    if parts.username or parts.password:
-        return FieldProblem("base_url", "a URL must not hold a secret", "use api_key")
-    if has_key and parts.scheme in ("http", "ws") and parts.hostname not in _LOCAL:
-        return FieldProblem(
-            "base_url", "the key would travel unencrypted", "use https:// or wss://"
-        )
-    return None
 
 
 def _present(lacks: tuple[str, str] | None, key: str) -> None:

@@ -13,8 +13,6 @@ from telephony.base.schema_problems import did_you_mean
 from telephony.base.speech import SynthesizerService, TranscriberService
 from telephony.realtime.config_problems import FieldProblem, InvalidSessionConfig
 from telephony.realtime.strict_model import StrictModel
-from telephony.rehearsal.speech.synthesizer import RehearsalSynthesizerService
-from telephony.rehearsal.speech.transcriber import RehearsalTranscriberService
 
 Service = TypeVar("Service")
 
@@ -69,11 +67,15 @@ class _RehearsalTts(StrictModel):
 
 
 def _rehearsal_transcriber(values: Mapping[str, Any]) -> TranscriberService:
+    from telephony.rehearsal.speech.transcriber import RehearsalTranscriberService
+
     config = read_config(_RehearsalStt, values)
     return RehearsalTranscriberService(config.delay_ms, config.guesses)
 
 
 def _rehearsal_synthesizer(values: Mapping[str, Any]) -> SynthesizerService:
+    from telephony.rehearsal.speech.synthesizer import RehearsalSynthesizerService
+
     config = read_config(_RehearsalTts, values)
     return RehearsalSynthesizerService(config.first_ms, speed=config.speed)
 

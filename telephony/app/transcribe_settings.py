@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
 from telephony.app.agents import LoadedAgent
 from telephony.app.secret_references import look_up, referred_variable
 from telephony.app.settings import Settings, Transcribe
 from telephony.app.settings_sources import LoadedSettings
-from telephony.app.speech_makers import url_problem
+from telephony.app.speech_url import url_problem
 from telephony.base.errors import Problem
 from telephony.base.schema_problems import did_you_mean
-from telephony.net.speech.file_transcriber import FileTranscriberConfig
+
+if TYPE_CHECKING:
+    from telephony.net.speech.file_transcriber import FileTranscriberConfig
 
 _SECTION = ("media", "recording", "transcribe")
 _KEY_VARIABLE = "OPENAI_API_KEY"
@@ -22,6 +24,8 @@ _HTTP = {"ws": "http", "wss": "https"}
 
 def to_file_transcriber(settings: Settings, environ: Mapping[str, str]) -> FileTranscriberConfig:
     """Return the server to ask; without a section, OpenAI's with the usual variable's key."""
+    from telephony.net.speech.file_transcriber import FileTranscriberConfig
+
     asked = settings.media.recording.transcribe or Transcribe()
     default_url = Transcribe.model_fields["base_url"].default
     variable = None if asked.api_key is None else referred_variable(asked.api_key)

@@ -23,7 +23,7 @@ from telephony.app.trunk_schema import (
 from telephony.base.errors import Problem
 from telephony.base.located_yaml import LocatedYaml, read_yaml
 from telephony.base.located_yaml import Path as YamlPath
-from telephony.base.schema_problems import schema_problems
+from telephony.base.schema_problems import schema_problems, without_wrong
 from telephony.sip.credentials import Credentials
 from telephony.sip.values import read_uri
 from telephony.stacks.call_plan import MediaPolicy
@@ -37,6 +37,14 @@ from telephony.stacks.trunk import (
     RegisterPolicy,
     Trunk,
     TrunkLimits,
+)
+
+# No other key is read with an eye to these.
+_APART = frozenset(
+    (
+        *("attestation", "caller_id", "codecs", "dtmf", "follow_redirects", "keepalive", "limits"),
+        *("numbers", "outbound", "processing", "realm", "refer", "srtp"),
+    )
 )
 
 
@@ -121,11 +129,12 @@ class _TrunkReader:
         )
 
     def _validate(self, data: object) -> TrunkFile | None:
+        """Return what the file says, without keys that are wrong but that others do not need."""
         try:
             return TrunkFile.model_validate(data)
         except ValidationError as error:
             self._problems.extend(schema_problems(error, self._document, TrunkFile))
-            return None
+            return without_wrong(error, data, TrunkFile, _APART)
 
     def _trunk(self, name: str, part: TrunkFile) -> Trunk:
         self._check_servers(part)

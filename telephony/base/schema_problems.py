@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import types
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -18,7 +18,11 @@ from telephony.base.yaml_scalars import read_scalar
 _UNKNOWN_KEY = frozenset({"extra_forbidden", "unexpected_keyword_argument"})
 _MISSING_KEY = frozenset({"missing", "missing_argument"})
 
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
 _LONGEST_LIST = 50
+_NEAR = 0.6
+"""How alike an unknown name is to what was meant by it."""
 _BARE = frozenset({"int_type", "float_type", "bool_type"})
 _EXPECTED = {
     "list_type": ("a list is expected here", "write one item per line, each after '- '"),
@@ -48,13 +52,37 @@ def schema_problems(
     return out
 
 
+def without_wrong(
+    error: ValidationError, data: object, schema: type[ModelT], apart: Collection[str]
+) -> ModelT | None:
+    """Return what ``data`` says without the keys that are wrong, to find more in the rest.
+
+    Only keys that are ``apart`` can be left out, as no other key is wrong for want of them. None
+    when there are others, or what may be meant by an unknown key is one.
+    """
+    wrong = {str(item["loc"][0]) if item["loc"] else "" for item in error.errors()}
+    if not isinstance(data, dict) or not all(_is_apart(key, schema, apart) for key in wrong):
+        return None
+    try:
+        return schema.model_validate({k: v for k, v in data.items() if str(k) not in wrong})
+    except ValidationError:
+        # With a key gone, another may be wrong beside its default: that would be no news.
+        return None
+
+
+def _is_apart(key: str, schema: type[BaseModel], apart: Collection[str]) -> bool:
+    known = known_keys(schema, ())
+    meant = [key] if key in known else get_close_matches(key, known, n=1, cutoff=_NEAR)
+    return bool(key) and all(name in apart for name in meant)
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return the remedy for an unknown name: the nearest known one, else the list if it is short.
 
     "" when nothing helps.
     """
     names = sorted(known)
-    if near := get_close_matches(word, names, n=1, cutoff=0.6):
+    if near := get_close_matches(word, names, n=1, cutoff=_NEAR):
         return f"did you mean {near[0]}?"
     return f"known here: {', '.join(names)}" if 0 < len(names) <= _LONGEST_LIST else ""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from telephony.base.ids import Ids
+from telephony.net.line_pipe import LinePipe
 from telephony.realtime.backoff import Backoff
 from telephony.realtime.tool_schema import ToolContext
 from telephony.realtime.tools import Approval, Tool, ToolFailed
@@ -81,6 +82,7 @@ class McpServer:
         self._task: asyncio.Task[None] | None = None
         self._tried = asyncio.Event()
         self._doubt = asyncio.Event()
+        self._last_line = ""
 
     @property
     def name(self) -> str:
@@ -121,16 +123,28 @@ class McpServer:
                     server=self.name,
                     error=type(reason).__name__,
                     reason=str(reason)[:_LONGEST_REASON],
+                    **self._last_words(),
                 )
             finally:
                 self._client = None
                 self._tried.set()
             await asyncio.sleep(self._backoff.next_delay_s() or self.config.retry_maximum_s)
 
+    def _said(self, line: str) -> None:
+        """A program tells its users what it likes, of callers too: that is for nobody but debug."""
+        self._last_line = line
+        log.debug("mcp.said", server=self.name, line=line)
+
+    def _last_words(self) -> dict[str, str]:
+        """Return what a program said that did not even start; no call had to do with it yet."""
+        said = "" if self._client is not None else self._last_line[:_LONGEST_REASON]
+        return {"said": said} if said else {}
+
     async def _one_connection(self) -> None:
+        self._last_line = ""
         async with (
             asyncio.timeout(self.config.connect_timeout_s) as limit,
-            _open(self.config) as client,
+            _open(self.config, self._said) as client,
         ):
             await self._list_tools(client)
             limit.reschedule(None)
@@ -207,10 +221,12 @@ class _Unchecked:
 
 
 @asynccontextmanager
-async def _open(config: McpServerConfig) -> AsyncIterator[Client]:
+async def _open(config: McpServerConfig, on_line: Callable[[str], None]) -> AsyncIterator[Client]:
+    """Connect; ``on_line`` gets what a program writes to its standard error."""
     # The SDK takes half a second to import, and only those need it who have such a server.
     import httpx2
     from mcp import Client, StdioServerParameters
+    from mcp.client.stdio import stdio_client
     from mcp.client.streamable_http import streamable_http_client
 
     if config.command:
@@ -218,8 +234,13 @@ async def _open(config: McpServerConfig) -> AsyncIterator[Client]:
         process = StdioServerParameters(
             command=program, args=arguments, env=dict(config.env), cwd=config.cwd
         )
-        async with Client(process) as client:
-            yield client
+        lines = LinePipe(asyncio.get_running_loop(), on_line)
+        try:
+            async with Client(stdio_client(process, lines.end)) as client:
+                lines.end.close()
+                yield client
+        finally:
+            lines.close()
         return
     # A server may keep a stream open for as long as it has something to say.
     timeout = httpx2.Timeout(config.connect_timeout_s, read=300.0)

@@ -16,6 +16,7 @@ from telephony.net.sip_udp import SipUdp
 from telephony.net.sip_udp_sockets import SipUdpSockets
 from telephony.net.sources import SourceGuard
 from telephony.net.tls import TlsContexts
+from telephony.net.undelivered import Undelivered
 from telephony.sip.config import MessageLimits
 from telephony.sip.events import Event
 from telephony.sip.flow import Flow, Outgoing, Transport
@@ -32,6 +33,8 @@ class UserAgentCore(Protocol):
     def receive_message(self, data: bytes, flow: Flow, now: float) -> None: ...
 
     def transport_failed(self, flow: Flow, now: float) -> None: ...
+
+    def datagram_undelivered(self, head: bytes, now: float) -> Flow | None: ...
 
     def next_timer(self) -> float | None: ...
 
@@ -72,7 +75,7 @@ class SipEndpoint:
         self.user_agent = user_agent
         self.clock = clock
         self.trace = trace
-        self.udp_sockets = SipUdpSockets(loop, self._received, clock, guard)
+        self.udp_sockets = SipUdpSockets(loop, self._received, clock, guard, self._undelivered)
         self.streams = SipStreams(
             loop,
             self._received,
@@ -178,6 +181,8 @@ class SipEndpoint:
         now = self.clock()
         if self.trace is not None:
             self.trace("received", data, flow, now)
+        if self._failures:
+            self._failures.pop(flow, None)
         self.user_agent.receive_message(data, flow, now)
         self.flush()
 
@@ -192,6 +197,15 @@ class SipEndpoint:
             self.flush()
             for listener in self.flow_listeners:
                 listener(flow)
+
+    def _undelivered(self, lost: Undelivered) -> None:
+        """A request of ours that nobody takes fails at once; its flow may be used again."""
+        if self._closed:
+            return
+        flow = self.user_agent.datagram_undelivered(lost.head, self.clock())
+        if flow is not None:
+            self._remember_failure(flow, lost.reason)
+            self.flush()
 
     def _remember_failure(self, flow: Flow, reason: str) -> None:
         self._failures.pop(flow, None)

@@ -12,6 +12,7 @@ from telephony.net.clock import monotonic
 from telephony.net.listen import Address, bind_udp, is_ipv6, is_wildcard
 from telephony.net.sources import SourceGuard
 from telephony.net.stun_message import is_stun
+from telephony.net.undelivered import Undelivered, ask_for_errors, read_errors
 from telephony.sip.flow import Flow
 
 _DATAGRAM_BYTES = 65536
@@ -27,11 +28,12 @@ _ANCILLARY_BYTES = 64
 
 Receive = Callable[[bytes, Flow], None]
 ReceiveStun = Callable[[bytes, Address], None]
+OnUndelivered = Callable[[Undelivered], None]
 
 
 @dataclass(slots=True)
 class SipUdpStats:
-    """Datagrams in and out, and those the kernel did not take."""
+    """Datagrams in and out, those the kernel did not take, and those the network gave back."""
 
     received: int = 0
     not_admitted: int = 0
@@ -40,15 +42,17 @@ class SipUdpStats:
     send_blocked: int = 0
     send_errors: int = 0
     receive_errors: int = 0
+    undelivered: int = 0
 
 
 class SipUdp:
     """A bound socket; ``receive(data, flow)`` gets each datagram that ``guard`` admits.
 
-    STUN messages, which share the socket, go to ``on_stun`` (RFC 5626 section 8.1). Several
-    sockets may count in the same ``stats``. On a wildcard address the flow still names the address
-    of ours that the peer wrote to, and answers leave from it: a machine with several addresses must
-    not answer from another one.
+    STUN messages, which share the socket, go to ``on_stun`` (RFC 5626 section 8.1);
+    ``on_undelivered`` hears of datagrams whose destination is unreachable. Several sockets may
+    count in the same ``stats``. On a wildcard address the flow still names the address of ours
+    that the peer wrote to, and answers leave from it: a machine with several addresses must not
+    answer from another one.
 
     Raises:
         PortInUse: another process holds the port.
@@ -64,6 +68,7 @@ class SipUdp:
         clock: Callable[[], float] = monotonic,
         guard: SourceGuard | None = None,
         stats: SipUdpStats | None = None,
+        on_undelivered: OnUndelivered = lambda _lost: None,
     ) -> None:
         self.stats = stats or SipUdpStats()
         self.on_stun: ReceiveStun | None = None
@@ -71,12 +76,14 @@ class SipUdp:
         self._clock = clock
         self._guard = guard
         self._receive = receive
+        self._on_undelivered = on_undelivered
         self._socket = bind_udp(local, _RECEIVE_BUFFER_BYTES)
         self.local: Address = self._socket.getsockname()[:2]
         self._ipv6 = is_ipv6(self.local[0])
         self._wildcard = is_wildcard(self.local[0])
         if self._wildcard:
             self._ask_for_destination()
+        ask_for_errors(self._socket)
         loop.add_reader(self._socket.fileno(), self._readable)
 
     def send(self, data: bytes, flow: Flow) -> bool:
@@ -85,10 +92,13 @@ class SipUdp:
         A full buffer drops it like the network would: SIP retransmits.
         """
         try:
-            if self._wildcard and not is_wildcard(flow.local[0]):
-                self._socket.sendmsg([data], self._source(flow.local[0]), 0, flow.remote)
-            else:
-                self._socket.sendto(data, flow.remote)
+            try:
+                self._write(data, flow)
+            except OSError as error:
+                # It may be the error of an earlier datagram: this one is sent if that was all.
+                if isinstance(error, BlockingIOError) or not self._take_errors():
+                    raise
+                self._write(data, flow)
         except BlockingIOError:
             self.stats.send_blocked += 1
         except (OSError, ValueError, OverflowError):
@@ -97,6 +107,12 @@ class SipUdp:
         else:
             self.stats.sent += 1
         return True
+
+    def _write(self, data: bytes, flow: Flow) -> None:
+        if self._wildcard and not is_wildcard(flow.local[0]):
+            self._socket.sendmsg([data], self._source(flow.local[0]), 0, flow.remote)
+        else:
+            self._socket.sendto(data, flow.remote)
 
     def close(self) -> None:
         if self._socket.fileno() >= 0:
@@ -112,7 +128,7 @@ class SipUdp:
     def _readable(self) -> None:
         """Take a bounded number of datagrams: a flood must leave time for the calls there are."""
         guard, stats, now = self._guard, self.stats, self._clock()
-        for _ in range(_MESSAGES_PER_WAKE_UP):
+        for taken in range(_MESSAGES_PER_WAKE_UP):
             if self._socket.fileno() < 0:
                 return
             try:
@@ -120,9 +136,12 @@ class SipUdp:
                     _DATAGRAM_BYTES, _ANCILLARY_BYTES if self._wildcard else 0
                 )
             except BlockingIOError:
+                if not taken:
+                    self._woken_by_error()
                 return
             except OSError:
-                stats.receive_errors += 1
+                if not self._woken_by_error():
+                    stats.receive_errors += 1
                 return
             stats.received += 1
             if guard is not None and not guard.admits(source[0], len(data), now):
@@ -132,6 +151,22 @@ class SipUdp:
             else:
                 local = self._destination(ancillary) if ancillary else self.local
                 self._receive(data, Flow("udp", source[:2], local))
+
+    def _woken_by_error(self) -> int:
+        """Take what waits in the error queue, and go on listening; returns how much it was."""
+        count = self._take_errors()
+        if self._socket.fileno() >= 0:
+            # libuv no longer watches a descriptor that was in error.
+            self._loop.remove_reader(self._socket.fileno())
+            self._loop.add_reader(self._socket.fileno(), self._readable)
+        return count
+
+    def _take_errors(self) -> int:
+        lost, count = read_errors(self._socket)
+        self.stats.undelivered += len(lost)
+        for each in lost:
+            self._on_undelivered(each)
+        return count
 
     def _receive_stun(self, data: bytes, remote: Address) -> None:
         self.stats.stun += 1

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from telephony.net.clock import monotonic
 from telephony.net.listen import Address, choose_local, is_ipv6, is_wildcard
-from telephony.net.sip_udp import Receive, SipUdp, SipUdpStats
+from telephony.net.sip_udp import OnUndelivered, Receive, SipUdp, SipUdpStats
 from telephony.net.sources import SourceGuard
 from telephony.sip.flow import Flow
 
@@ -24,12 +24,14 @@ class SipUdpSockets:
         receive: Receive,
         clock: Callable[[], float] = monotonic,
         guard: SourceGuard | None = None,
+        on_undelivered: OnUndelivered = lambda _lost: None,
     ) -> None:
         self.stats = SipUdpStats()
         self._loop = loop
         self._receive = receive
         self._clock = clock
         self._guard = guard
+        self._on_undelivered = on_undelivered
         self._sockets: list[SipUdp] = []
         # Which socket sends from an address of ours: wildcard sockets have many.
         self._by_local: dict[Address, SipUdp] = {}
@@ -51,6 +53,7 @@ class SipUdpSockets:
             clock=self._clock,
             guard=self._guard,
             stats=self.stats,
+            on_undelivered=self._on_undelivered,
         )
         self._sockets.append(opened)
         self._by_local.clear()

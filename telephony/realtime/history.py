@@ -42,6 +42,19 @@ class HistoryItem:
             return self.text
         return text_heard(self.text, self.heard_ms, self.generated_ms)
 
+    def cut_at(self, audio_end_ms: int, received_ms: int, complete: bool) -> int | None:
+        """Return where to cut an item of which ``audio_end_ms`` was heard; 0: nothing was.
+
+        Cut to what was received. None when nothing changes: all of a ``complete`` item was heard,
+        or it was cut there or before.
+        """
+        end_ms = min(audio_end_ms, received_ms)
+        if end_ms <= 0:
+            return 0
+        all_heard = complete and end_ms >= received_ms
+        cut_before = self.heard_ms is not None and end_ms >= self.heard_ms
+        return None if all_heard or cut_before else end_ms
+
     def append_text(self, piece: str) -> None:
         if len(self.text) < _MAX_TEXT:
             self.text += piece[: _MAX_TEXT - len(self.text)]

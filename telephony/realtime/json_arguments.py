@@ -5,11 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import SchemaError
-from referencing import Registry
-from referencing.exceptions import Unresolvable
-
 from telephony.realtime.tool_schema import ToolContext
 
 _MAX_FAULTS = 5
@@ -23,6 +18,11 @@ class JsonArguments:
     """
 
     def __init__(self, schema: Mapping[str, Any]) -> None:
+        # Only agents with tools of others need the package, which takes a while to import.
+        from jsonschema import Draft202012Validator
+        from jsonschema.exceptions import SchemaError
+        from referencing import Registry
+
         try:
             Draft202012Validator.check_schema(schema)
         except SchemaError as error:
@@ -36,6 +36,8 @@ class JsonArguments:
 
     def read(self, values: Mapping[str, Any], context: ToolContext) -> dict[str, Any]:
         """Return keyword arguments; raises ValueError with one line per fault."""
+        from referencing.exceptions import Unresolvable
+
         try:
             faults = [
                 f"{'.'.join(map(str, fault.absolute_path))}: {fault.message}".removeprefix(": ")

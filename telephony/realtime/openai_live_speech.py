@@ -196,14 +196,12 @@ class LiveSpeech:
             return
         spoken = self._spoken.get(item_id)
         received_ms = int(item.generated_ms if spoken is None else spoken.received_ms)
-        end_ms = min(audio_end_ms, received_ms)
         # What an earlier session said was complete when it was handed over.
         complete = spoken is None or spoken.complete
-        if end_ms <= 0:
+        end_ms = item.cut_at(audio_end_ms, received_ms, complete)
+        if end_ms == 0:
             self.delete(item_id)
-        elif not (complete and end_ms >= received_ms) and (
-            item.heard_ms is None or end_ms < item.heard_ms
-        ):
+        elif end_ms is not None:
             if spoken is None:
                 item.heard_ms = end_ms
             else:

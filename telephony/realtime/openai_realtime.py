@@ -311,13 +311,11 @@ class OpenAIRealtime:
         if item is None or item.role != "assistant":
             return
         received_ms = int(session.audio.received_ms(item_id) or item.generated_ms)
-        end_ms = min(audio_end_ms, received_ms)
         complete = item.replayed or session.audio.is_finished(item_id)
-        if end_ms <= 0:
+        end_ms = item.cut_at(audio_end_ms, received_ms, complete)
+        if end_ms == 0:
             session.delete(item_id)
-        elif not (complete and end_ms >= received_ms) and (
-            item.heard_ms is None or end_ms < item.heard_ms
-        ):
+        elif end_ms is not None:
             session.truncate(item, end_ms)
 
     def delete_item(self, item_id: str) -> None:

@@ -77,6 +77,7 @@ class SipCaller:
         self._answered = asyncio.Event()
         self._ended = asyncio.Event()
         self._failure: CallFailed | None = None
+        self._lost = ""
         self._frame = b""
         self._bot_speaking = asyncio.Event()
         self._last_loud_at = 0.0
@@ -129,11 +130,16 @@ class SipCaller:
         """This telephone has one line."""
         leg.reject(486)
 
+    def network_failed(self, reason: str) -> None:
+        """Hear why nothing reached the callee: a 503 that follows is none of its."""
+        self._lost = reason
+
     def leg_ended(self, ended_by: str, cause: str, status: int) -> None:
         self.record.ended_at = self._clock()
         self.record.ended_by = ended_by
         if self.record.answered_at is None:
-            self._failure = CallFailed(status, cause)
+            unreached = status == 503 and self._lost
+            self._failure = CallFailed(0, self._lost) if unreached else CallFailed(status, cause)
         self._end_talkspurt()
         self._even_out()
         for event in (self._answered, self._ended, self._spoken, self._bot_speaking):

@@ -39,6 +39,11 @@ class ConnectionFaults(_Data):
     output_format: Literal["audio/pcm", "audio/pcmu", "audio/pcma"] | None = None
     """Send audio in this format, whatever the session says."""
 
+    def of_connection(self, number: int) -> ConnectionFaults:
+        """Return the faults of a server's ``number``-th connection, from 1."""
+        beyond = self.connections is not None and number > self.connections
+        return NO_CONNECTION_FAULTS if beyond else self
+
 
 class TurnFaults(_Data):
     """Faults of one answer; times count from its ``response.created``."""

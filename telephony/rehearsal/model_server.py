@@ -13,18 +13,18 @@ import asyncio
 import os
 import time
 from collections import deque
-from collections.abc import Generator
-from concurrent.futures import ThreadPoolExecutor
-from types import TracebackType
+from functools import partial
 
 from telephony.base.ids import Ids
 from telephony.rehearsal.ears import Ears, Recognised
-from telephony.rehearsal.faults import NO_CONNECTION_FAULTS, ConnectionFaults
+from telephony.rehearsal.ears_thread import EarsThread
+from telephony.rehearsal.faults import ConnectionFaults
 from telephony.rehearsal.model_connection import ModelConnection, Tap
 from telephony.rehearsal.model_session import ModelSession
 from telephony.rehearsal.prompt_library import shipped_prompts
 from telephony.rehearsal.scenario import Scenario, shipped_scenario
 from telephony.rehearsal.server_variant import OPENAI, SERVER_VARIANTS, ServerVariant
+from telephony.rehearsal.serving import Serving, origin
 from telephony.rehearsal.utterance import Voice
 
 _REMEMBERED_SESSIONS = 512
@@ -59,9 +59,7 @@ class ModelServer:
         self.handshakes = 0
         self._ids = ids
         self._voice = voice
-        self._ears: Ears | None = None
-        # One thread: ears are never worth more than one core.
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ears")
+        self._ears = EarsThread(partial(Ears.for_caller, voice.prompts))
         self._listener: asyncio.Server
         self.host = ""
         self.port = 0
@@ -86,8 +84,7 @@ class ModelServer:
 
     @property
     def _origin(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"http://{host}:{self.port}"
+        return origin(self.host, self.port)
 
     @property
     def websocket_url(self) -> str:
@@ -106,7 +103,7 @@ class ModelServer:
             if late:
                 await asyncio.wait(late)
         await self._listener.wait_closed()
-        self._thread.shutdown(wait=True, cancel_futures=True)
+        self._ears.close()
 
     # What connections ask for
 
@@ -117,9 +114,7 @@ class ModelServer:
         """Return the faults for this handshake; connections beyond the limit have none."""
         self.handshakes += 1
         faults = self.scenario.faults if self.faults is None else self.faults
-        if faults.connections is not None and self.handshakes > faults.connections:
-            return NO_CONNECTION_FAULTS
-        return faults
+        return faults.of_connection(self.handshakes)
 
     def open_session(
         self, model: str, faults: ConnectionFaults, variant: ServerVariant
@@ -138,13 +133,7 @@ class ModelServer:
         return session
 
     def listen(self, pcm16: bytes) -> asyncio.Future[Recognised]:
-        loop = asyncio.get_running_loop()
-        return loop.run_in_executor(self._thread, self._recognise, pcm16)
-
-    def _recognise(self, pcm16: bytes) -> Recognised:
-        if self._ears is None:
-            self._ears = Ears.for_caller(self._voice.prompts)
-        return self._ears.recognise(pcm16)
+        return self._ears.listen(pcm16)
 
     def connection_opened(self, connection: ModelConnection) -> None:
         self.connections.add(connection)
@@ -153,50 +142,27 @@ class ModelServer:
         self.connections.discard(connection)
 
 
-class serve:  # noqa: N801 - used as a function
-    """``server = await serve(...)`` or ``async with serve(...) as server``.
+def serve(
+    host: str = "127.0.0.1",
+    port: int = 0,
+    scenario: Scenario | None = None,
+    *,
+    api_key: str | None = None,
+    tap: Tap | None = None,
+    ids: Ids | None = None,
+    voice: Voice | None = None,
+    variant: ServerVariant = OPENAI,
+) -> Serving[ModelServer]:
+    """``api_key`` None accepts any key and none; ``tap`` sees every frame.
 
-    ``api_key`` None accepts any key and none; ``tap`` sees every frame. ``variant`` is the server
-    to stand in for.
+    ``variant`` is the server to stand in for.
     """
-
-    def __init__(
-        self,
-        host: str = "127.0.0.1",
-        port: int = 0,
-        scenario: Scenario | None = None,
-        *,
-        api_key: str | None = None,
-        tap: Tap | None = None,
-        ids: Ids | None = None,
-        voice: Voice | None = None,
-        variant: ServerVariant = OPENAI,
-    ) -> None:
-        self._host = host
-        self._port = port
-        self._server = ModelServer(
-            scenario or shipped_scenario("default"),
-            api_key,
-            tap,
-            ids or Ids(os.urandom),
-            voice or Voice(shipped_prompts()),
-            variant,
-        )
-
-    async def _start(self) -> ModelServer:
-        await self._server.start(self._host, self._port)
-        return self._server
-
-    def __await__(self) -> Generator[None, None, ModelServer]:
-        return self._start().__await__()
-
-    async def __aenter__(self) -> ModelServer:
-        return await self._start()
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self._server.close()
+    server = ModelServer(
+        scenario or shipped_scenario("default"),
+        api_key,
+        tap,
+        ids or Ids(os.urandom),
+        voice or Voice(shipped_prompts()),
+        variant,
+    )
+    return Serving(server, partial(server.start, host, port))

@@ -7,7 +7,6 @@ at ``ending`` and ``reading``, and set a timer for :meth:`~ModelSession.next_tim
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +17,7 @@ from telephony.rehearsal.conversation import Conversation, Item
 from telephony.rehearsal.faults import ConnectionFaults, ErrorFault, TurnFaults
 from telephony.rehearsal.items import item_from_client, stimulus_of
 from telephony.rehearsal.listening import Listener, Recognition
-from telephony.rehearsal.outbox import ClientError, Outbox
+from telephony.rehearsal.outbox import ClientError, Outbox, read_object
 from telephony.rehearsal.remote_tools import RemoteTools
 from telephony.rehearsal.response_run import ResponseRun, Stage
 from telephony.rehearsal.scenario import Scenario
@@ -119,7 +118,7 @@ class ModelSession:
             return
         event_id: str | None = None
         try:
-            data = _object(message)
+            data = read_object(message)
             given = data.get("event_id")
             event_id = given if isinstance(given, str) else None
             if data.get("type") == "input_audio_buffer.append":
@@ -371,16 +370,6 @@ class ModelSession:
 def measured(speech_ms: float) -> str:
     """Return what stands for speech nobody understood."""
     return f"[speech, {speech_ms / 1000:.1f} s]"
-
-
-def _object(message: str | bytes) -> dict[str, Any]:
-    try:
-        data = json.loads(message)
-    except (ValueError, RecursionError):
-        raise ClientError("invalid_event", "The event is not valid JSON.") from None
-    if not isinstance(data, dict):
-        raise ClientError("invalid_event", "The event is not a JSON object.")
-    return data
 
 
 _COMMANDS: dict[type, Callable[[ModelSession, Any, float], None]] = {

@@ -26,6 +26,17 @@ class ClientError(Exception):
         super().__init__(message)
 
 
+def read_object(message: str | bytes) -> Wire:
+    """Return the JSON object in a frame; raise ClientError for anything else."""
+    try:
+        data = json.loads(message)
+    except (ValueError, RecursionError):
+        raise ClientError("invalid_event", "The event is not valid JSON.") from None
+    if not isinstance(data, dict):
+        raise ClientError("invalid_event", "The event is not a JSON object.")
+    return data
+
+
 Translate = Callable[[str, Wire], Iterable[tuple[str, Wire]]]
 """Returns what is said in place of an event, for a server whose wire is another."""
 

@@ -58,6 +58,7 @@ async def telephone(
     stack = NativeStack(user_agent, plane, trace=trace)
     await _listen(stack, host)
     caller = SipCaller(stack, monotonic)
+    stack.endpoint.failure_listeners.append(lambda _flow, reason: caller.network_failed(reason))
     try:
         yield caller
     finally:

@@ -2,68 +2,28 @@
 
 from __future__ import annotations
 
-import sipmessage
-
 from telephony.base.ids import Ids
 from telephony.sip.config import UserAgentConfig
 from telephony.sip.dialog import Dialog
-from telephony.sip.events import CallFailed, Event, InviteCancelled, LegEnded
-from telephony.sip.flow import Flow, Outgoing
+from telephony.sip.events import CallFailed, InviteCancelled, LegEnded
+from telephony.sip.flow import Flow
 from telephony.sip.leg import Leg, LegState
-from telephony.sip.message import DialogKey
-from telephony.sip.routing import contact_value, response_flow
+from telephony.sip.routing import contact_value
 from telephony.sip.size_switch import SizeSwitch
-from telephony.sip.stateless import answerable_via, write_stateless
-from telephony.sip.stats import UserAgentStats
 from telephony.sip.status import ALLOW
-from telephony.sip.timers import TimerQueue
-from telephony.sip.transaction import ServerTransaction, TransactionLayer
+from telephony.sip.tables import Tables
+from telephony.sip.transaction import ServerTransaction
 from telephony.sip.writer import HeaderLines, response_head, write_response
 
 
-class Agent:
-    """Tables and outputs of one user agent, and how it answers a request."""
+class Agent(Tables[Leg]):
+    """Tables and outputs of our own user agent, and how it answers a request."""
 
-    __slots__ = (
-        "config",
-        "dialogs",
-        "events",
-        "ids",
-        "legs",
-        "outbox",
-        "secret",
-        "size_switch",
-        "stats",
-        "timers",
-        "transactions",
-    )
+    __slots__ = ("size_switch",)
 
     def __init__(self, config: UserAgentConfig, ids: Ids) -> None:
-        self.config = config
-        self.ids = ids
-        self.secret = ids.token(16).encode()
-        self.stats = UserAgentStats()
+        super().__init__(config, ids)
         self.size_switch = SizeSwitch(config, self.stats)
-        self.timers = TimerQueue()
-        self.outbox: list[Outgoing] = []
-        self.events: list[Event] = []
-        self.legs: dict[str, Leg] = {}
-        self.dialogs: dict[DialogKey, Leg] = {}
-        self.transactions = TransactionLayer(config.timers, self.timers, self.outbox, self.stats)
-
-    def new_branch(self) -> str:
-        return f"z9hG4bK{self.ids.token()}"
-
-    def find_leg(self, leg_id: str) -> Leg | None:
-        """Return a leg that is not over; None when the peer was faster than our command."""
-        leg = self.legs.get(leg_id)
-        if leg is None:
-            self.stats.commands_too_late += 1
-        return leg
-
-    def enter_dialog(self, leg: Leg, dialog: Dialog) -> None:
-        leg.dialog = dialog
-        self.dialogs[dialog.key] = leg
 
     def enter_early_dialog(self, leg: Leg, dialog: Dialog) -> None:
         """Let requests of a callee find the leg before the answer."""
@@ -92,13 +52,6 @@ class Agent:
             leg.dialog.over = True
         if self.legs.pop(leg.leg_id, None) is not None:
             self.events.append(event)
-
-    def forget(self, leg: Leg) -> None:
-        """Take the dialog out of the table; nothing of the leg is sent any more."""
-        leg.stop_timers()
-        leg.stop_repeating()
-        if leg.dialog is not None and self.dialogs.get(leg.dialog.key) is leg:
-            del self.dialogs[leg.dialog.key]
 
     def forget_early(self, leg: Leg, now: float) -> None:
         """Forget a leg that was never up, after the PRACK that may be on its way (RFC 3262)."""
@@ -149,23 +102,6 @@ class Agent:
         """Answer on our own with an error, and count it."""
         self.stats.refused[status] += 1
         self.respond(transaction, status, now, headers)
-
-    def refuse_statelessly(
-        self,
-        status: int,
-        method: str,
-        headers: sipmessage.Headers,
-        flow: Flow,
-        extra: HeaderLines = (),
-    ) -> None:
-        """Answer a request that gets no transaction, if it can be answered at all."""
-        via = answerable_via(method, headers)
-        if via is None:
-            return
-        self.stats.refused[status] += 1
-        data = write_stateless(status, via, headers, flow.remote, self.secret, extra)
-        to_flow = response_flow(via, flow, self.config.symmetric_signalling)
-        self.transactions.send(data, to_flow)
 
     def dialog_headers(self, transaction: ServerTransaction, dialog: Dialog) -> HeaderLines:
         """Return the headers of a response that makes or refreshes a dialog (section 12.1.1)."""

@@ -10,20 +10,18 @@ from telephony.base.errors import LocalProtocolError
 from telephony.sip.agent import Agent
 from telephony.sip.authentication import Authentication
 from telephony.sip.credentials import Credentials
-from telephony.sip.dialog import request_route
 from telephony.sip.events import RequestFinished
 from telephony.sip.flow import Flow
 from telephony.sip.message import HeaderView, IncomingResponse
+from telephony.sip.opening import opening_parts
 from telephony.sip.outgoing_request import OutgoingRequest
 from telephony.sip.request_attempt import RequestAttempt
 from telephony.sip.routing import local_host_port
 from telephony.sip.writer import (
     HeaderLines,
-    RequestParts,
     check_addresses,
     check_headers,
     check_routes,
-    name_addr,
 )
 
 # Those that make a dialog, or have a meaning in one only.
@@ -84,14 +82,13 @@ class OutOfDialog:
         sequence = self._sequence_of(wanted)
         sequence.cseq = max(wanted.cseq, sequence.cseq + 1)
         request_id, host = agent.ids.token(), local_host_port(agent.config, wanted.flow)
-        uri, routes = request_route(wanted.uri, wanted.routes)
-        parts = RequestParts(
-            method=wanted.method,
-            uri=uri,
-            via="",
-            routes=routes,
-            from_value=f"{name_addr(wanted.from_uri)};tag={sequence.tag}",
-            to_value=name_addr(wanted.to_uri),
+        parts = opening_parts(
+            wanted.method,
+            wanted.uri,
+            wanted.routes,
+            from_uri=wanted.from_uri,
+            from_tag=sequence.tag,
+            to_uri=wanted.to_uri,
             call_id=wanted.call_id or f"{agent.ids.token(12)}@{host.rpartition(':')[0]}",
             cseq=sequence.cseq,
         )

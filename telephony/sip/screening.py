@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -25,6 +25,15 @@ class Refusal:
 
     status: int
     headers: HeaderLines = ()
+
+
+InfoScreen = Callable[[str, bytes], Refusal | None]
+"""Says why an INFO with a body of this type can't be taken; None if it can."""
+
+
+def take_info(_content_type: str, _body: bytes) -> Refusal | None:
+    """Take any INFO, as long as nobody above knows better."""
+    return None
 
 
 def screen(

@@ -5,9 +5,10 @@ RFC 3261 section 17 with RFC 6026. A transaction leaves the layer in the moment 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import partial
-from typing import Protocol
+from typing import Final, Protocol
 
 from telephony.sip.config import TimerConfig
 from telephony.sip.flow import Flow, Outgoing
@@ -26,6 +27,11 @@ from telephony.sip.transaction_table import (
     Table,
     durations,
 )
+
+_SENT_REQUEST: Final = re.compile(rb"([A-Z]+) [^\r]*\r\nVia: [^\r]*;branch=(z9hG4bK[^;,\s]+)")
+"""Method and branch of a request that we wrote: ours is its first header."""
+
+_UNANSWERED: Final = frozenset((State.TRYING, State.CALLING))
 
 
 class ClientUser(Protocol):
@@ -303,6 +309,22 @@ class TransactionLayer:
             return False
         transaction.receive(response, now)
         return True
+
+    def datagram_undelivered(self, head: bytes, now: float) -> Flow | None:
+        """Fail the request that begins with ``head``, and return its flow.
+
+        None when it is none that waits for its first response: an answer proves the peer alive,
+        and whoever only guesses at our requests does not know their branch.
+        """
+        request = _SENT_REQUEST.match(head)
+        if request is None:
+            return None
+        method, branch = (part.decode("ascii", "replace") for part in request.groups())
+        transaction = self.client.get((branch, method))
+        if transaction is None or transaction.state not in _UNANSWERED:
+            return None
+        transaction.step(Signal.TRANSPORT_ERROR, now)
+        return transaction.flow
 
     def transport_failed(self, flow: Flow, now: float) -> None:
         """Tell every transaction on ``flow``; servers only when it was a stream."""

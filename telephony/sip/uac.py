@@ -10,12 +10,13 @@ from telephony.sip.agent import Agent
 from telephony.sip.authentication import Authentication
 from telephony.sip.collision import collision_delay_s
 from telephony.sip.credentials import Credentials
-from telephony.sip.dialog import Dialog, request_route
+from telephony.sip.dialog import Dialog
 from telephony.sip.events import CallFailed, LegEnded, ReinviteFailed, RequestAnswered
 from telephony.sip.flow import Flow
 from telephony.sip.invite_attempt import InviteAttempt
 from telephony.sip.leg import Leg, LegState
 from telephony.sip.message import IncomingResponse
+from telephony.sip.opening import opening_parts
 from telephony.sip.outgoing_request import OutgoingRequest
 from telephony.sip.request_attempt import FinalCallback, RequestAttempt, ResponseCallback
 from telephony.sip.routing import local_host_port, via_value
@@ -30,7 +31,6 @@ from telephony.sip.writer import (
     check_addresses,
     check_headers,
     check_routes,
-    name_addr,
     write_request,
 )
 
@@ -75,16 +75,14 @@ class Uac:
         check_routes(routes)
         leg_id = agent.ids.token()
         host = local_host_port(agent.config, flow).rpartition(":")[0]
-        uri, route_values = request_route(request_uri, routes)
-        parts = RequestParts(
-            method="INVITE",
-            uri=uri,
-            via="",
-            routes=route_values,
-            from_value=f"{name_addr(from_uri)};tag={leg_id}",
-            to_value=name_addr(to or request_uri),
+        parts = opening_parts(
+            "INVITE",
+            request_uri,
+            routes,
+            from_uri=from_uri,
+            from_tag=leg_id,
+            to_uri=to or request_uri,
             call_id=f"{agent.ids.token(12)}@{host}",
-            cseq=1,
         )
         leg = Leg(leg_id, LegState.CALLING, caller=True)
         request = self._invite_request(parts, flow, sdp, headers)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from telephony.sip.admission import Admitted
 from telephony.sip.agent import Agent
 from telephony.sip.answers import Answers
 from telephony.sip.body import find_sdp, media_type
@@ -12,22 +11,18 @@ from telephony.sip.dialog import Dialog
 from telephony.sip.events import (
     InfoReceived,
     InviteCancelled,
-    InviteReceived,
     LegEnded,
     OfferReceived,
 )
-from telephony.sip.gate import Gate
 from telephony.sip.leg import Leg, LegState
-from telephony.sip.loops import came_back
-from telephony.sip.message import HeaderView, IncomingRequest, remote_target
+from telephony.sip.message import IncomingRequest, remote_target
+from telephony.sip.opening import invite_received
 from telephony.sip.pending_invite import PendingInvite
 from telephony.sip.replaces import find_replaced
-from telephony.sip.routing import response_flow
-from telephony.sip.screening import Refusal, screen
+from telephony.sip.screening import InfoScreen, Refusal, take_info
 from telephony.sip.status import ALLOW, SUPPORTED
 from telephony.sip.transaction import ServerTransaction
-from telephony.sip.transaction_table import Signal
-from telephony.sip.values import printable, read_address, read_number
+from telephony.sip.values import printable, read_number
 from telephony.sip.writer import SDP_TYPE, HeaderLines
 
 # Section 11.2.
@@ -39,7 +34,6 @@ _CAPABILITIES = (
     SUPPORTED,
 )
 _MAX_EXPIRES_S = 2**32 - 1
-_OVERLOAD_RETRY_S = 10
 
 
 # BYEs cross, and a PRACK may come after the final response (RFC 3262 section 3).
@@ -54,6 +48,8 @@ ReceiveNew = Callable[[ServerTransaction, float], None]
 class Uas:
     """Requests of peers. ``options_status`` and ``options_headers`` are what OPTIONS gets.
 
+    ``screen_info`` is asked about every INFO that belongs to no package.
+
     ``in_dialog`` and ``outside`` map a method to what takes its requests; others get the answer
     of OPTIONS in a dialog and 481 outside.
     """
@@ -61,19 +57,19 @@ class Uas:
     __slots__ = (
         "_agent",
         "_answers",
-        "_gate",
         "in_dialog",
         "options_headers",
         "options_status",
         "outside",
+        "screen_info",
     )
 
-    def __init__(self, agent: Agent, answers: Answers, gate: Gate) -> None:
+    def __init__(self, agent: Agent, answers: Answers) -> None:
         self._agent = agent
         self._answers = answers
-        self._gate = gate
         self.options_status = 200
         self.options_headers: HeaderLines = ()
+        self.screen_info: InfoScreen = take_info
         self.in_dialog: dict[str, ReceiveInDialog] = {
             "BYE": self._receive_bye,
             "INFO": self._receive_info,
@@ -87,75 +83,21 @@ class Uas:
 
     # -- requests -------------------------------------------------------------------------------
 
-    def receive_request(self, request: IncomingRequest, now: float) -> None:
-        """Take a request; repeated ones get the last response again."""
-        transactions = self._agent.transactions
-        if request.method == "ACK":
-            self._receive_ack(request, now)
-        elif (existing := transactions.find_server(request, request.method)) is not None:
-            self._agent.stats.retransmissions_received += 1
-            existing.step(Signal.REQUEST, now)
-        else:
-            self._receive_new(request, now)
-
-    def _receive_new(self, request: IncomingRequest, now: float) -> None:
-        agent = self._agent
-        transactions = agent.transactions
-        initial = not request.to_tag and request.method != "CANCEL"
-        merged = initial and transactions.find_merged(request) is not None
-        if not self._passes_gate(request, merged, now):
-            return
-        if initial and len(transactions.server) >= agent.config.max_server_transactions:
-            wait = (("Retry-After", str(_OVERLOAD_RETRY_S)),)
-            agent.refuse_statelessly(503, request.method, request.headers, request.flow, wait)
-            return
-        flow = response_flow(request.via, request.flow, agent.config.symmetric_signalling)
-        transaction = transactions.create_server(request, flow)
-        looped = merged or (initial and came_back(request, transactions.client))
-        refusal = Refusal(482) if looped else screen(request)
-        if refusal is not None:
-            agent.refuse(transaction, refusal.status, now, refusal.headers)
-        elif request.to_tag and request.method != "CANCEL":
+    def serve(self, transaction: ServerTransaction, now: float) -> None:
+        """Take a request that was not refused, nor seen before."""
+        request = transaction.request
+        if request.to_tag and request.method != "CANCEL":
             self._receive_in_dialog(transaction, now)
         elif (receive := self.outside.get(request.method)) is not None:
             receive(transaction, now)
         else:
-            agent.refuse(transaction, 481, now)
+            self._agent.refuse(transaction, 481, now)
 
-    def _passes_gate(self, request: IncomingRequest, merged: bool, now: float) -> bool:
-        """Whether the sender may ask; a refusal gets no transaction (section 8.2.7)."""
-        agent = self._agent
-        if request.method == "CANCEL":
-            known = agent.transactions.find_server(request, "INVITE") is not None
-        else:
-            known = merged or request.dialog_key in agent.dialogs
-        ruling = self._gate.screen(request, known, now)
-        if isinstance(ruling, Admitted):
-            request.peer = ruling.peer_name
-            return True
-        if isinstance(ruling, Refusal):
-            status, headers = ruling.status, ruling.headers
-            agent.refuse_statelessly(status, request.method, request.headers, request.flow, headers)
-        return False
-
-    def _receive_ack(self, request: IncomingRequest, now: float) -> None:
-        agent = self._agent
-        transaction = agent.transactions.find_server(request, "INVITE")
-        # In Accepted the ACK of a 2xx came with the INVITE's branch: it belongs to the dialog.
-        if transaction is not None and not transaction.accepted:
-            transaction.step(Signal.ACK, now)
-            return
-        leg = agent.dialogs.get(request.dialog_key)
-        if leg is None or leg.dialog is None:
-            agent.stats.acks_unmatched += 1
-            return
-        unacked = leg.unacked.pop(request.cseq, None)
-        if unacked is None:
-            agent.stats.acks_absorbed += 1
-            return
-        unacked.stop()
-        leg.dialog.heard_over(request.flow)
-        self._answers.acknowledged(leg, request, unacked, now)
+    def receive_ack(self, request: IncomingRequest, now: float) -> None:
+        taken = self._agent.take_ack(request, now)
+        if taken is not None:
+            leg, unacked = taken
+            self._answers.acknowledged(leg, request, unacked, now)
 
     def _receive_cancel(self, transaction: ServerTransaction, now: float) -> None:
         """Section 9.2. The 200 carries the INVITE's To tag; a final response wins the race."""
@@ -196,21 +138,8 @@ class Uas:
         agent.legs[leg.leg_id] = leg
         agent.enter_dialog(leg, Dialog.for_uas(request, transaction.local_tag, target))
         self._begin_answering(leg, transaction, now)
-        caller, called = read_address(request.from_value), read_address(request.to_value)
-        event = InviteReceived(
-            leg_id=leg.leg_id,
-            request_uri=printable(request.uri),
-            from_uri=printable(caller.uri) if caller else "",
-            from_display=printable(caller.display) if caller else "",
-            to_uri=printable(called.uri) if called else "",
-            call_id=printable(request.call_id),
-            headers=HeaderView(request.headers),
-            sdp=sdp,
-            flow=request.flow,
-            peer=request.peer,
-            replaces_leg_id=replaced.leg_id if replaced is not None else "",
-        )
-        agent.events.append(event)
+        replaces_leg_id = replaced.leg_id if replaced is not None else ""
+        agent.events.append(invite_received(request, leg.leg_id, sdp, replaces_leg_id))
 
     def _interval_refused(self, transaction: ServerTransaction, now: float) -> bool:
         """Answer 422 when the session would be too short (RFC 4028 section 9)."""
@@ -274,9 +203,13 @@ class Uas:
         if request.headers.get("Info-Package") is not None:  # RFC 6086 section 4.2.2
             agent.refuse(transaction, 469, now, (("Recv-Info", ""),))
             return
+        kind = media_type(request.headers)
+        refusal = self.screen_info(kind, request.body)
+        if refusal is not None:
+            agent.refuse(transaction, refusal.status, now, refusal.headers)
+            return
         agent.respond(transaction, 200, now)
-        event = InfoReceived(leg.leg_id, printable(media_type(request.headers)), request.body)
-        agent.events.append(event)
+        agent.events.append(InfoReceived(leg.leg_id, printable(kind), request.body))
 
     def _receive_reinvite(self, leg: Leg, transaction: ServerTransaction, now: float) -> None:
         """Section 14.2; an offer of ours without its answer counts as a request of ours."""

@@ -22,16 +22,17 @@ from telephony.sip.answers import Answers
 from telephony.sip.authentication import Authentication
 from telephony.sip.config import UserAgentConfig
 from telephony.sip.credentials import Credentials
+from telephony.sip.doorway import Doorway
 from telephony.sip.events import Event
 from telephony.sip.flow import Flow, Outgoing
-from telephony.sip.framing import RawRequest, SipParseError, is_keepalive, parse_message
 from telephony.sip.gate import Gate
 from telephony.sip.leg import Leg
-from telephony.sip.message import DialogKey, read_request, read_response
+from telephony.sip.message import DialogKey
 from telephony.sip.out_of_dialog import OutOfDialog, OutsideRequest
 from telephony.sip.refer import Refers
 from telephony.sip.ringing import Ringing
 from telephony.sip.routing import contact_value
+from telephony.sip.screening import InfoScreen
 from telephony.sip.source_guard import SourceGuard
 from telephony.sip.stats import UserAgentStats
 from telephony.sip.uac import Uac
@@ -45,6 +46,7 @@ class UserAgent:
     __slots__ = (
         "_agent",
         "_answers",
+        "_doorway",
         "_gate",
         "_out_of_dialog",
         "_refers",
@@ -65,7 +67,8 @@ class UserAgent:
         self._out_of_dialog = OutOfDialog(self._agent)
         self._uac = Uac(self._agent)
         self._answers = Answers(self._agent, self._uac)
-        self._uas = Uas(self._agent, self._answers, self._gate)
+        self._uas = Uas(self._agent, self._answers)
+        self._doorway = Doorway(self._agent, self._gate, self._uas.receive_ack, self._uas.serve)
         self._refers = Refers(self._agent, self._uac)
         self._ringing = Ringing(self._agent, self._answers)
         self._uas.in_dialog |= {
@@ -80,28 +83,7 @@ class UserAgent:
 
     def receive_message(self, data: bytes, flow: Flow, now: float) -> None:
         """Take one datagram, or one message of a stream. Nothing a peer sends raises."""
-        stats = self._agent.stats
-        if is_keepalive(data):
-            stats.keepalives_received += 1
-            return
-        stats.messages_received += 1
-        try:
-            message = parse_message(data, self._agent.config.limits)
-            if isinstance(message, RawRequest):
-                request = read_request(message, flow, self._agent.config.limits)
-                stats.requests_received += 1
-                self._uas.receive_request(request, now)
-            else:
-                response = read_response(message, self._agent.config.limits)
-                stats.responses_received += 1
-                if not self._agent.transactions.receive_response(response, now):
-                    stats.responses_unmatched += 1
-        except SipParseError as error:
-            stats.malformed[error.reason] += 1
-            answered = self._gate.answers_malformed(flow, now)
-            if error.headers is not None and answered:
-                why = (("Warning", f'399 telephony "{error.reason}"'),)
-                self._agent.refuse_statelessly(error.status, error.method, error.headers, flow, why)
+        self._doorway.receive_message(data, flow, now)
 
     def transport_failed(self, flow: Flow, now: float) -> None:
         """The connection of ``flow`` is gone, or a datagram to it was refused."""
@@ -109,6 +91,10 @@ class UserAgent:
         if flow.reliable:
             self._agent.disconnect(flow)
         self._agent.transactions.transport_failed(flow, now)
+
+    def datagram_undelivered(self, head: bytes, now: float) -> Flow | None:
+        """The network gave back a datagram: see :meth:`.Tables.datagram_undelivered`."""
+        return self._agent.datagram_undelivered(head, now)
 
     def next_timer(self) -> float | None:
         """Return when ``handle_timer`` is to be called next, None when nothing waits."""
@@ -120,14 +106,10 @@ class UserAgent:
     # -- outputs ----------------------------------------------------------------------------------
 
     def messages_to_send(self) -> list[Outgoing]:
-        outbox = self._agent.outbox
-        messages = outbox[:]
-        outbox.clear()
-        return messages
+        return self._agent.messages_to_send()
 
     def events_received(self) -> list[Event]:
-        events, self._agent.events = self._agent.events, []
-        return events
+        return self._agent.events_received()
 
     @property
     def stats(self) -> UserAgentStats:
@@ -196,6 +178,10 @@ class UserAgent:
         check_headers(headers)
         self._uas.options_status = status
         self._uas.options_headers = tuple(headers)
+
+    def screen_info_with(self, screen: InfoScreen) -> None:
+        """Choose which INFO is refused from now on, and why."""
+        self._uas.screen_info = screen
 
     # -- calling ----------------------------------------------------------------------------------
 

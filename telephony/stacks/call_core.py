@@ -10,6 +10,7 @@ from telephony.sip.credentials import Credentials
 from telephony.sip.flow import Flow
 from telephony.sip.leg import LegState
 from telephony.sip.message import DialogKey
+from telephony.sip.screening import InfoScreen
 from telephony.sip.stats import UserAgentStats
 from telephony.sip.writer import HeaderLines
 
@@ -37,6 +38,8 @@ class CallCore(UserAgentCore, Protocol):
 
     @property
     def legs(self) -> Mapping[str, KnownLeg]: ...
+
+    def screen_info_with(self, screen: InfoScreen) -> None: ...
 
     def ring(self, leg_id: str, now: float) -> bool: ...
 

@@ -20,6 +20,7 @@ from telephony.sip.flow import Flow
 from telephony.sip.values import bare_host
 from telephony.stacks.call_core import CallCore
 from telephony.stacks.call_plan import CallPlan
+from telephony.stacks.info_screen import screen_info
 from telephony.stacks.intake import Intake
 from telephony.stacks.native_leg import NativeLeg
 from telephony.stacks.peer_policy import PeerPolicy, user_of
@@ -63,6 +64,7 @@ class NativeStack:
             tls=tls,
             ids=plane.ids,
         )
+        user_agent.screen_info_with(screen_info)
         self.plane = plane
         self.policy = policy or PeerPolicy()
         self._on_incoming = on_incoming

@@ -358,3 +358,28 @@ def test_the_tools_for_the_recording_are_built_in() -> None:
     assert agent.can_hang_up
     assert len(agent.tools) == 0
     assert good("base_url: rehearsal\n").recording_tools == ()
+
+
+def test_mistakes_of_every_kind_are_found_in_one_go() -> None:
+    found = problems(
+        """\
+greting: Hello
+base_url: rehearsal
+session: {speeed: 2}
+vad: {stop_ms: soon}
+tools: [fly]
+reconnect: {attempts: often}
+"""
+    )
+    assert [problem.split(": ")[1] for problem in found] == [
+        "greting",
+        "session.speeed",
+        "vad.stop_ms",
+        "tools[0]",
+        "reconnect.attempts",
+    ]
+
+
+def test_what_a_wrong_key_gives_its_meaning_is_not_judged() -> None:
+    found = problems("varables: {city: Ulm}\ninstructions: Speak of {{city}}.\n")
+    assert [problem.split(": ")[1] for problem in found] == ["varables"]

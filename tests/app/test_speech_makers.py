@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from telephony.app.speech_makers import url_problem
 from telephony.app.speech_services import (
     SYNTHESIZERS,
     TRANSCRIBERS,
@@ -87,9 +86,3 @@ def test_what_is_wrong_is_told_with_its_place(
 def test_a_key_that_the_environment_lacks_is_told_elsewhere() -> None:
     """The reader of the file reports it, and gives an empty one."""
     transcriber_of({"type": "deepgram", "api_key": ""})
-
-
-def test_urls() -> None:
-    assert url_problem("https://a.test/v1", has_key=True) is None
-    assert url_problem("http://[::1]:8000", has_key=True) is None
-    assert url_problem("https://[", has_key=True) is not None

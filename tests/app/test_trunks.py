@@ -250,3 +250,21 @@ def test_only_a_directory_that_is_asked_for_must_be_there(tmp_path: Path) -> Non
     assert loaded == []
     assert problem.key == "trunks.dir"
     assert load_trunk(tmp_path / "gone.yaml", settings, {}).problems
+
+
+def test_mistakes_of_every_kind_are_found_in_one_go(tmp_path: Path) -> None:
+    text = """\
+servers: sip.carrier.example
+register: true
+password: secret
+limits: {calls: many}
+codecs: [pcmx]
+"""
+    found = problems(tmp_path, text)
+    assert [problem.split(": ")[1] for problem in found] == [
+        "register",
+        "password",
+        "password",
+        "limits.calls",
+        "codecs[0]",
+    ]

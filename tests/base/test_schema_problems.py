@@ -3,10 +3,23 @@ from __future__ import annotations
 from typing import Annotated
 
 import pytest
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from telephony.base.located_yaml import read_yaml
-from telephony.base.schema_problems import did_you_mean, known_keys, schema_problems
+from telephony.base.schema_problems import (
+    did_you_mean,
+    known_keys,
+    schema_problems,
+    without_wrong,
+)
 
 
 class Inner(BaseModel):
@@ -134,3 +147,39 @@ def test_a_list_that_nobody_reads_is_left_out() -> None:
     assert did_you_mean("zzz", ["a", "b"]) == "known here: a, b"
     assert did_you_mean("zzz", [f"name_{n}" for n in range(51)]) == ""
     assert did_you_mean("name", [f"name_{n}" for n in range(51)]).startswith("did you mean name_")
+
+
+class Whole(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    meaning: str = ""
+    apart: int = 0
+    other: dict[str, int] = Field(default_factory=dict)
+
+    @field_validator("other")
+    @classmethod
+    def _needs_apart(cls, other: dict[str, int], info: ValidationInfo) -> dict[str, int]:
+        if other and not info.data.get("apart", 1):
+            raise ValueError("apart is missing")
+        return other
+
+
+@pytest.mark.parametrize(
+    ("data", "rest"),
+    [
+        ({"meaning": "x", "apart": "y"}, {"meaning": "x"}),
+        ({"meaning": "x", "apart": "y", "other": {"z": "z"}}, {"meaning": "x"}),
+        ({"meaning": "x", "apert": 1}, {"meaning": "x"}),
+        ({"meaning": "x", "xyz": 1}, {"meaning": "x"}),
+        ({"apart": "y", "other": {"z": 1}}, None),
+        ({"meaning": 1, "apart": "y"}, None),
+        ({"meening": "x"}, None),
+        (["meaning"], None),
+        (None, None),
+    ],
+)
+def test_what_is_left_without_what_is_wrong(data: object, rest: object) -> None:
+    with pytest.raises(ValidationError) as error:
+        Whole.model_validate(data)
+    left = without_wrong(error.value, data, Whole, ("apart", "other"))
+    assert (None if left is None else left.model_dump(exclude_unset=True)) == rest

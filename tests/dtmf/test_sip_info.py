@@ -3,7 +3,15 @@ from __future__ import annotations
 import pytest
 
 from telephony.base.errors import LocalProtocolError
-from telephony.dtmf.sip_info import PLAIN, RELAY, InfoDigit, info_body, parse_info_digit
+from telephony.dtmf.sip_info import (
+    PLAIN,
+    RELAY,
+    InfoDigit,
+    info_body,
+    is_dtmf,
+    parse_info_digit,
+    says_signal,
+)
 from telephony.dtmf.telephone_event import DIGITS
 
 
@@ -61,3 +69,30 @@ def test_what_is_sent_is_understood() -> None:
 def test_only_keys_are_sent(digit: str) -> None:
     with pytest.raises(LocalProtocolError):
         info_body(RELAY, digit, 160)
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "says"),
+    [
+        (RELAY, b"Signal=5\r\nDuration=160", True),
+        (RELAY, b"Signal=16\r\n", True),
+        (RELAY, b"Signal= !", True),
+        (PLAIN, b"16", True),
+        (RELAY, b"Signal=17", False),
+        (RELAY, b"Signal=5x", False),
+        (RELAY, b"Duration=160", False),
+        (RELAY, b"Signal=5" + b" " * 256, False),
+        (PLAIN, b"\xff", False),
+        ("text/plain", b"5", False),
+    ],
+)
+def test_what_says_a_signal(content_type: str, body: bytes, says: bool) -> None:
+    assert says_signal(content_type, body) is says
+
+
+@pytest.mark.parametrize(
+    ("content_type", "dtmf"),
+    [(RELAY, True), (PLAIN, True), ("Application/DTMF-Relay; x=y", True), ("text/plain", False)],
+)
+def test_types_of_digits(content_type: str, dtmf: bool) -> None:
+    assert is_dtmf(content_type) is dtmf

@@ -106,3 +106,15 @@ def test_every_prefix_of_a_message_is_survived(data: bytes) -> None:
     for leg_id in list(peer.agent.legs):
         peer.agent.bye(leg_id, peer.now)
     peer.assert_drained()
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.one_of(st.binary(max_size=300), _mutated()))
+def test_a_quote_of_the_network_that_is_none_of_ours_fails_nothing(data: bytes) -> None:
+    peer = HandPeer()
+    _, invite = peer.calling()
+    assert peer.agent.datagram_undelivered(data, peer.now) is None
+    assert peer.events() == []
+    whole = [cut for cut in range(len(invite)) if b";branch=" in invite[:cut]]
+    assert peer.agent.datagram_undelivered(invite[: whole[0]], peer.now) is None
+    assert peer.agent.datagram_undelivered(invite, peer.now) == peer.flow

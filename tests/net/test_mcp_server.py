@@ -121,6 +121,29 @@ async def test_a_program_that_says_nothing_is_given_up_in_time() -> None:
         assert not server.connected
 
 
+async def test_what_a_program_says_aside_is_for_debug_only(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    chatty = "import sys, runpy; print('I listen', file=sys.stderr, flush=True)\n"
+    chatty += "runpy.run_module('tests.support.mcp_peer', run_name='__main__')"
+    with structlog.testing.capture_logs() as logs:
+        async with connected(command=(sys.executable, "-c", chatty)) as server:
+            assert server.connected
+            await eventually(lambda: any(entry["event"] == "mcp.said" for entry in logs))
+    said = {"event": "mcp.said", "log_level": "debug", "server": "peer", "line": "I listen"}
+    assert said in logs
+    assert "I listen" not in capfd.readouterr().err
+
+
+async def test_why_a_program_does_not_start_is_told() -> None:
+    command = (sys.executable, "-c", "raise SystemExit('no TOKEN is set')")
+    with structlog.testing.capture_logs() as logs:
+        async with connected(command=command, retry_initial_s=60.0) as server:
+            assert not server.connected
+    found = next(entry for entry in logs if entry["event"] == "mcp.unavailable")
+    assert (found["log_level"], found["said"]) == ("warning", "no TOKEN is set")
+
+
 async def test_a_server_over_http() -> None:
     async with (
         http_peer() as port,

@@ -400,3 +400,34 @@ async def test_a_user_agent_whose_peer_is_not_there_fails_its_call() -> None:
     caller.endpoint.flush()
     await eventually(lambda: caller.saw(CallFailed))
     await caller.endpoint.close()
+
+
+async def test_a_datagram_that_comes_back_fails_its_request_and_says_why() -> None:
+    peer = Peer()
+    peer.port = await peer.endpoint.listen("127.0.0.1", 0, tcp=False)
+    gone = Peer()
+    gone.port = await gone.endpoint.listen("127.0.0.1", 0, tcp=False)
+    await gone.endpoint.close()
+    heard: list[tuple[Flow, str]] = []
+    peer.endpoint.failure_listeners.append(lambda flow, reason: heard.append((flow, reason)))
+    flow = peer.endpoint.flow_to(gone.address)
+    peer.core.outbox.append(Outgoing(b"not waited for", flow))
+    peer.endpoint.flush()
+    await peer.core.until(lambda: peer.core.undelivered)
+    assert (heard, peer.endpoint.failure_of(flow)) == ([], "")
+    peer.core.fails_undelivered = flow
+    peer.core.outbox.append(Outgoing(b"question", flow))
+    peer.endpoint.flush()
+    await peer.core.until(lambda: len(peer.core.undelivered) == 2)
+    assert peer.core.undelivered[1] == b"question"
+    assert heard == [(flow, "connection refused")]
+    assert peer.endpoint.failure_of(flow) == "connection refused"
+    assert peer.core.failed == []
+    back = Peer()
+    back.port = await back.endpoint.listen("127.0.0.1", gone.port, tcp=False)
+    back.core.outbox.append(Outgoing(b"I am here", back.endpoint.flow_to(peer.address)))
+    back.endpoint.flush()
+    await peer.core.until(lambda: peer.core.received)
+    assert peer.endpoint.failure_of(flow) == ""
+    await peer.endpoint.close()
+    await back.endpoint.close()

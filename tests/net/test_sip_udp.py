@@ -1,13 +1,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
+import uvloop
 
-from telephony.net.listen import PortInUse
+from telephony.net.listen import Address, PortInUse
 from telephony.net.sip_udp import SipUdp
+from telephony.net.undelivered import Undelivered
 from telephony.sip.flow import Flow
 from tests.support.eventually import eventually
+
+NewLoop = Callable[[], asyncio.AbstractEventLoop]
 
 
 class Inbox:
@@ -100,4 +105,72 @@ async def test_a_taken_port() -> None:
     a = open_udp()
     with pytest.raises(PortInUse):
         SipUdp(asyncio.get_running_loop(), a.local, Inbox())
+    a.close()
+
+
+def closed_port(host: str = "127.0.0.1") -> Address:
+    a = open_udp(host)
+    a.close()
+    return a.local
+
+
+LOOPS = [asyncio.new_event_loop, uvloop.new_event_loop]
+
+
+@pytest.mark.parametrize("new_loop", LOOPS, ids=["asyncio", "uvloop"])
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0", "::1"])
+def test_a_datagram_that_nobody_takes_comes_back(new_loop: NewLoop, host: str) -> None:
+    """And the socket goes on listening: libuv stops watching one that is in error."""
+
+    async def lose_and_listen() -> None:
+        inbox, lost = Inbox(), list[Undelivered]()
+        loop = asyncio.get_running_loop()
+        try:
+            a = SipUdp(loop, (host, 0), inbox, on_undelivered=lost.append)
+        except OSError:
+            pytest.skip("no IPv6 on this machine")
+        here = "127.0.0.1" if host == "0.0.0.0" else host
+        gone = closed_port(here)
+        b = open_udp(here)
+        for text in (b"one", b"two"):
+            a.send(text, Flow("udp", gone, a.local))
+            await eventually(lambda text=text: lost and lost[-1].head == text)
+        assert lost == [Undelivered(gone, text, "connection refused") for text in (b"one", b"two")]
+        assert (a.stats.undelivered, a.stats.receive_errors, a.stats.sent) == (2, 0, 2)
+        b.send(b"hello", Flow("udp", (here, a.local[1]), b.local))
+        assert (await inbox.wait(1))[0][0] == b"hello"
+        a.close()
+        b.close()
+
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(lose_and_listen())
+
+
+async def test_the_error_of_one_datagram_does_not_cost_the_next() -> None:
+    inbox, lost = Inbox(), list[Undelivered]()
+    a = SipUdp(asyncio.get_running_loop(), ("127.0.0.1", 0), Inbox(), on_undelivered=lost.append)
+    b = open_udp(inbox=inbox)
+    gone = closed_port()
+    for n in range(20):
+        assert a.send(b"lost", Flow("udp", gone, a.local))
+        assert a.send(str(n).encode(), Flow("udp", b.local, a.local))
+    received = await inbox.wait(20)
+    assert [int(data) for data, _ in received] == list(range(20))
+    await eventually(lambda: len(lost) == 20)
+    assert a.stats.send_errors == 0
+    a.close()
+    b.close()
+
+
+async def test_closing_when_a_datagram_comes_back() -> None:
+    a: SipUdp
+    lost: list[Undelivered] = []
+
+    def close(undelivered: Undelivered) -> None:
+        lost.append(undelivered)
+        a.close()
+
+    a = SipUdp(asyncio.get_running_loop(), ("127.0.0.1", 0), Inbox(), on_undelivered=close)
+    a.send(b"x", Flow("udp", closed_port(), a.local))
+    await eventually(lambda: lost)
     a.close()

@@ -6,7 +6,7 @@ import pytest
 
 from telephony.audio.format import L16_24K, PCMA, PCMU, AudioFormat
 from telephony.realtime.format_evidence import FormatEvidence, Verdict
-from tests.realtime.speech import NAMES, speech
+from tests.realtime.recorded_speech import NAMES, speech
 
 SIZES = (97, 160, 480, 1600, 4800, 24_000)
 GAINS = (1.0, 0.3, 0.05)

@@ -133,3 +133,24 @@ def test_what_may_still_be_written_to_is_not_settled() -> None:
     left_out = carried_over(items)[len(settled(items, quiet=False)) :]
     assert 2 < len(left_out) < 20
     assert settled(items[:2], quiet=False) == ()
+
+
+@pytest.mark.parametrize(
+    ("heard_ms", "complete", "cut_before", "expected"),
+    [
+        (400, True, None, 400),
+        (0, True, None, 0),
+        (-5, True, None, 0),
+        (1000, True, None, None),
+        (5000, True, None, None),
+        (5000, False, None, 1000),
+        (400, True, 300.0, None),
+        (400, True, 400.0, None),
+        (400, True, 500.0, 400),
+    ],
+)
+def test_where_an_item_is_cut(
+    heard_ms: int, complete: bool, cut_before: float | None, expected: int | None
+) -> None:
+    item = HistoryItem("item", "message", "assistant", heard_ms=cut_before)
+    assert item.cut_at(heard_ms, 1000, complete) == expected

@@ -22,7 +22,7 @@ from telephony.realtime.events import (
 )
 from telephony.realtime.session_config import SessionConfig
 from tests.realtime.driver import Driver, function_call
-from tests.realtime.speech import speech
+from tests.realtime.recorded_speech import speech
 
 SPEECH = speech("greeting", PCMU)[4000:]
 

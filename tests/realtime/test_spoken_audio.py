@@ -7,7 +7,7 @@ import pytest
 from telephony.audio.format import L16_24K, PCMA, PCMU, AudioFormat
 from telephony.realtime.events import AudioDelta
 from telephony.realtime.spoken_audio import SpokenAudio
-from tests.realtime.speech import speech
+from tests.realtime.recorded_speech import speech
 
 
 def delta(audio: bytes, item_id: str = "a", response_id: str = "r") -> AudioDelta:

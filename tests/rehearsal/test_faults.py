@@ -85,3 +85,14 @@ def test_stall_during_a_turn():
     driver.advance(5.0)
     assert driver.of("response.output_audio.delta")
     assert not driver.of("response.done")
+
+
+def test_faults_hold_for_the_first_connections_only() -> None:
+    faults = ConnectionFaults.model_validate({"connections": 2, "refuse_status": 503})
+    assert [faults.of_connection(number) for number in (1, 2, 3)] == [
+        faults,
+        faults,
+        NO_CONNECTION_FAULTS,
+    ]
+    endless = ConnectionFaults.model_validate({"refuse_status": 503})
+    assert endless.of_connection(1000) is endless

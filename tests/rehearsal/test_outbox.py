@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import json
 
-from telephony.rehearsal.outbox import ClientError, Outbox
+import pytest
+
+from telephony.rehearsal.outbox import ClientError, Outbox, read_object
 
 
 def test_events_are_numbered_in_order():
@@ -41,3 +43,14 @@ def test_raw_text_is_sent_as_it_is():
     outbox = Outbox("abc")
     outbox.write_raw("{")
     assert outbox.take() == ["{"]
+
+
+@pytest.mark.parametrize("frame", ["", "{", "[]", "1", b"\xff", "[" * 100_000])
+def test_frames_that_hold_no_object(frame: str | bytes) -> None:
+    with pytest.raises(ClientError) as refusal:
+        read_object(frame)
+    assert refusal.value.code == "invalid_event"
+
+
+def test_an_object_in_a_frame() -> None:
+    assert read_object(b'{"type":"x"}') == {"type": "x"}

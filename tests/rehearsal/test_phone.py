@@ -12,11 +12,18 @@ from telephony.rehearsal.phone import telephone
 from tests.support.server import running_server, settings
 
 
-async def test_a_telephone_is_told_when_nobody_answers() -> None:
-    async with telephone("127.0.0.1") as caller, telephone("127.0.0.1"):
-        with pytest.raises(CallFailed):
-            # Nothing listens there: ICMP says so, or the wait ends.
-            await caller.dial("sip:nobody@127.0.0.1:9", "sip:a@127.0.0.1", timeout_s=1.0)
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+async def test_a_call_that_nobody_takes_fails_before_it_is_given_up(transport: str) -> None:
+    """The network says that nobody listens: no status, and not the time-out of the call."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as gone:
+        gone.bind(("127.0.0.1", 0))
+        port = gone.getsockname()[1]
+    async with telephone("127.0.0.1") as caller:
+        with pytest.raises(CallFailed) as failure:
+            await caller.dial(
+                f"sip:bot@127.0.0.1:{port};transport={transport}", "sip:alice@127.0.0.1"
+            )
+    assert (failure.value.status, str(failure.value)) == (0, "connection refused")
 
 
 async def test_a_foreign_address_is_refused() -> None:

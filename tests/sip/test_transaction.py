@@ -342,3 +342,49 @@ def test_merged_requests_are_known_while_the_first_lives() -> None:
     transaction.respond(200, b"200", 0.0)
     bench.run(32)
     assert bench.layer.find_merged(bench.request("OPTIONS")) is None
+
+
+class TestUndelivered:
+    """The network gave a datagram back, and quotes its beginning (section 18.4)."""
+
+    HEAD = b"%s sip:a@b SIP/2.0\r\nVia: SIP/2.0/UDP h:5060;rport;branch=%s\r\nMax-Forwards: 70"
+
+    @pytest.mark.parametrize("method", ["INVITE", "REGISTER"])
+    def test_the_request_that_was_lost_fails_at_once(self, method: str) -> None:
+        bench = Bench()
+        bench.client(method)
+        head = self.HEAD % (method.encode(), b"z9hG4bKa")
+        assert bench.layer.datagram_undelivered(head, 0.1) == bench.flow
+        assert bench.user.failures == [503]
+        assert len(bench.layer) == 0
+        assert bench.layer.datagram_undelivered(head, 0.2) is None
+        assert bench.run(100.0) == []
+
+    @pytest.mark.parametrize("method", ["INVITE", "REGISTER"])
+    def test_what_was_answered_goes_on(self, method: str) -> None:
+        bench = Bench()
+        bench.client(method)
+        bench.respond(100, method)
+        head = self.HEAD % (method.encode(), b"z9hG4bKa")
+        assert bench.layer.datagram_undelivered(head, 0.1) is None
+        assert bench.user.failures == []
+
+    @pytest.mark.parametrize(
+        "head",
+        [
+            b"",
+            b"INVITE sip:a@b SIP/2.0\r\n",
+            b"INVITE sip:a@b SIP/2.0\r\nVia: SIP/2.0/UDP h:5060;rport",
+            HEAD % (b"INVITE", b"z9hG4bKother"),
+            HEAD % (b"ACK", b"z9hG4bKa"),
+            HEAD % (b"invite", b"z9hG4bKa"),
+            HEAD % (b"INVITE", b"z9hG4bKa\xff"),
+            b"SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP h;branch=z9hG4bKa\r\n",
+            bytes(range(256)),
+        ],
+    )
+    def test_a_quote_that_names_no_request_of_ours_fails_none(self, head: bytes) -> None:
+        bench = Bench()
+        bench.client("INVITE")
+        assert bench.layer.datagram_undelivered(head, 0.1) is None
+        assert bench.user.failures == []

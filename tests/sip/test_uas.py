@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from telephony.sip.config import UserAgentConfig
 from telephony.sip.events import (
     InfoReceived,
     InviteCancelled,
@@ -15,6 +14,7 @@ from telephony.sip.events import (
     OfferWithdrawn,
 )
 from telephony.sip.flow import Flow
+from telephony.sip.screening import Refusal
 from telephony.sip.status import ALLOWED_METHODS
 from tests.sip.wire import OTHER_SDP, PEER, SDP, US, HandPeer, header, headers, lines, tag
 
@@ -51,21 +51,6 @@ def test_a_call_from_ring_to_bye() -> None:
     assert lines(peer.send(bye)) == ["200 BYE"]
     assert peer.events() == [LegEnded(leg_id, "remote", "Q.850;c=16")]
     peer.assert_drained()
-
-
-def test_retransmitted_invite_gets_the_last_response() -> None:
-    peer = HandPeer()
-    invite = peer.request()
-    first = peer.send(invite)
-    assert peer.send(invite) == first
-    (event,) = peer.events()
-    peer.agent.ring(event.leg_id, 0.0)
-    ringing = peer.sent()
-    assert peer.send(invite) == ringing
-    peer.agent.reject(event.leg_id, 486, 0.0)
-    busy = peer.sent()
-    assert peer.send(invite) == busy
-    assert peer.agent.stats.retransmissions_received == 3
 
 
 def test_record_route_and_vias_are_copied_in_order() -> None:
@@ -164,29 +149,11 @@ def test_invite_without_contact_gets_400() -> None:
     assert lines(peer.send(data)) == ["400 INVITE"]
 
 
-def test_a_merged_request_gets_482() -> None:
-    peer = HandPeer()
-    peer.send(peer.request())
-    sent = peer.send(peer.request(branch="z9hG4bKother"))
-    assert lines(sent) == ["482 INVITE"]
-    assert len(peer.events()) == 1
-
-
 def test_a_request_whose_hops_ran_out_here_is_served() -> None:
     """RFC 4475 section 3.1.2.11 (zeromf): only a proxy refuses it."""
     peer = HandPeer()
     data = peer.request("OPTIONS").replace(b"Max-Forwards: 70", b"Max-Forwards: 0")
     assert lines(peer.send(data)) == ["200 OPTIONS"]
-
-
-def test_new_requests_are_refused_without_state_when_the_table_is_full() -> None:
-    peer = HandPeer(UserAgentConfig(max_server_transactions=2))
-    for number in range(5):
-        sent = peer.send(peer.request(branch=f"z9hG4bK{number}", call_id=f"c{number}"))
-        expected = "100 INVITE" if number < 2 else "503 INVITE"
-        assert lines(sent) == [expected]
-    assert header(sent[0], "Retry-After")
-    assert peer.agent.transaction_count == 2
 
 
 class TestCancel:
@@ -249,6 +216,24 @@ class TestInDialog:
         ).replace(b"Content-Length: 0\r\n\r\n", b"Content-Length: 8\r\n\r\nSignal=5")
         assert lines(peer.send(info)) == ["200 INFO"]
         assert peer.events() == [InfoReceived(leg_id, "application/dtmf-relay", b"Signal=5")]
+
+    def test_info_that_is_of_no_use_above_is_refused(self) -> None:
+        peer = HandPeer()
+        _, ours = peer.up()
+        asked: list[tuple[str, bytes]] = []
+
+        def screen(content_type: str, body: bytes) -> Refusal | None:
+            asked.append((content_type, body))
+            return Refusal(415, (("Accept", "text/x"),))
+
+        peer.agent.screen_info_with(screen)
+        kind = "Content-Type: Application/Dtmf ;x=y\r\n"
+        info = peer.request("INFO", branch="z9hG4bK3", cseq=3, to_tag=ours, extra=kind)
+        (refusal,) = peer.send(info)
+        assert lines([refusal]) == ["415 INFO"]
+        assert header(refusal, "Accept") == "text/x"
+        assert asked == [("application/dtmf", b"")]
+        assert peer.events() == []
 
     def test_info_of_a_package_gets_469(self) -> None:
         peer = HandPeer()
@@ -335,25 +320,6 @@ class TestInDialog:
         assert lines(sent) == ["481 INVITE"]
 
 
-def test_ack_of_nothing_is_dropped_and_counted() -> None:
-    peer = HandPeer()
-    assert peer.send(peer.request("ACK", to_tag="x")) == []
-    assert peer.agent.stats.acks_unmatched == 1
-    _, ours = peer.up()
-    assert peer.send(peer.request("ACK", branch="z9hG4bK9", to_tag=ours)) == []
-    assert peer.agent.stats.acks_absorbed == 1
-
-
-def test_an_ack_with_the_branch_of_the_invite_confirms() -> None:
-    """Clients of RFC 2543 days keep the branch; in Accepted the ACK belongs to the dialog."""
-    peer = HandPeer()
-    leg_id = peer.invited()
-    peer.agent.answer(leg_id, SDP, 0.0)
-    ours = tag(header(peer.sent()[-1], "To"))
-    peer.send(peer.request("ACK", to_tag=ours))
-    assert peer.events() == [LegConfirmed(leg_id, None)]
-
-
 def test_a_peer_without_the_branch_cookie_is_served() -> None:
     peer = HandPeer()
     invite = peer.request(branch="old")
@@ -365,13 +331,6 @@ def test_a_peer_without_the_branch_cookie_is_served() -> None:
     ours = tag(header(refusal, "To"))
     peer.send(peer.request("ACK", branch="old", to_tag=ours))
     assert peer.wait(60) == []
-
-
-def test_responses_take_the_stream_they_came_on() -> None:
-    peer = HandPeer(transport="tcp")
-    flow = Flow("tcp", ("192.0.2.20", 40000), US)
-    peer.agent.receive_message(peer.request(rport=False), flow, 0.0)
-    assert [outgoing.flow for outgoing in peer.agent.messages_to_send()] == [flow]
 
 
 def test_in_dialog_requests_move_the_flow() -> None:

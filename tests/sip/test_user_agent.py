@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from telephony.sip.config import MessageLimits, UserAgentConfig
 from telephony.sip.events import (
     AnswerReceived,
     CallAnswered,
@@ -17,7 +16,7 @@ from telephony.sip.events import (
 )
 from telephony.sip.flow import Transport
 from tests.sip.proxy import FakeProxy
-from tests.sip.wire import OTHER_SDP, SDP, Endpoint, HandPeer, Network, lines
+from tests.sip.wire import OTHER_SDP, SDP, Endpoint, Network
 
 _CALLER = ("192.0.2.1", 5060)
 _CALLEE = ("192.0.2.2", 5060)
@@ -115,42 +114,3 @@ def test_many_calls_leave_nothing_behind() -> None:
         assert not endpoint.agent.dialogs
         assert not endpoint.agent.legs
         assert endpoint.agent.transaction_count == 0
-
-
-def test_garbage_is_counted_by_reason_and_never_raises() -> None:
-    peer = HandPeer()
-    for data in (b"\xff\xfe\x00", b"INVITE", b"SIP/2.0 200 OK\r\n\r\n", b"GET / HTTP/1.1\r\n\r\n"):
-        assert peer.send(data) == []
-    assert peer.agent.stats.malformed == {"bad-start-line": 3, "no-via": 1}
-    assert peer.agent.stats.messages_received == 4
-
-
-def test_keepalives_are_not_messages() -> None:
-    peer = HandPeer()
-    assert peer.send(b"\r\n\r\n") == []
-    assert peer.agent.stats.keepalives_received == 1
-    assert peer.agent.stats.messages_received == 0
-
-
-def test_a_response_of_nobody_is_dropped_and_counted() -> None:
-    peer = HandPeer()
-    _, invite = peer.calling()
-    stray = peer.response(invite, 200).replace(b"branch=z9hG4bK", b"branch=z9hG4bKx")
-    assert peer.send(stray) == []
-    assert peer.events() == []
-    assert peer.agent.stats.responses_unmatched == 1
-
-
-def test_an_oversized_message_gets_513() -> None:
-    peer = HandPeer(UserAgentConfig(limits=MessageLimits(max_body_bytes=10)))
-    assert lines(peer.send(peer.request())) == ["513 INVITE"]
-    assert peer.agent.stats.refused == {513: 1}
-
-
-def test_outputs_are_drained_by_reading_them() -> None:
-    peer = HandPeer()
-    peer.agent.receive_message(peer.request(), peer.flow, 0.0)
-    assert len(peer.agent.messages_to_send()) == 1
-    assert peer.agent.messages_to_send() == []
-    assert len(peer.agent.events_received()) == 1
-    assert peer.agent.events_received() == []

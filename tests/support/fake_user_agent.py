@@ -15,6 +15,8 @@ class FakeUserAgent:
     def __init__(self) -> None:
         self.received: list[tuple[bytes, Flow, float]] = []
         self.failed: list[Flow] = []
+        self.undelivered: list[bytes] = []
+        self.fails_undelivered: Flow | None = None
         self.outbox: list[Outgoing] = []
         self.events: list[Event] = []
         self.deadline: float | None = None
@@ -30,6 +32,11 @@ class FakeUserAgent:
     def transport_failed(self, flow: Flow, now: float) -> None:
         self.failed.append(flow)
         self.changed.set()
+
+    def datagram_undelivered(self, head: bytes, now: float) -> Flow | None:
+        self.undelivered.append(head)
+        self.changed.set()
+        return self.fails_undelivered
 
     def next_timer(self) -> float | None:
         return self.deadline

@@ -10,6 +10,7 @@ from telephony.base.interfaces import ModelUnavailable
 from telephony.base.speech import SpeechFailure, Synthesizer, SynthesizerListener, WireFormat
 from telephony.net.model_socket import ModelSocket, SocketLimits
 from telephony.net.speech.delivery import Delivery
+from telephony.net.wakeup import Wakeup
 from telephony.realtime.backoff import may_reconnect
 from telephony.realtime.speech.wires import SpeakingFailed, SynthesizerWire
 
@@ -36,7 +37,7 @@ class SocketSynthesizer:
         self._loop = asyncio.get_running_loop()
         self._socket: ModelSocket | None = None
         self._opened_at = 0.0
-        self._timer: asyncio.TimerHandle | None = None
+        self._wakeup = Wakeup(self._loop, self._on_timer)
         self._connecting: asyncio.Task[None] | None = None
 
     @classmethod
@@ -85,7 +86,7 @@ class SocketSynthesizer:
 
     async def close(self) -> None:
         self._delivery.stop()
-        self._stop_timer()
+        self._wakeup.stop()
         connecting, self._connecting = self._connecting, None
         if connecting is not None:
             connecting.cancel()
@@ -111,7 +112,7 @@ class SocketSynthesizer:
         now = self._loop.time()
         was_idle = self.wire.idle
         self.wire.connection_lost(now)
-        self._stop_timer()
+        self._wakeup.stop()
         if not was_idle:
             message = f"the connection ended: {reason or code}"
             self._fail(SpeechFailure(f"closed_{code}", message, True, may_reconnect(code)))
@@ -133,7 +134,6 @@ class SocketSynthesizer:
             self._connecting = None
 
     def _on_timer(self) -> None:
-        self._timer = None
         self.wire.handle_timer(self._loop.time())
         self._pump()
 
@@ -145,19 +145,12 @@ class SocketSynthesizer:
         elif not self.wire.idle:
             self._reconnect()
         self._delivery.push(self.wire.events_received())
-        self._stop_timer()
-        due = self.wire.next_timer()
-        if due is not None and not self._delivery.stopped:
-            self._timer = self._loop.call_at(due, self._on_timer)
+        waits = not self._delivery.stopped
+        self._wakeup.set_to(self.wire.next_timer() if waits else None)
 
     def _fail(self, failure: SpeechFailure) -> None:
-        self._stop_timer()
+        self._wakeup.stop()
         self._delivery.push([SpeakingFailed(failure)])
-
-    def _stop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
 
 
 class SocketSynthesizerService:

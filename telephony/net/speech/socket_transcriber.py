@@ -15,6 +15,7 @@ from telephony.base.speech import (
     WireFormat,
 )
 from telephony.net.model_socket import ModelSocket, SocketLimits
+from telephony.net.wakeup import Wakeup
 from telephony.realtime.backoff import may_reconnect
 from telephony.realtime.speech.wires import TranscriberReady, TranscriberWire, TurnFlushed
 
@@ -30,7 +31,7 @@ class SocketTranscriber:
         self._loop = asyncio.get_running_loop()
         self._ready: asyncio.Future[None] = self._loop.create_future()
         self._socket: ModelSocket | None = None
-        self._timer: asyncio.TimerHandle | None = None
+        self._wakeup = Wakeup(self._loop, self._on_timer)
 
     @classmethod
     async def open(
@@ -83,7 +84,7 @@ class SocketTranscriber:
 
     async def close(self) -> None:
         self._listener = None
-        self._stop_timer()
+        self._wakeup.stop()
         if self._ready.done() and not self._ready.cancelled():
             self._ready.exception()
         socket, self._socket = self._socket, None
@@ -103,7 +104,6 @@ class SocketTranscriber:
         self._fail(SpeechFailure(f"closed_{code}", message, True, may_reconnect(code)))
 
     def _on_timer(self) -> None:
-        self._timer = None
         self.wire.handle_timer(self._loop.time())
         self._pump()
 
@@ -117,10 +117,8 @@ class SocketTranscriber:
         self._send()
         for event in self.wire.events_received():
             self._tell(event)
-        self._stop_timer()
-        due = self.wire.next_timer()
-        if due is not None and self._listener is not None:
-            self._timer = self._loop.call_at(due, self._on_timer)
+        waits = self._listener is not None
+        self._wakeup.set_to(self.wire.next_timer() if waits else None)
 
     def _tell(self, event: Transcript | TurnFlushed | TranscriberReady | SpeechFailure) -> None:
         listener = self._listener
@@ -147,13 +145,8 @@ class SocketTranscriber:
             return
         if failure.fatal:
             self._listener = None
-            self._stop_timer()
+            self._wakeup.stop()
         listener.transcriber_failed(failure)
-
-    def _stop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
 
 
 class SocketTranscriberService:

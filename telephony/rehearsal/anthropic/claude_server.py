@@ -12,9 +12,8 @@ import asyncio
 import json
 import os
 from collections import deque
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from aiohttp import web
@@ -25,10 +24,11 @@ from telephony.rehearsal.anthropic.answer import Answer, Event, InputTokens, tok
 from telephony.rehearsal.anthropic.occasion import Occasion, occasion_of
 from telephony.rehearsal.anthropic.request_checks import Refusal, read_request, refused_key
 from telephony.rehearsal.anthropic.request_fields import MessagesRequest
-from telephony.rehearsal.faults import NO_CONNECTION_FAULTS, ConnectionFaults, TurnFaults
+from telephony.rehearsal.faults import ConnectionFaults, TurnFaults
 from telephony.rehearsal.prompt_library import shipped_prompts
 from telephony.rehearsal.scenario import Scenario, shipped_scenario
 from telephony.rehearsal.script import Cue, Script
+from telephony.rehearsal.serving import Serving, origin
 
 _REMEMBERED = 512
 _RETRY_AFTER_S = "1"
@@ -79,8 +79,7 @@ class ClaudeServer:
         )
         await self._runner.setup()
         await web.SockSite(self._runner, listening).start()
-        address = listening.getsockname()
-        self.base_url = f"http://{address[0]}:{address[1]}"
+        self.base_url = origin(*listening.getsockname()[:2])
 
     async def close(self) -> None:
         runner, self._runner = self._runner, None
@@ -97,7 +96,7 @@ class ClaudeServer:
             return _drop(request)
         try:
             asked.body = json.loads(await request.read())
-        except ValueError:
+        except (ValueError, RecursionError):
             return self._refuse(asked, Refusal(400, "The request body is not valid JSON."))
         refusal = refused_key(headers, self.api_key)
         if refusal is None and faults.refuse_status is not None:
@@ -112,9 +111,7 @@ class ClaudeServer:
     def _next_faults(self) -> ConnectionFaults:
         self._asked += 1
         faults = self.scenario.faults if self.faults is None else self.faults
-        if faults.connections is not None and self._asked > faults.connections:
-            return NO_CONNECTION_FAULTS
-        return faults
+        return faults.of_connection(self._asked)
 
     def _refuse(self, asked: Asked, refusal: Refusal) -> web.Response:
         asked.status, asked.problem = refusal.status, refusal.message
@@ -244,19 +241,14 @@ def _drop(request: web.Request) -> web.StreamResponse:
     return web.Response(status=500)
 
 
-@asynccontextmanager
-async def serve_claude(
+def serve_claude(
     host: str = "127.0.0.1",
     port: int = 0,
     scenario: Scenario | None = None,
     *,
     api_key: str | None = None,
     faults: ConnectionFaults | None = None,
-) -> AsyncIterator[ClaudeServer]:
+) -> Serving[ClaudeServer]:
     """Run a server; ``api_key`` None accepts any key, and none."""
     server = ClaudeServer(scenario or shipped_scenario("default"), api_key, faults)
-    await server.start(host, port)
-    try:
-        yield server
-    finally:
-        await server.close()
+    return Serving(server, partial(server.start, host, port))

@@ -17,16 +17,16 @@ import os
 import re
 import time
 from collections import deque
-from collections.abc import Callable, Generator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from types import TracebackType
 
 from aiohttp import web
 
 from telephony.base.ids import Ids
 from telephony.rehearsal.ears import Ears, Recognised
-from telephony.rehearsal.faults import NO_CONNECTION_FAULTS, ConnectionFaults
+from telephony.rehearsal.ears_thread import EarsThread
+from telephony.rehearsal.faults import ConnectionFaults
 from telephony.rehearsal.gemini.certificate import LocalCertificate
 from telephony.rehearsal.gemini.connection import GeminiConnection, Tap
 from telephony.rehearsal.gemini.grants import Handles, Tokens, constrained
@@ -35,6 +35,7 @@ from telephony.rehearsal.gemini.refusal import POLICY_VIOLATION, RefusedError
 from telephony.rehearsal.outbox import Wire
 from telephony.rehearsal.prompt_library import shipped_prompts
 from telephony.rehearsal.scenario import Scenario, shipped_scenario
+from telephony.rehearsal.serving import Serving, origin
 from telephony.rehearsal.utterance import Voice
 
 _REMEMBERED_SESSIONS = 512
@@ -72,9 +73,7 @@ class GeminiServer:
         self._voice = voice
         self._handles = Handles(ids)
         self._tokens = Tokens(ids)
-        self._ears: Ears | None = None
-        # One thread: ears are never worth more than one core.
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ears")
+        self._ears = EarsThread(partial(Ears.for_caller, voice.prompts))
         self._tls: LocalCertificate | None = None
         self._runner: web.AppRunner | None = None
 
@@ -100,9 +99,8 @@ class GeminiServer:
     def base_url(self) -> str:
         """What a client takes as its base URL; over TLS by the name in the certificate."""
         if self._tls is not None:
-            return f"https://localhost:{self.port}"
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"http://{host}:{self.port}"
+            return origin("localhost", self.port, "https")
+        return origin(self.host, self.port)
 
     async def close(self) -> None:
         """Close every connection with 1001 (going away) and stop listening; twice is once."""
@@ -117,7 +115,7 @@ class GeminiServer:
                 connection.abort()
             await asyncio.wait(ends)
         await runner.cleanup()
-        self._thread.shutdown(wait=True, cancel_futures=True)
+        self._ears.close()
         if self._tls is not None:
             self._tls.remove()
 
@@ -127,20 +125,12 @@ class GeminiServer:
         return time.monotonic()
 
     def listen(self, pcm16: bytes) -> asyncio.Future[Recognised]:
-        loop = asyncio.get_running_loop()
-        return loop.run_in_executor(self._thread, self._recognise, pcm16)
-
-    def _recognise(self, pcm16: bytes) -> Recognised:
-        if self._ears is None:
-            self._ears = Ears.for_caller(self._voice.prompts)
-        return self._ears.recognise(pcm16)
+        return self._ears.listen(pcm16)
 
     def _faults_of_next_connection(self) -> ConnectionFaults:
         self.handshakes += 1
         faults = self.scenario.faults if self.faults is None else self.faults
-        if faults.connections is not None and self.handshakes > faults.connections:
-            return NO_CONNECTION_FAULTS
-        return faults
+        return faults.of_connection(self.handshakes)
 
     # Requests
 
@@ -225,49 +215,23 @@ def _error(status: int, kind: str, message: str) -> web.Response:
     return web.json_response({"error": error}, status=status)
 
 
-class serve:  # noqa: N801 - used as a function
-    """``server = await serve(...)`` or ``async with serve(...) as server``.
-
-    ``api_key`` None accepts any key and none; ``tap`` sees every message.
-    """
-
-    def __init__(
-        self,
-        host: str = "127.0.0.1",
-        port: int = 0,
-        scenario: Scenario | None = None,
-        *,
-        api_key: str | None = None,
-        tap: Tap | None = None,
-        ids: Ids | None = None,
-        voice: Voice | None = None,
-        tls: bool = False,
-    ) -> None:
-        self._host = host
-        self._port = port
-        self._tls = tls
-        self._server = GeminiServer(
-            scenario or shipped_scenario("default"),
-            api_key,
-            tap,
-            ids or Ids(os.urandom),
-            voice or Voice(shipped_prompts()),
-        )
-
-    async def _start(self) -> GeminiServer:
-        await self._server.start(self._host, self._port, tls=self._tls)
-        return self._server
-
-    def __await__(self) -> Generator[None, None, GeminiServer]:
-        return self._start().__await__()
-
-    async def __aenter__(self) -> GeminiServer:
-        return await self._start()
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self._server.close()
+def serve(
+    host: str = "127.0.0.1",
+    port: int = 0,
+    scenario: Scenario | None = None,
+    *,
+    api_key: str | None = None,
+    tap: Tap | None = None,
+    ids: Ids | None = None,
+    voice: Voice | None = None,
+    tls: bool = False,
+) -> Serving[GeminiServer]:
+    """``api_key`` None accepts any key and none; ``tap`` sees every message."""
+    server = GeminiServer(
+        scenario or shipped_scenario("default"),
+        api_key,
+        tap,
+        ids or Ids(os.urandom),
+        voice or Voice(shipped_prompts()),
+    )
+    return Serving(server, partial(server.start, host, port, tls=tls))

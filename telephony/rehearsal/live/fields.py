@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
@@ -206,17 +205,6 @@ _CODES = {
     "missing": "missing_required_parameter",
     "union_tag_invalid": "invalid_value",
 }
-
-
-def read_object(message: str | bytes) -> dict[str, Any]:
-    """Return the JSON object in a frame; raise ClientError for anything else."""
-    try:
-        data = json.loads(message)
-    except (ValueError, RecursionError):
-        raise ClientError("invalid_event", "The event is not valid JSON.") from None
-    if not isinstance(data, dict):
-        raise ClientError("invalid_event", "The event is not a JSON object.")
-    return data
 
 
 def read_event(data: dict[str, Any]) -> ClientEvent:

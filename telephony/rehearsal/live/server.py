@@ -8,15 +8,14 @@ No key and no internet are needed. ``server.sessions[-1]`` tells what was said a
 
 from __future__ import annotations
 
-import asyncio
 import hmac
 import logging
 import os
 import time
 from collections import deque
 from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from functools import partial
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
@@ -24,12 +23,14 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.http11 import Request, Response
 
 from telephony.base.ids import Ids
-from telephony.rehearsal.ears import Ears, Recognised
-from telephony.rehearsal.faults import NO_CONNECTION_FAULTS, ConnectionFaults
+from telephony.rehearsal.ears import Ears
+from telephony.rehearsal.ears_thread import EarsThread
+from telephony.rehearsal.faults import ConnectionFaults
 from telephony.rehearsal.live.connection import converse
 from telephony.rehearsal.live.session import USAGE_INTERVAL_S, LiveSession
 from telephony.rehearsal.prompt_library import shipped_prompts
 from telephony.rehearsal.scenario import Scenario, shipped_scenario
+from telephony.rehearsal.serving import origin
 from telephony.rehearsal.utterance import Voice
 
 PATHS = ("/v1/live/sessions", "/openai/v1/live/sessions")
@@ -62,21 +63,18 @@ class LiveServer:
         self._usage_interval_s = usage_interval_s
         self._ids = Ids(os.urandom)
         self._voice = voice
-        self._ears: Ears | None = None
-        # One thread: ears are never worth more than one core.
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="live-ears")
+        self._ears = EarsThread(partial(Ears.for_caller, voice.prompts))
 
     @property
     def base_url(self) -> str:
         """What an OpenAI client takes as its ``base_url``."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"http://{host}:{self.port}/v1"
+        return f"{origin(self.host, self.port)}/v1"
 
     def listening(self, server: Server) -> None:
         self.host, self.port = next(iter(server.sockets)).getsockname()[:2]
 
     def close(self) -> None:
-        self._thread.shutdown(wait=True, cancel_futures=True)
+        self._ears.close()
 
     def admit(self, connection: ServerConnection, request: Request) -> Response | None:
         """Refuse a handshake as the API would, or let it pass."""
@@ -96,9 +94,7 @@ class LiveServer:
     def _faults_of_next_connection(self) -> ConnectionFaults:
         self.handshakes += 1
         faults = self.scenario.faults if self.faults is None else self.faults
-        if faults.connections is not None and self.handshakes > faults.connections:
-            return NO_CONNECTION_FAULTS
-        return faults
+        return faults.of_connection(self.handshakes)
 
     def _has_key(self, request: Request) -> bool:
         if self.api_key is None:
@@ -121,19 +117,10 @@ class LiveServer:
         self.sessions.append(session)
         self.connections.add(websocket)
         try:
-            await converse(websocket, session, self._listen)
+            await converse(websocket, session, self._ears.listen)
         finally:
             session.connection_lost()
             self.connections.discard(websocket)
-
-    async def _listen(self, pcm16: bytes) -> Recognised:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._thread, self._recognise, pcm16)
-
-    def _recognise(self, pcm16: bytes) -> Recognised:
-        if self._ears is None:
-            self._ears = Ears.for_caller(self._voice.prompts)
-        return self._ears.recognise(pcm16)
 
 
 @asynccontextmanager

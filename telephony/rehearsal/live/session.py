@@ -16,7 +16,7 @@ from telephony.rehearsal.live.hearing import Hearing, decoded
 from telephony.rehearsal.live.mouth import FRAME_MS, Mouth, Said
 from telephony.rehearsal.live.work import Work
 from telephony.rehearsal.model_session import Ending, measured
-from telephony.rehearsal.outbox import ClientError, Outbox, Wire
+from telephony.rehearsal.outbox import ClientError, Outbox, Wire, read_object
 from telephony.rehearsal.scenario import Scenario
 from telephony.rehearsal.script import Cue, Script, Stimulus
 from telephony.rehearsal.utterance import Voice
@@ -84,7 +84,7 @@ class LiveSession:
             return
         event_id: str | None = None
         try:
-            data = client.read_object(message)
+            data = read_object(message)
             given = data.get("event_id")
             event_id = given if isinstance(given, str) else None
             if self.settings is None and data.get("type") != "session.start":

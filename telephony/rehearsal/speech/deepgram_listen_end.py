@@ -8,6 +8,7 @@ from aiohttp import WSMsgType
 from multidict import MultiMapping
 
 from telephony.audio.format import AudioFormat
+from telephony.realtime.wire import object_of
 from telephony.rehearsal.input_buffer import SpeechBegan
 from telephony.rehearsal.speech.far_end import FarEnd, SpeechHost, parsed
 from telephony.rehearsal.speech.hearing import Hearing, Turn
@@ -146,7 +147,7 @@ class ListenEnd:
         await self._send("TurnInfo", **fields)
 
     async def _configure(self, told: dict[str, Any]) -> None:
-        thresholds = told.get("thresholds") or {}
+        thresholds = object_of(told, "thresholds")
         if "eager_eot_threshold" in thresholds:
             self._eager = thresholds["eager_eot_threshold"] is not None
         if "eot_threshold" in thresholds:

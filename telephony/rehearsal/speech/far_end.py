@@ -108,6 +108,6 @@ def parsed(message: WSMessage) -> dict[str, Any] | None:
         return None
     try:
         value = json.loads(message.data)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None

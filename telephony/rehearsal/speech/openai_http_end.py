@@ -184,7 +184,7 @@ async def _form(request: web.Request) -> tuple[dict[str, str], bytes]:
 async def _json(request: web.Request) -> dict[str, Any]:
     try:
         body = await request.json()
-    except ValueError:
+    except (ValueError, LookupError, RecursionError):
         body = None
     if not isinstance(body, dict):
         raise Refused(400, "invalid_body", "expected a JSON object")

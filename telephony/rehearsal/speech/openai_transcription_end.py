@@ -6,6 +6,7 @@ import binascii
 from typing import Any
 
 from telephony.audio.format import L16_8K, L16_24K, PCMA, PCMU, AudioFormat
+from telephony.realtime.wire import object_of, text_of
 from telephony.rehearsal.input_buffer import InputBuffer
 from telephony.rehearsal.speech.far_end import FarEnd, SpeechHost, parsed
 
@@ -57,12 +58,12 @@ class TranscriptionEnd:
         if not isinstance(session, dict) or session.get("type") != "transcription":
             await self._refuse("invalid_value", "session.type must be transcription")
             return
-        given = (session.get("audio") or {}).get("input") or {}
-        transcription = given.get("transcription") or {}
-        if given.get("turn_detection") and transcription.get("model") in _NO_VAD:
+        given = object_of(object_of(session, "audio"), "input")
+        model = text_of(object_of(given, "transcription"), "model")
+        if given.get("turn_detection") and model in _NO_VAD:
             await self._refuse("invalid_value", "this model needs turn_detection null")
             return
-        form = (given.get("format") or {}).get("type", "audio/pcm")
+        form = text_of(object_of(given, "format") or {"type": "audio/pcm"}, "type")
         if form not in _FORMATS:
             await self._refuse("invalid_value", f"there is no format {form!r}")
             return

@@ -14,15 +14,16 @@ import hmac
 import os
 from collections import deque
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
-from types import TracebackType
+from functools import partial
 
 from aiohttp import web
 from multidict import MultiMapping
 
 from telephony.base.ids import Ids
 from telephony.rehearsal.ears import Ears
+from telephony.rehearsal.ears_thread import EarsThread
 from telephony.rehearsal.prompt_library import PromptLibrary, shipped_prompts
+from telephony.rehearsal.serving import Serving, origin
 from telephony.rehearsal.speech import (
     deepgram_listen_end,
     deepgram_speak_end,
@@ -65,10 +66,7 @@ class SpeechServer:
         self.texts_said: deque[str] = deque(maxlen=_REMEMBERED_TEXTS)
         self.requests = 0
         self.host, self.port = "", 0
-        self._prompts = prompts
-        self._ears: Ears | None = None
-        # One thread: ears are never worth more than one core.
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="speech-ears")
+        self._ears = EarsThread(partial(_ears_for, prompts))
         self._runner: web.AppRunner | None = None
         self._sockets: set[web.WebSocketResponse] = set()
 
@@ -87,7 +85,7 @@ class SpeechServer:
     @property
     def url(self) -> str:
         """The base of Deepgram's and ElevenLabs' paths, with http for ws."""
-        return f"http://{self.host}:{self.port}"
+        return origin(self.host, self.port)
 
     @property
     def openai_url(self) -> str:
@@ -102,20 +100,13 @@ class SpeechServer:
         for socket in list(self._sockets):
             await socket.close(code=1001, message=b"The rehearsal is over.")
         await runner.cleanup()
-        self._thread.shutdown(wait=True, cancel_futures=True)
+        self._ears.close()
 
     # What far ends ask for
 
     async def recognise(self, pcm16: bytes) -> str:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._thread, self._recognised, pcm16)
-
-    def _recognised(self, pcm16: bytes) -> str:
-        if self._ears is None:
-            prompts = self._prompts
-            known = [*prompts.spoken_by("caller"), *prompts.spoken_by("model")]
-            self._ears = Ears(known)
-        return self._ears.recognise(pcm16).text or ""
+        recognised = await self._ears.listen(pcm16)
+        return recognised.text or ""
 
     def heard(self, text: str) -> None:
         self.texts_heard.append(text)
@@ -252,6 +243,10 @@ class SpeechServer:
         return hmac.compare_digest(given.encode(), self.api_key.encode())
 
 
+def _ears_for(prompts: PromptLibrary) -> Ears:
+    return Ears([*prompts.spoken_by("caller"), *prompts.spoken_by("model")])
+
+
 def _no_format(query: MultiMapping[str]) -> str:
     known = format_of(query.get("encoding", ""), query.get("sample_rate", "")) is not None
     return "" if known else "encoding and sample_rate must be ones the rehearsal knows"
@@ -274,30 +269,14 @@ def _openai_refusal(status: int, reason: str) -> web.Response:
     return Refused(status, names.get(status, "server_error"), reason).response()
 
 
-class serve_speech:  # noqa: N801 - used as a function
+def serve_speech(
+    host: str = "127.0.0.1",
+    port: int = 0,
+    *,
+    api_key: str | None = None,
+    prompts: PromptLibrary | None = None,
+    ids: Ids | None = None,
+) -> Serving[SpeechServer]:
     """``async with serve_speech(...) as server``; ``api_key`` None accepts any key and none."""
-
-    def __init__(
-        self,
-        host: str = "127.0.0.1",
-        port: int = 0,
-        *,
-        api_key: str | None = None,
-        prompts: PromptLibrary | None = None,
-        ids: Ids | None = None,
-    ) -> None:
-        self._host = host
-        self._port = port
-        self._server = SpeechServer(api_key, prompts or shipped_prompts(), ids or Ids(os.urandom))
-
-    async def __aenter__(self) -> SpeechServer:
-        await self._server.start(self._host, self._port)
-        return self._server
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self._server.close()
+    server = SpeechServer(api_key, prompts or shipped_prompts(), ids or Ids(os.urandom))
+    return Serving(server, partial(server.start, host, port))

@@ -16,9 +16,9 @@ from telephony.sip.body import find_sdp
 from telephony.sip.events import InviteReceived
 from telephony.sip.flow import Address, Flow, Transport
 from telephony.sip.framing import RawRequest, SipParseError, parse_message
-from telephony.sip.message import HeaderView, IncomingRequest, read_request
+from telephony.sip.message import IncomingRequest, read_request
+from telephony.sip.opening import invite_received
 from telephony.sip.screening import Refusal, screen
-from telephony.sip.values import printable, read_address
 from telephony.stacks.pjsip.repeats import Repeats
 
 log = structlog.get_logger()
@@ -99,7 +99,9 @@ class FrontDoor:
         ruling: Ruling = refusal or self._admission.screen(request, now)
         if isinstance(ruling, Admitted):
             request.peer = ruling.peer_name
-            return invite_of(request, str(key))
+            # That its body is one we read was seen by the screen.
+            sdp = find_sdp(request.headers, request.body)
+            return invite_received(request, str(key), sdp)
         self.stats.refused += 1
         if isinstance(ruling, Refusal):
             return Refused(ruling.status, tuple(ruling.headers))
@@ -115,24 +117,6 @@ class FrontDoor:
         transport = transport_of(parsed.headers.get("Via") or "")
         local = local_towards(self._bound.get(transport, ()), remote)
         return read_request(parsed, Flow(transport, remote, local))
-
-
-def invite_of(request: IncomingRequest, leg_id: str) -> InviteReceived:
-    """Return what an admitted INVITE says."""
-    caller, called = read_address(request.from_value), read_address(request.to_value)
-    return InviteReceived(
-        leg_id=leg_id,
-        request_uri=printable(request.uri),
-        from_uri=printable(caller.uri) if caller else "",
-        from_display=printable(caller.display) if caller else "",
-        to_uri=printable(called.uri) if called else "",
-        call_id=printable(request.call_id),
-        headers=HeaderView(request.headers),
-        # That its body is one we read was seen by the screen.
-        sdp=find_sdp(request.headers, request.body),
-        flow=request.flow,
-        peer=request.peer,
-    )
 
 
 def read_source(source: str) -> Address:

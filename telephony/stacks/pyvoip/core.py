@@ -7,23 +7,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-import sipmessage
-
 from telephony.base.ids import Ids
 from telephony.sip.admission import Admission
 from telephony.sip.config import UserAgentConfig
 from telephony.sip.dialog import Dialog
-from telephony.sip.events import CallFailed, Event, InviteCancelled, LegEnded
-from telephony.sip.flow import Flow, Outgoing
+from telephony.sip.events import CallFailed, InviteCancelled, LegEnded
+from telephony.sip.flow import Flow
 from telephony.sip.gate import Gate
-from telephony.sip.message import DialogKey
-from telephony.sip.routing import response_flow, via_value
+from telephony.sip.routing import via_value
 from telephony.sip.source_guard import SourceGuard
-from telephony.sip.stateless import answerable_via, write_stateless
-from telephony.sip.stats import UserAgentStats
 from telephony.sip.status import reason_phrase
-from telephony.sip.timers import TimerQueue
-from telephony.sip.transaction import ServerTransaction, TransactionLayer
+from telephony.sip.tables import Tables
+from telephony.sip.transaction import ServerTransaction
 from telephony.sip.writer import HeaderLines, RequestParts
 from telephony.stacks.pyvoip.completing import complete_response
 from telephony.stacks.pyvoip.draft import Draft
@@ -42,7 +37,7 @@ class PyvoipStats:
     faults: Counter[str] = field(default_factory=Counter)
 
 
-class Core:
+class Core(Tables[Leg]):
     """Tables and outputs, and the one door through which pyVoIP is entered."""
 
     def __init__(
@@ -53,19 +48,10 @@ class Core:
         guard: SourceGuard | None = None,
         on_fault: OnFault = lambda error: None,
     ) -> None:
+        super().__init__(config, ids)
         self._on_fault = on_fault
-        self.config = config
-        self.ids = ids
         self.gate = Gate(admission, guard)
-        self.secret = ids.token(16).encode()
-        self.stats = UserAgentStats()
         self.pyvoip_stats = PyvoipStats()
-        self.timers = TimerQueue()
-        self.outbox: list[Outgoing] = []
-        self.events: list[Event] = []
-        self.legs: dict[str, Leg] = {}
-        self.dialogs: dict[DialogKey, Leg] = {}
-        self.transactions = TransactionLayer(config.timers, self.timers, self.outbox, self.stats)
 
     def enter(self, call: Callable[[], _T]) -> _T | None:
         """Return what ``call`` into pyVoIP returns; None, and counted, when pyVoIP fails.
@@ -82,17 +68,6 @@ class Core:
 
     # Legs
 
-    def find_leg(self, leg_id: str) -> Leg | None:
-        """Return a leg that is not over; None when the peer was faster than our command."""
-        leg = self.legs.get(leg_id)
-        if leg is None:
-            self.stats.commands_too_late += 1
-        return leg
-
-    def enter_dialog(self, leg: Leg, dialog: Dialog) -> None:
-        leg.dialog = dialog
-        self.dialogs[dialog.key] = leg
-
     def end_leg(self, leg: Leg, event: LegEnded | InviteCancelled | CallFailed) -> None:
         """Report the end once; the dialog stays for the BYE until ``forget``."""
         leg.state = LegState.ENDING
@@ -100,17 +75,7 @@ class Core:
         if self.legs.pop(leg.leg_id, None) is not None:
             self.events.append(event)
 
-    def forget(self, leg: Leg) -> None:
-        """Take the dialog out of the table; nothing of the leg is sent any more."""
-        leg.stop_timers()
-        leg.stop_repeating()
-        if leg.dialog is not None and self.dialogs.get(leg.dialog.key) is leg:
-            del self.dialogs[leg.dialog.key]
-
     # Messages
-
-    def new_branch(self) -> str:
-        return f"z9hG4bK{self.ids.token()}"
 
     def parts_in(
         self, dialog: Dialog, method: str, cseq: int, branch: str
@@ -152,19 +117,3 @@ class Core:
         transaction.local_tag = transaction.local_tag or self.ids.token()
         draft = Draft(f"SIP/2.0 {status} {reason_phrase(status)}\r\n\r\n")
         self.respond(transaction, draft, now, headers)
-
-    def refuse_statelessly(
-        self,
-        status: int,
-        method: str,
-        headers: sipmessage.Headers,
-        flow: Flow,
-        extra: HeaderLines = (),
-    ) -> None:
-        """Answer a request that gets no transaction, if it can be answered at all."""
-        via = answerable_via(method, headers)
-        if via is None:
-            return
-        self.stats.refused[status] += 1
-        data = write_stateless(status, via, headers, flow.remote, self.secret, extra)
-        self.transactions.send(data, response_flow(via, flow, self.config.symmetric_signalling))

@@ -5,33 +5,29 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from telephony.sip.admission import Admitted
 from telephony.sip.body import find_sdp, media_type
 from telephony.sip.dialog import Dialog
 from telephony.sip.events import (
     InfoReceived,
     InviteCancelled,
-    InviteReceived,
     LegEnded,
     OfferReceived,
 )
 from telephony.sip.leg import LegState
-from telephony.sip.loops import came_back
-from telephony.sip.message import HeaderView, IncomingRequest, remote_target
-from telephony.sip.routing import local_host_port, response_flow
-from telephony.sip.screening import Refusal, screen
+from telephony.sip.message import IncomingRequest, remote_target
+from telephony.sip.opening import invite_received
+from telephony.sip.routing import local_host_port
+from telephony.sip.screening import InfoScreen, take_info
 from telephony.sip.transaction import ServerTransaction
-from telephony.sip.transaction_table import Signal
-from telephony.sip.values import printable, read_address, read_number
+from telephony.sip.values import printable, read_number
 from telephony.sip.writer import SDP_TYPE, HeaderLines
 from telephony.stacks.pyvoip.answering import Answering, OpenInvite
 from telephony.stacks.pyvoip.core import Core
 from telephony.stacks.pyvoip.draft import Draft
 from telephony.stacks.pyvoip.leg import Leg
 from telephony.stacks.pyvoip.line import Line
-from telephony.stacks.pyvoip.message import ALLOW, METHODS
+from telephony.stacks.pyvoip.message import ALLOW
 
-_OVERLOAD_RETRY_S = 10
 _MAX_EXPIRES_S = 2**32 - 1
 _CAPABILITIES = (
     ALLOW,
@@ -43,13 +39,17 @@ _CAPABILITIES = (
 
 
 class Incoming:
-    """``options_status`` and ``options_headers`` are what OPTIONS gets."""
+    """``options_status`` and ``options_headers`` are what OPTIONS gets.
+
+    ``screen_info`` is asked about every INFO that belongs to no package.
+    """
 
     def __init__(self, core: Core, answering: Answering) -> None:
         self._core = core
         self._answering = answering
         self.options_status = 200
         self.options_headers: HeaderLines = ()
+        self.screen_info: InfoScreen = take_info
         self._in_dialog: dict[str, Callable[[Leg, ServerTransaction, float], None]] = {
             "BYE": self._receive_bye,
             "INFO": self._receive_info,
@@ -61,57 +61,15 @@ class Incoming:
             "OPTIONS": self._answer_options,
         }
 
-    def receive(self, request: IncomingRequest, now: float) -> None:
-        """Take a request; repeated ones get the last response again."""
-        core = self._core
-        if request.method == "ACK":
-            self._receive_ack(request, now)
-        elif (known := core.transactions.find_server(request, request.method)) is not None:
-            core.stats.retransmissions_received += 1
-            known.step(Signal.REQUEST, now)
-        else:
-            self._receive_new(request, now)
-
-    def _receive_new(self, request: IncomingRequest, now: float) -> None:
-        core = self._core
-        transactions = core.transactions
-        initial = not request.to_tag and request.method != "CANCEL"
-        merged = initial and transactions.find_merged(request) is not None
-        if not self._passes_gate(request, merged, now):
-            return
-        if initial and len(transactions.server) >= core.config.max_server_transactions:
-            wait = (("Retry-After", str(_OVERLOAD_RETRY_S)),)
-            core.refuse_statelessly(503, request.method, request.headers, request.flow, wait)
-            return
-        flow = response_flow(request.via, request.flow, core.config.symmetric_signalling)
-        transaction = transactions.create_server(request, flow)
-        looped = merged or (initial and came_back(request, transactions.client))
-        refusal = Refusal(482) if looped else screen(request, METHODS, ())
-        if refusal is not None:
-            core.refuse(transaction, refusal.status, now, refusal.headers)
-        elif request.to_tag and request.method != "CANCEL":
+    def serve(self, transaction: ServerTransaction, now: float) -> None:
+        """Take a request that was not refused, nor seen before."""
+        request = transaction.request
+        if request.to_tag and request.method != "CANCEL":
             self._receive_in_dialog(transaction, now)
         elif (receive := self._outside.get(request.method)) is not None:
             receive(transaction, now)
         else:
-            core.refuse(transaction, 481, now)
-
-    def _passes_gate(self, request: IncomingRequest, merged: bool, now: float) -> bool:
-        """Whether the sender may ask; a refusal gets no transaction (section 8.2.7)."""
-        core = self._core
-        if request.method == "CANCEL":
-            known = core.transactions.find_server(request, "INVITE") is not None
-        else:
-            known = merged or request.dialog_key in core.dialogs
-        ruling = core.gate.screen(request, known, now)
-        if isinstance(ruling, Admitted):
-            request.peer = ruling.peer_name
-            return True
-        if isinstance(ruling, Refusal):
-            core.refuse_statelessly(
-                ruling.status, request.method, request.headers, request.flow, ruling.headers
-            )
-        return False
+            self._core.refuse(transaction, 481, now)
 
     # Outside of dialogs
 
@@ -131,7 +89,8 @@ class Incoming:
         core.legs[tag] = leg
         core.enter_dialog(leg, Dialog.for_uas(request, tag, target))
         self._begin_answering(leg, transaction, now)
-        core.events.append(_invite_received(request, tag))
+        sdp = find_sdp(request.headers, request.body)
+        core.events.append(invite_received(request, tag, sdp))
 
     def _begin_answering(self, leg: Leg, transaction: ServerTransaction, now: float) -> None:
         """Send 100 at once; give the INVITE up when its Expires passes (section 13.3.1)."""
@@ -175,23 +134,11 @@ class Incoming:
 
     # Within a dialog
 
-    def _receive_ack(self, request: IncomingRequest, now: float) -> None:
-        core = self._core
-        transaction = core.transactions.find_server(request, "INVITE")
-        if transaction is not None and not transaction.accepted:
-            transaction.step(Signal.ACK, now)
-            return
-        leg = core.dialogs.get(request.dialog_key)
-        if leg is None or leg.dialog is None:
-            core.stats.acks_unmatched += 1
-            return
-        unacked = leg.unacked.pop(request.cseq, None)
-        if unacked is None:
-            core.stats.acks_absorbed += 1
-            return
-        unacked.stop()
-        leg.dialog.heard_over(request.flow)
-        self._answering.acknowledged(leg, request, unacked, now)
+    def receive_ack(self, request: IncomingRequest, now: float) -> None:
+        taken = self._core.take_ack(request, now)
+        if taken is not None:
+            leg, unacked = taken
+            self._answering.acknowledged(leg, request, unacked, now)
 
     def _receive_in_dialog(self, transaction: ServerTransaction, now: float) -> None:
         core, request = self._core, transaction.request
@@ -233,13 +180,17 @@ class Incoming:
         if request.headers.get("Info-Package") is not None:  # RFC 6086 section 4.2.2
             core.refuse(transaction, 469, now, (("Recv-Info", ""),))
             return
+        kind = media_type(request.headers)
+        refusal = self.screen_info(kind, request.body)
+        if refusal is not None:
+            core.refuse(transaction, refusal.status, now, refusal.headers)
+            return
         draft = core.enter(partial(leg.line.ok, request))
         if draft is None:
             core.refuse(transaction, 200, now)
         else:
             core.respond(transaction, draft, now)
-        kind = printable(media_type(request.headers))
-        core.events.append(InfoReceived(leg.leg_id, kind, request.body))
+        core.events.append(InfoReceived(leg.leg_id, printable(kind), request.body))
 
     def _receive_reinvite(self, leg: Leg, transaction: ServerTransaction, now: float) -> None:
         """Section 14.2: one at a time, and none while an offer of ours is not answered."""
@@ -258,19 +209,3 @@ class Incoming:
 def _take_invite(line: Line, request: IncomingRequest) -> bool:
     line.receive_invite(request)
     return True
-
-
-def _invite_received(request: IncomingRequest, leg_id: str) -> InviteReceived:
-    caller, called = read_address(request.from_value), read_address(request.to_value)
-    return InviteReceived(
-        leg_id=leg_id,
-        request_uri=printable(request.uri),
-        from_uri=printable(caller.uri) if caller else "",
-        from_display=printable(caller.display) if caller else "",
-        to_uri=printable(called.uri) if called else "",
-        call_id=printable(request.call_id),
-        headers=HeaderView(request.headers),
-        sdp=find_sdp(request.headers, request.body),
-        flow=request.flow,
-        peer=request.peer,
-    )

@@ -7,17 +7,15 @@ from typing import Final
 
 from telephony.base.errors import LocalProtocolError
 from telephony.sip.authentication import Authentication
-from telephony.sip.dialog import request_route
 from telephony.sip.events import RequestFinished
 from telephony.sip.message import HeaderView, IncomingResponse
+from telephony.sip.opening import opening_parts
 from telephony.sip.out_of_dialog import OutsideRequest
 from telephony.sip.routing import local_host_port
 from telephony.sip.writer import (
-    RequestParts,
     check_addresses,
     check_headers,
     check_routes,
-    name_addr,
 )
 from telephony.stacks.pyvoip.client import Client
 from telephony.stacks.pyvoip.core import Core
@@ -60,14 +58,13 @@ class Outside:
         host = local_host_port(core.config, wanted.flow)
         identity = self._identity_of(wanted, host)
         identity.cseq = max(wanted.cseq, identity.cseq + 1)
-        uri, routes = request_route(wanted.uri, wanted.routes)
-        parts = RequestParts(
-            method=wanted.method,
-            uri=uri,
-            via="",
-            routes=routes,
-            from_value=f"{name_addr(wanted.from_uri)};tag={identity.tag}",
-            to_value=name_addr(wanted.to_uri),
+        parts = opening_parts(
+            wanted.method,
+            wanted.uri,
+            wanted.routes,
+            from_uri=wanted.from_uri,
+            from_tag=identity.tag,
+            to_uri=wanted.to_uri,
             call_id=wanted.call_id or f"{core.ids.token(12)}@{host.rpartition(':')[0]}",
             cseq=identity.cseq,
         )

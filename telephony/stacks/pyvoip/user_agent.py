@@ -20,7 +20,7 @@ from telephony.sip.admission import Admission
 from telephony.sip.authentication import Authentication
 from telephony.sip.config import UserAgentConfig
 from telephony.sip.credentials import Credentials
-from telephony.sip.dialog import request_route
+from telephony.sip.doorway import Doorway
 from telephony.sip.events import (
     Event,
     LegEnded,
@@ -29,22 +29,21 @@ from telephony.sip.events import (
     RequestAnswered,
 )
 from telephony.sip.flow import Flow, Outgoing
-from telephony.sip.framing import RawRequest, SipParseError, is_keepalive, parse_message
 from telephony.sip.leg import LegState
-from telephony.sip.message import DialogKey, read_request, read_response
+from telephony.sip.message import DialogKey
+from telephony.sip.opening import opening_parts
 from telephony.sip.out_of_dialog import OutsideRequest
 from telephony.sip.routing import contact_value, local_host_port
+from telephony.sip.screening import InfoScreen, screen
 from telephony.sip.source_guard import SourceGuard
 from telephony.sip.stats import UserAgentStats
 from telephony.sip.status import reason_phrase
 from telephony.sip.telephone import number_of
 from telephony.sip.writer import (
     HeaderLines,
-    RequestParts,
     check_addresses,
     check_headers,
     check_routes,
-    name_addr,
 )
 from telephony.stacks.pyvoip.answering import Answering
 from telephony.stacks.pyvoip.calling import Invitation, InviteTry
@@ -53,6 +52,7 @@ from telephony.stacks.pyvoip.ending import Ending
 from telephony.stacks.pyvoip.incoming import Incoming
 from telephony.stacks.pyvoip.leg import Leg
 from telephony.stacks.pyvoip.line import Line
+from telephony.stacks.pyvoip.message import METHODS
 from telephony.stacks.pyvoip.outside import Outside
 
 
@@ -71,40 +71,29 @@ class PyvoipUserAgent:
         self._ending = Ending(self._core)
         self._answering = Answering(self._core, self._ending)
         self._incoming = Incoming(self._core, self._answering)
+        self._doorway = Doorway(
+            self._core,
+            self._core.gate,
+            self._incoming.receive_ack,
+            self._incoming.serve,
+            partial(screen, methods=METHODS, extensions=()),
+        )
         self._outside = Outside(self._core)
 
     # Inputs
 
     def receive_message(self, data: bytes, flow: Flow, now: float) -> None:
         """Take one datagram. Nothing a peer sends raises."""
-        core = self._core
-        stats, limits = core.stats, core.config.limits
-        if is_keepalive(data):
-            stats.keepalives_received += 1
-            return
-        stats.messages_received += 1
-        try:
-            message = parse_message(data, limits)
-            if isinstance(message, RawRequest):
-                request = read_request(message, flow, limits)
-                stats.requests_received += 1
-                self._incoming.receive(request, now)
-            else:
-                response = read_response(message, limits)
-                stats.responses_received += 1
-                if not core.transactions.receive_response(response, now):
-                    stats.responses_unmatched += 1
-        except SipParseError as error:
-            stats.malformed[error.reason] += 1
-            answered = core.gate.answers_malformed(flow, now)
-            if error.headers is not None and answered:
-                why = (("Warning", f'399 telephony "{error.reason}"'),)
-                core.refuse_statelessly(error.status, error.method, error.headers, flow, why)
+        self._doorway.receive_message(data, flow, now)
 
     def transport_failed(self, flow: Flow, now: float) -> None:
         """A datagram over ``flow`` was refused by the network."""
         self._core.stats.transports_failed += 1
         self._core.transactions.transport_failed(flow, now)
+
+    def datagram_undelivered(self, head: bytes, now: float) -> Flow | None:
+        """The network gave back a datagram: see :meth:`.Tables.datagram_undelivered`."""
+        return self._core.datagram_undelivered(head, now)
 
     def next_timer(self) -> float | None:
         return self._core.timers.next_deadline()
@@ -115,14 +104,10 @@ class PyvoipUserAgent:
     # Outputs
 
     def messages_to_send(self) -> list[Outgoing]:
-        outbox = self._core.outbox
-        messages = outbox[:]
-        outbox.clear()
-        return messages
+        return self._core.messages_to_send()
 
     def events_received(self) -> list[Event]:
-        events, self._core.events = self._core.events, []
-        return events
+        return self._core.events_received()
 
     @property
     def stats(self) -> UserAgentStats:
@@ -181,6 +166,10 @@ class PyvoipUserAgent:
         self._incoming.options_status = status
         self._incoming.options_headers = tuple(headers)
 
+    def screen_info_with(self, screen: InfoScreen) -> None:
+        """Choose which INFO is refused from now on, and why."""
+        self._incoming.screen_info = screen
+
     def answer_offer(self, leg_id: str, sdp: bytes, now: float) -> bool:
         leg = self._core.find_leg(leg_id)
         return leg is not None and self._answering.answer_offer(leg, sdp, now)
@@ -216,16 +205,14 @@ class PyvoipUserAgent:
         line = core.enter(partial(Line, (host, int(port)), flow.remote, leg_id, core.ids))
         if line is None:
             raise OSError(errno.EPROTO, "pyVoIP failed")
-        uri, route_values = request_route(request_uri, routes)
-        parts = RequestParts(
-            method="INVITE",
-            uri=uri,
-            via="",
-            routes=route_values,
-            from_value=f"{name_addr(from_uri)};tag={leg_id}",
-            to_value=name_addr(to or request_uri),
+        parts = opening_parts(
+            "INVITE",
+            request_uri,
+            routes,
+            from_uri=from_uri,
+            from_tag=leg_id,
+            to_uri=to or request_uri,
             call_id=f"{core.ids.token(12)}@{host}",
-            cseq=1,
         )
         leg = Leg(leg_id, LegState.CALLING, line, parts.call_id, caller=True)
         if credentials is not None:

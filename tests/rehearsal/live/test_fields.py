@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from telephony.rehearsal.live.fields import read_event, read_object
+from telephony.rehearsal.live.fields import read_event
 from telephony.rehearsal.outbox import ClientError
 
 
@@ -14,12 +14,6 @@ def code_of(data: dict[str, Any]) -> str | None:
     with pytest.raises(ClientError) as raised:
         read_event(data)
     return raised.value.code
-
-
-@pytest.mark.parametrize("message", ["", "[]", "3", "{", b"\xff", "[" * 100_000])
-def test_what_is_no_object(message: str | bytes) -> None:
-    with pytest.raises(ClientError):
-        read_object(message)
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 import pytest
+from aiohttp import WSMessage, WSMsgType
 
 from telephony.audio.format import L16_16K, L16_24K, PCMA, PCMU, AudioFormat
-from telephony.rehearsal.speech.far_end import format_of, underscored_format
+from telephony.rehearsal.speech.far_end import format_of, parsed, underscored_format
 
 
 @pytest.mark.parametrize(
@@ -34,3 +35,17 @@ def test_formats(encoding: str, rate: str, found: AudioFormat | None) -> None:
 )
 def test_names(name: str, found: AudioFormat | None) -> None:
     assert underscored_format(name) == found
+
+
+@pytest.mark.parametrize(
+    ("message", "found"),
+    [
+        (WSMessage(WSMsgType.TEXT, '{"type": "x"}', None), {"type": "x"}),
+        (WSMessage(WSMsgType.TEXT, "[]", None), None),
+        (WSMessage(WSMsgType.TEXT, "{", None), None),
+        (WSMessage(WSMsgType.TEXT, "[" * 100_000, None), None),
+        (WSMessage(WSMsgType.BINARY, b"{}", None), None),
+    ],
+)
+def test_objects_in_messages(message: WSMessage, found: object) -> None:
+    assert parsed(message) == found

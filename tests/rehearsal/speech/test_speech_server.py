@@ -111,3 +111,59 @@ async def test_faults_may_be_limited_to_the_first_requests(server: SpeechServer)
             async with client.post(f"{server.openai_url}/audio/speech", json={}) as response:
                 statuses.append(response.status)
     assert statuses == [503, 503, 400]
+
+
+async def talk(server: SpeechServer, path: str, *messages: object) -> list[Any]:
+    """Send messages, close our side when each is answered, and return the answers."""
+    async with connect(at(server, path)) as socket:
+        answers = [json.loads(await socket.recv())]
+        for message in messages:
+            await socket.send(json.dumps(message))
+            answers.append(json.loads(await socket.recv()))
+    return answers
+
+
+@pytest.mark.parametrize("thresholds", [None, [], "x", 5, {"eot_threshold": 1.0}])
+async def test_thresholds_of_any_kind_are_taken(server: SpeechServer, thresholds: object) -> None:
+    answers = await talk(server, LISTEN, {"type": "Configure", "thresholds": thresholds})
+    assert answers[1]["type"] == "ConfigureSuccess"
+    assert answers[1]["thresholds"] == (thresholds if isinstance(thresholds, dict) else {})
+
+
+async def test_a_turn_that_was_configured_to_end_by_hand_only(server: SpeechServer) -> None:
+    configure = {"thresholds": {"eager_eot_threshold": None, "eot_threshold": 1.0}}
+    answers = await talk(server, LISTEN, {"type": "Configure"} | configure, {"type": "Mystery"})
+    assert answers[2]["code"] == "UNPARSABLE_CLIENT_MESSAGE"
+
+
+@pytest.mark.parametrize(
+    ("audio", "answer"),
+    [
+        (None, "session.updated"),
+        ("x", "session.updated"),
+        ({"input": [1]}, "session.updated"),
+        ({"input": {"transcription": "whisper", "format": "pcm"}}, "session.updated"),
+        ({"input": {"format": {"type": "audio/opus"}}}, "error"),
+        ({"input": {"format": {"type": ["audio/pcm"]}}}, "error"),
+        ({"input": {"format": {"type": {}}}}, "error"),
+    ],
+)
+async def test_sessions_of_any_kind(server: SpeechServer, audio: object, answer: str) -> None:
+    update = {"type": "session.update", "session": {"type": "transcription", "audio": audio}}
+    clear = {"type": "input_audio_buffer.clear"}
+    kinds = [told["type"] for told in await talk(server, TRANSCRIBE, update, clear)]
+    assert kinds == ["session.created", answer, "input_audio_buffer.cleared"]
+
+
+async def test_audio_that_is_no_base64_is_told_and_the_session_goes_on(
+    server: SpeechServer,
+) -> None:
+    chunk = {"message_type": "input_audio_chunk", "audio_base_64": "a"}
+    short = {"message_type": "input_audio_chunk", "audio_base_64": "AAAA", "commit": True}
+    kinds = [told["message_type"] for told in await talk(server, SCRIBE, chunk, short)]
+    assert kinds == ["session_started", "input_error", "commit_throttled"]
+
+
+async def test_nothing_to_flush_or_to_interrupt(server: SpeechServer) -> None:
+    answers = await talk(server, SPEAK, {"type": "Flush"}, {"type": "Interrupt"})
+    assert [told.get("code") for told in answers[1:]] == ["NO_ACTIVE_SPEECH"] * 2

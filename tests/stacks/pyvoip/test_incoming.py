@@ -11,6 +11,7 @@ from telephony.sip.admission import Admission, AdmissionConfig, Peer
 from telephony.sip.config import UserAgentConfig
 from telephony.sip.credentials import Credentials
 from telephony.sip.events import InfoReceived, InviteCancelled, InviteReceived, LegEnded
+from telephony.sip.screening import Refusal
 from telephony.sip.source_guard import GuardConfig, SourceGuard
 from tests.sip.wire import SDP, header, headers, lines, tag
 from tests.support.pyvoip import faults, hand_peer, require_pyvoip
@@ -171,6 +172,15 @@ def test_a_digit_in_info_is_told_and_a_package_refused() -> None:
     package = "Info-Package: x\r\n"
     info = peer.request("INFO", branch="z9hG4bK6", cseq=3, to_tag=ours, extra=package)
     assert lines(peer.send(info)) == ["469 INFO"]
+
+
+def test_info_that_is_of_no_use_above_is_refused() -> None:
+    peer = hand_peer()
+    _, ours = peer.up()
+    peer.agent.screen_info_with(lambda content_type, body: Refusal(400))
+    info = peer.request("INFO", branch="z9hG4bK5", cseq=2, to_tag=ours)
+    assert lines(peer.send(info)) == ["400 INFO"]
+    assert peer.events() == []
 
 
 def test_options_in_a_call_and_offers_one_at_a_time() -> None:

@@ -309,6 +309,15 @@ def test_a_network_that_refuses_a_datagram_fails_what_it_carried() -> None:
     peer.assert_drained()
 
 
+def test_a_datagram_that_comes_back_fails_the_call_it_began() -> None:
+    peer = hand_peer()
+    _, invite = peer.calling()
+    assert peer.agent.datagram_undelivered(invite[:200], 0.0) == peer.flow
+    assert [event.status for event in peer.events()] == [503]
+    assert peer.agent.stats.transports_failed == 1
+    peer.assert_drained()
+
+
 def test_our_contact_has_a_user_and_the_address_of_the_flow() -> None:
     peer = hand_peer(UserAgentConfig(advertised={"udp": ("198.51.100.1", 5070)}))
     assert peer.agent.contact_for(peer.flow, "bot") == "<sip:bot@198.51.100.1:5070>"
