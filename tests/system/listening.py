@@ -16,7 +16,7 @@ Samples = npt.NDArray[np.float64]
 
 SPEECH_DBFS = -40.0
 _FRAME_SAMPLES = 160
-_SEGMENT_SAMPLES = 4000
+_SEGMENT_SAMPLES = 2000
 
 
 def read_channels(path: Path, rate_hz: int = 8000) -> list[Samples]:
@@ -42,16 +42,17 @@ def clipped_share(samples: Samples) -> float:
 
 
 def likeness(heard: Samples, prompt: Path) -> float:
-    """Return how alike (0 to 1) the half seconds of a prompt and their best match in ``heard`` are.
+    """Return how alike (0 to 1) pieces of a prompt and their best match in ``heard`` are.
 
     The median over the prompt: a frame lost here or there does not hide that the words are right.
+    The pieces are short, a quarter of a second, so that it spoils few of them.
     """
     audio = read_wav(prompt.read_bytes())
     pcm16 = Converter(AudioFormat("l16", audio.sample_rate_hz), L16_8K).convert(audio.pcm16)
     wanted = np.frombuffer(pcm16, "<i2") / 32768.0
     starts = range(0, len(wanted) - _SEGMENT_SAMPLES, _SEGMENT_SAMPLES)
     segments = [wanted[at : at + _SEGMENT_SAMPLES] for at in starts]
-    return float(np.median([_best_match(heard, s) for s in segments if speech_ms(s) > 200]))
+    return float(np.median([_best_match(heard, s) for s in segments if speech_ms(s) > 100]))
 
 
 def _best_match(heard: Samples, segment: Samples) -> float:
