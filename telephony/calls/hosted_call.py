@@ -16,8 +16,9 @@ from telephony.calls.call_values import call_context, on_this_call
 from telephony.calls.cause import Ending
 from telephony.calls.destination import Destination, TransferRecord, TransferResult
 from telephony.calls.hosted_conversation import HostedConversation
+from telephony.calls.hosted_lacks import as_hosted, surface_of
 from telephony.calls.hosted_leg import HostedLeg
-from telephony.calls.hosted_plan import brief_of, refer_target, surface_of, why_not_hosted
+from telephony.calls.hosted_plan import brief_of, refer_target, why_not_hosted
 from telephony.calls.services import CallServices
 from telephony.calls.sideband_link import SidebandPlace
 from telephony.dialplan.actions import (
@@ -95,6 +96,8 @@ class HostedCall(Call):
             case Answer():
                 await self._accept()
             case ConnectModel():
+                if self.services.spend.exhausted:
+                    raise ModelUnavailable("the day's spend limit is reached", fatal=True)
                 await self._accept()
                 agent, context = self._briefed(action)
                 self.end(await self._talk(agent, context, tasks))
@@ -143,9 +146,9 @@ class HostedCall(Call):
         return "realtime", mute_session(self._hosting.transfer_model)
 
     def _briefed(self, talk: ConnectModel) -> tuple[Agent, ToolContext]:
-        """Return the agent with its texts as they are for this call, and what tools may know."""
+        """Return the agent as it is on this call, and what tools may know."""
         if self._agent_here is None:
-            agent = self.services.agents[talk.agent]
+            agent = as_hosted(self.services.agents[talk.agent], self.services.agents)
             context = call_context(self.call_id, self.facts, agent, talk.variables)
             self._agent_here = on_this_call(agent, context, self.services.utc_now()), context
         return self._agent_here
@@ -153,7 +156,8 @@ class HostedCall(Call):
     def _not_accepted(self, answer: ControlAnswer) -> Ending:
         if answer.gone:
             return cause.CALLER_CANCELLED
-        self.log.warning("hosted.not_accepted", reason=str(answer))
+        hosted_call = self._hosted_leg.call_id
+        self.log.warning("hosted.not_accepted", hosted_call=hosted_call, reason=str(answer))
         return cause.MODEL_UNAVAILABLE
 
     # Talking
