@@ -27,7 +27,7 @@ class Provider:
         leg = HostedLeg(FACTS, invite, self.send, self.spawn)
         self.call = HostedCall("call", leg, services(), Hosting("https://api.openai.com/v1"))
 
-    async def send(self, request: ControlRequest) -> ControlAnswer:
+    async def send(self, request: ControlRequest, call_log: Any) -> ControlAnswer:
         self.asked.append(request)
         if request.verb in self._held:
             await asyncio.Event().wait()

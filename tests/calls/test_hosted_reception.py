@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -52,7 +53,7 @@ class Scene:
             max_calls=max_calls,
         )
 
-    async def send(self, request: ControlRequest) -> ControlAnswer:
+    async def send(self, request: ControlRequest, call_log: Any) -> ControlAnswer:
         self.asked.append(request.path)
         return self.answers.get(request.verb, ControlAnswer(200))
 

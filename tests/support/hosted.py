@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from telephony.app.server import Server
 from telephony.calls.agent import Agent
 from telephony.dialplan import parse_dialplan
 from telephony.realtime.hosted.webhook import WebhookSecret
+from telephony.realtime.prices import PRICES
 from telephony.realtime.session_config import SessionConfig
 from telephony.rehearsal.hosted.call import RehearsedCall
 from telephony.rehearsal.hosted.server import HostedProvider, serve_hosted
@@ -118,7 +119,8 @@ def hosted_agent(provider: HostedProvider, **changes: Any) -> Agent:
         "reconnect_initial_s": 0.01,
         "reconnect_maximum_s": 0.02,
     }
-    return openai_agent(**(fields | changes))
+    agent = openai_agent(**(fields | changes))
+    return replace(agent, source=replace(agent.source, price=PRICES["gpt-realtime-2.1"]))
 
 
 def has_answered(call: Any) -> bool:
