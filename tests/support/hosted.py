@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -37,6 +37,10 @@ contexts:
       do:
         - connect_model: {agent: bot}
 """
+
+
+AgentsAt = Callable[[HostedProvider], dict[str, Agent]]
+"""Returns the agents of a bot whose calls are at this provider."""
 
 
 @dataclass
@@ -77,7 +81,7 @@ async def hosted_bot(
     monkeypatch: pytest.MonkeyPatch,
     changes: Mapping[str, Any] | None = None,
     *,
-    agents: dict[str, Agent] | None = None,
+    agents: dict[str, Agent] | AgentsAt | None = None,
     plan: str = PLAN,
     scenario: Scenario | None = None,
     api_key: str = KEY,
@@ -104,6 +108,8 @@ async def hosted_bot(
             **sections.pop("hosted_sip", {}),
         }
         wanted = settings(hosted_sip=hosted_sip, cdr={"file": str(cdr_file)}, **sections)
+        if callable(agents):
+            agents = agents(provider)
         everybody = agents or {"bot": hosted_agent(provider, **(changes or {}))}
         dialplan = parse_dialplan([("test.yaml", plan)], agents=list(everybody), trunks=["openai"])
         server = await stack.enter_async_context(Server(wanted, dialplan, everybody))

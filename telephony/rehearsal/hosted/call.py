@@ -154,6 +154,26 @@ class RehearsedCall:
             self.live.press(digit)
         self._follow_up()
 
+    def speak(self, text: str) -> None:
+        """The caller of a Live call says this, which nobody has to recognise."""
+        if self.live is not None:
+            self.live.hear(text)
+            self._follow_up()
+
+    # The model
+
+    def call_tool(self, name: str, arguments: dict[str, Any]) -> None:
+        """The model calls a tool beside what its scenario says."""
+        if self.line is not None:
+            self.line.call_tool(name, arguments, self._model.now())
+            self._follow_up()
+
+    def bill(self, seconds: float) -> None:
+        """Tell what a Live call has been billed so far."""
+        if self.live is not None:
+            self.live.bill(seconds)
+            self._follow_up()
+
     async def _listen_on(self) -> None:
         """Let time pass on the line: a caller who says nothing is heard as well."""
         silence = PCMU.silence(PCMU.frame_bytes(FRAME_MS) * 5)

@@ -21,6 +21,7 @@ class LiveLine:
         self._out: list[str] = []
         self._sent = 0
         self._spoken_ms = 0
+        self._billed_s = 0.0
 
     def receive(self, message: str | bytes) -> None:
         """Take one event of a sideband."""
@@ -62,9 +63,17 @@ class LiveLine:
     def press(self, digit: str) -> None:
         self._emit("transport.dtmf.received", event=digit)
 
+    def bill(self, seconds: float) -> None:
+        """Tell what the session has been billed since its start."""
+        self._billed_s = max(self._billed_s, seconds)
+        window = {"usage_ratio": 0.1}
+        self._emit(
+            "session.usage.updated", usage={"seconds": self._billed_s}, context_window=window
+        )
+
     def end(self, reason: str) -> None:
         self._session["status"] = "closed"
-        usage = {"seconds": self._spoken_ms / 1000}
+        usage = {"seconds": max(self._billed_s, self._spoken_ms / 1000)}
         self._emit("session.closed", reason=reason, session=self._session, usage=usage)
 
     def messages_to_send(self) -> list[str]:
