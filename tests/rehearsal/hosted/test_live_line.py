@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import json
+from binascii import a2b_base64
 from typing import Any
 
 import pytest
 from openai.types.live.connect_server_event import ConnectServerEvent
 from pydantic import TypeAdapter
 
-from telephony.rehearsal.hosted.live_line import LiveLine
+from telephony.rehearsal.hosted.live_line import WORD_MS, LiveLine
 
 _SERVER: TypeAdapter[Any] = TypeAdapter(ConnectServerEvent)
 
@@ -26,16 +27,18 @@ class Line:
 
 def test_it_says_what_it_is_told_to() -> None:
     line = Line()
-    appended, *words = line.send(
+    appended, *said = line.send(
         "session.commentary.append",
         content="Speak to the caller now, as follows. Hello there.",
         delegation_id=None,
         event_id="e1",
     )
     assert (appended["type"], appended["client_event_id"]) == ("session.commentary.appended", "e1")
+    words, sounds = said[::2], said[1::2]
     assert "".join(word["delta"] for word in words) == "Hello there. "
     assert words[-1]["end_ms"] == 400
-    for event in (appended, *words):
+    assert len(a2b_base64(sounds[0]["delta"])) == 48 * WORD_MS
+    for event in (appended, *said):
         _SERVER.validate_python(event)
 
 
@@ -80,3 +83,14 @@ def test_what_it_can_not_take_is_an_error(message: str) -> None:
     (error,) = line.said()
     assert error["error"]["code"] == "invalid_event"
     assert line.line.context == []
+
+
+def test_what_it_bills_only_grows() -> None:
+    line = Line()
+    line.line.bill(60.0)
+    line.line.bill(30.0)
+    line.line.end("close_requested")
+    first, second, closed = line.said()
+    _SERVER.validate_python(first)
+    seconds = [event["usage"]["seconds"] for event in (first, second, closed)]
+    assert seconds == [60.0, 60.0, 60.0]
