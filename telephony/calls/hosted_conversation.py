@@ -27,6 +27,7 @@ from telephony.calls.guard import Guard
 from telephony.calls.handoff_tool import HANDED_OVER, HANDOFF, SWITCH_LANGUAGE, SWITCHED
 from telephony.calls.handovers import Handovers
 from telephony.calls.hosted_bridge import HostedBridge
+from telephony.calls.hosted_lacks import watches_bot
 from telephony.calls.hosted_succession import HostedSuccession
 from telephony.calls.services import CallServices
 from telephony.calls.sideband_link import SidebandLink, SidebandPlace
@@ -108,6 +109,7 @@ class HostedConversation:
         self._transfers = TransferRequests(
             self._farewell, self, transfer, lambda: False, tasks, log
         )
+        self._held = watches_bot(agent)
         self._ending: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
 
     @property
@@ -151,14 +153,20 @@ class HostedConversation:
     def _restored(self) -> None:
         """What was said meanwhile nobody has watched: where there are rules it is cut off."""
         self.bridge.restored()
-        if any(rule.side == "output" for rule in self.agent.guardrails.rules):
+        if watches_bot(self.agent):
             self.bridge.interrupt_bot("unwatched")
 
     def session_ready(self) -> None:
         self.link.session_ready()
 
     def session_changed(self, accepted: bool) -> None:
-        self._succession.answered(accepted)
+        if not self._held:
+            self._succession.answered(accepted)
+            return
+        self._held = False
+        if not accepted:
+            # A model that may not answer is of no use.
+            self.link.give_up_connection("the settings were refused", retry=False)
 
     def session_closed(self, reason: str) -> None:
         self._log.info("session.closed", reason=reason)

@@ -76,6 +76,11 @@ def as_hosted(agent: Agent, agents: Mapping[str, Agent]) -> Agent:
     )
 
 
+def watches_bot(agent: Agent) -> bool:
+    """Whether there are rules on what the bot says: it may say nothing that nobody watches."""
+    return any(rule.side == "output" for rule in agent.guardrails.rules)
+
+
 def _blind(agent: Agent) -> dict[str, Destination]:
     return {name: d for name, d in agent.transfers.items() if d.mode == "blind"}
 

@@ -43,6 +43,16 @@ def outputs(call: RehearsedCall) -> list[str]:
     return [item.output for item in items if item.kind == "function_call_output"]
 
 
+def session_of(call: RehearsedCall) -> dict[str, Any]:
+    assert call.line is not None
+    return call.line.model.settings.wire
+
+
+def detection_of(session: dict[str, Any]) -> dict[str, Any]:
+    detection: dict[str, Any] = session["audio"]["input"]["turn_detection"]
+    return detection
+
+
 async def quiet(call: RehearsedCall) -> None:
     """Wait until something was said to its end."""
     await eventually(lambda: call.line is not None and call.line.playing)
@@ -72,6 +82,9 @@ async def test_what_breaks_a_rule_is_cut_off_at_the_provider_and_said_otherwise(
     async with hosted_bot(tmp_path, monkeypatch, changes, scenario=scene(turns)) as bot:
         call = await bot.call()
         await quiet(call)
+        # It answered nobody before it was watched.
+        assert detection_of(call.session)["create_response"] is False
+        assert detection_of(session_of(call))["create_response"] is True
         call.say("caller_yes")
         await eventually(lambda: any("Never tell the hours." in text for text in texts(call)))
         await quiet(call)
@@ -358,11 +371,6 @@ async def test_another_agent_takes_over_in_the_same_session(
         record = await ended(bot, call)
         assert record["cause"] == "guardrail"
         assert record["agent"] == "bot"
-
-
-def session_of(call: RehearsedCall) -> dict[str, Any]:
-    assert call.line is not None
-    return call.line.model.settings.wire
 
 
 async def test_nobody_is_handed_to_an_agent_of_another_model(

@@ -17,7 +17,7 @@ from telephony.calls.destination import Destination, TransferResult
 from telephony.calls.handoff import Handoff
 from telephony.calls.handoff_tool import FAILED
 from telephony.calls.hosted_conversation import UNWATCHED, HostedConversation
-from telephony.calls.hosted_lacks import as_hosted
+from telephony.calls.hosted_lacks import as_hosted, watches_bot
 from telephony.calls.hosted_plan import brief_of
 from telephony.calls.sideband_link import SidebandPlace
 from telephony.realtime.approvals import ProviderApprovals
@@ -47,7 +47,13 @@ class Scene:
         self._result = result
         agents = changes.pop("agents", {})
         someone = as_hosted(agent(**changes), agents)
-        dialect = sideband_of(someone.source.model, brief_of(someone), Ids.seeded(1), "rtc_1")
+        dialect = sideband_of(
+            someone.source.model,
+            brief_of(someone),
+            Ids.seeded(1),
+            "rtc_1",
+            held=watches_bot(someone),
+        )
         self.conversation = HostedConversation(
             someone,
             dialect,
@@ -419,3 +425,19 @@ async def test_without_an_answer_of_its_own_the_server_is_asked_for_one() -> Non
     async with scene(session=config) as (s, _):
         s.hear("input_audio_buffer.committed", item_id="i")
         assert s.kinds[-1] == "response.create"
+
+
+async def test_a_model_is_told_that_it_may_answer_once_it_is_watched() -> None:
+    async with scene(guardrails=NO_PRICES) as (s, running):
+        (update,) = [m for m in s.connector.opened[-1].sent if m["type"] == "session.update"]
+        assert update["session"]["audio"]["input"]["turn_detection"]["create_response"] is True
+        # That was confirmed; what is refused later is something else.
+        s.conversation.session_changed(False)
+        assert not running.done()
+
+
+async def test_a_model_that_may_never_answer_is_of_no_use() -> None:
+    async with scene() as (s, running):
+        s.conversation._held = True
+        s.conversation.session_changed(False)
+        assert (await running).cause == "model_lost"

@@ -64,6 +64,17 @@ def _without_format(part: JsonObject) -> JsonObject:
     return {key: value for key, value in part.items() if key != "format"}
 
 
+def held(session: JsonObject) -> JsonObject:
+    """Return a session of Realtime that answers nobody until it is told to."""
+    audio = object_of(session, "audio")
+    heard = object_of(audio, "input")
+    detection = object_of(heard, "turn_detection")
+    if not detection:
+        return session
+    heard = {**heard, "turn_detection": {**detection, "create_response": False}}
+    return {**session, "audio": {**audio, "input": heard}}
+
+
 def change_of(config: SessionConfig) -> JsonObject:
     """Return what of a session of Realtime may still change while its call goes on.
 

@@ -54,11 +54,15 @@ class OpenAISideband(OpenAIRealtime):
     calls of tools that had come.
     """
 
-    def __init__(self, config: SessionConfig, ids: Ids, call_id: str) -> None:
+    def __init__(
+        self, config: SessionConfig, ids: Ids, call_id: str, *, held: bool = False
+    ) -> None:
         super().__init__(config, ids, PCMU, PCMU, stall_s=STALL_S)
         self._call_session = CallSession(config, ids, STALL_S)
         self._session = self._call_session
         self._inbound = _SidebandInbound(self._call_session)
+        if held:
+            self._call_session.change_to(config)
         self._call_id = call_id
         self._left_open = ""
         self._left_timer = Countdown()
@@ -159,15 +163,20 @@ class OpenAISideband(OpenAIRealtime):
             self._call_session.change_to(config)
 
 
-def sideband_of(model: RealtimeModel, brief: Brief, ids: Ids, call_id: str) -> OpenAISideband:
+def sideband_of(
+    model: RealtimeModel, brief: Brief, ids: Ids, call_id: str, *, held: bool = False
+) -> OpenAISideband:
     """Begin to take part in a call that was accepted with this model and brief.
+
+    ``held``: the session is to be told, once it can be watched, that it may answer; a
+    ``SessionChanged`` follows.
 
     Raises LocalProtocolError for a model that is no Realtime model of OpenAI.
     """
     config = _config_of(model, brief)
     if config is None:
         raise LocalProtocolError(f"a call of {model.api} has no sideband")
-    return OpenAISideband(config, ids, call_id)
+    return OpenAISideband(config, ids, call_id, held=held)
 
 
 def _config_of(model: RealtimeModel, brief: Brief) -> SessionConfig | None:

@@ -12,6 +12,7 @@ from telephony.realtime.dialect import Brief
 from telephony.realtime.function_tool import FunctionTool
 from telephony.realtime.hosted.session_body import (
     change_of,
+    held,
     mute_session,
     opening,
     session_of,
@@ -117,3 +118,15 @@ def test_what_may_change_while_a_call_goes_on() -> None:
     spoken = change_of(config.model_copy(update={"speed": 1.1}))
     assert spoken["audio"]["output"] == {"speed": 1.1}
     assert not RealtimeSessionCreateRequest.model_validate(change).model_extra
+
+
+def test_a_session_is_held_until_somebody_watches() -> None:
+    config = SessionConfig(model="gpt-realtime-2.1")
+    session = change_of(config)
+    waiting = held(session)
+    detection = waiting["audio"]["input"]["turn_detection"]
+    assert detection["create_response"] is False
+    assert detection["interrupt_response"] is True
+    assert session["audio"]["input"]["turn_detection"]["create_response"] is True
+    silent = change_of(config.model_copy(update={"turn_detection": None}))
+    assert held(silent) == silent

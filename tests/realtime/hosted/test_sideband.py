@@ -409,3 +409,14 @@ def test_a_response_that_shows_a_sign_of_itself_is_waited_for() -> None:
     band.dialect.handle_timer(band.now)
     assert band.dialect.events_received() == []
     assert band.dialect.active_response_id == "resp_1"
+
+
+def test_a_session_that_was_held_is_told_that_it_may_answer() -> None:
+    model = OpenAIRealtimeModel(SessionConfig(model="gpt-realtime-2.1"))
+    band = Band()
+    band.dialect = sideband_of(model, Brief("Be kind."), Ids.seeded(1), "rtc_1", held=True)
+    band.dialect.connection_made(band.now)
+    (update,) = band.sent()
+    assert update["session"]["audio"]["input"]["turn_detection"]["create_response"] is True
+    band.say("session.created", session={})
+    assert band.say("session.updated", session={}) == [SessionChanged(accepted=True)]
