@@ -15,6 +15,7 @@ import pytest
 from telephony.app.server import Server
 from telephony.calls.agent import Agent
 from telephony.dialplan import parse_dialplan
+from telephony.realtime.guardrails import Rule, read_phrase
 from telephony.realtime.hosted.webhook import WebhookSecret
 from telephony.realtime.prices import PRICES
 from telephony.realtime.session_config import SessionConfig
@@ -22,6 +23,7 @@ from telephony.rehearsal.hosted.call import RehearsedCall
 from telephony.rehearsal.hosted.server import HostedProvider, serve_hosted
 from telephony.rehearsal.model_server import serve
 from telephony.rehearsal.scenario import Scenario
+from tests.support.eventually import eventually
 from tests.support.models import openai_agent
 from tests.support.server import settings
 
@@ -136,3 +138,36 @@ def has_answered(call: Any) -> bool:
         return line is not None and bool(line.playing_all)
     items = line.model.conversation
     return any(item.role == "assistant" and item.status == "completed" for item in items)
+
+
+def texts(call: RehearsedCall) -> list[str]:
+    assert call.line is not None
+    return [item.text for item in call.line.model.conversation if item.kind == "message"]
+
+
+def outputs(call: RehearsedCall) -> list[str]:
+    assert call.line is not None
+    items = call.line.model.conversation
+    return [item.output for item in items if item.kind == "function_call_output"]
+
+
+def session_of(call: RehearsedCall) -> dict[str, Any]:
+    assert call.line is not None
+    return call.line.model.settings.wire
+
+
+async def quiet(call: RehearsedCall) -> None:
+    """Wait until something was said to its end."""
+    await eventually(lambda: call.line is not None and call.line.playing)
+    await eventually(lambda: call.line is not None and not call.line.playing)
+
+
+async def ended(bot: Hosted, call: RehearsedCall) -> dict[str, Any]:
+    """Wait for the end of the call and return its record."""
+    await call.over.wait()
+    await eventually(lambda: bot.records)
+    return bot.records[0]
+
+
+def phrases(name: str, side: Any, text: str, **fields: Any) -> Rule:
+    return Rule(name, side, phrases=(read_phrase(text),), **fields)
