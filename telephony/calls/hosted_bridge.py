@@ -181,7 +181,7 @@ class HostedBridge:
 
     def _playout_ended(self, event: model.PlayoutEnded, now: float) -> None:
         self._stale_at = _NEVER
-        heard = self._playout.ended(event.response_id)
+        heard = self._playout.ended(event.response_id) or self._unseen(event)
         if self._silence is not None:
             self._silence.playout_drained(now)
         if event.cleared and heard:
@@ -192,6 +192,12 @@ class HostedBridge:
             return
         self._listener.playout_drained()
         self._keypad.expect(now)
+
+    def _unseen(self, event: model.PlayoutEnded) -> str:
+        """Return the response of which nothing was told here but that it was cut off, or ""."""
+        known = ("", self.spoken_response_id)
+        unwatched = self._cut_off_for == "unwatched"
+        return event.response_id if unwatched and event.response_id not in known else ""
 
     def _speech_started(self, event: model.SpeechStarted, now: float) -> None:
         self._caller_speaking = True

@@ -41,12 +41,16 @@ def lacks_of(agent: Agent, agents: Mapping[str, Agent]) -> Iterator[Lack]:
     yield from _of_rules(agent, live)
     if not live:
         yield from _of_session(agent)
+    yield from _of_barge_in(agent)
     yield from _of_tools(agent, live)
     yield from _of_handoffs(agent, agents, live)
     yield from _of_languages(agent, live)
     if agent.fallbacks:
         text = "a call that was accepted keeps its model"
         yield Lack(("fallback",), text, "", harmless=True)
+    if agent.filler is not None:
+        text = "nothing of ours is played while a model is lost"
+        yield Lack(("filler",), text, "", harmless=True)
 
 
 def why_unsafe(agent: Agent) -> str:
@@ -117,6 +121,21 @@ def _of_session(agent: Agent) -> Iterator[Lack]:
         yield Lack(("session", "turn_detection"), text, fix, unsafe=True)
 
 
+def _of_barge_in(agent: Agent) -> Iterator[Lack]:
+    """The provider alone hears the caller, and its own turn detection says what that does."""
+    policy = agent.barge_in
+    if not agent.source.model.traits.interrupts_by_itself:
+        return
+    if policy.protect_greeting:
+        text = "OpenAI lets callers interrupt the greeting as well"
+        fix = "write barge_in: {protect_greeting: false}"
+        yield Lack(("barge_in", "protect_greeting"), text, fix)
+    if not policy.obeys_server:
+        text = f"OpenAI interrupts by itself, whatever barge_in.mode says, here {policy.mode}"
+        fix = "write mode: both, or session.turn_detection.interrupt_response: false"
+        yield Lack(("barge_in", "mode"), text, fix)
+
+
 def _of_tools(agent: Agent, live: bool) -> Iterator[Lack]:
     for name, destination in agent.transfers.items():
         if destination.mode == "attended":
@@ -156,7 +175,8 @@ def _why_not_to(agent: Agent, other: Agent | None) -> str:
     ours, theirs = agent.source.model, other.source.model
     if (ours.api, ours.model) != (theirs.api, theirs.model):
         return f"a call that was accepted keeps its model, {ours.model}"
-    return next((lack.text for lack in _of_rules(other, live=False) if lack.unsafe), "")
+    theirs_in_vain = (*_of_rules(other, live=False), *_of_session(other))
+    return next((lack.text for lack in theirs_in_vain if lack.unsafe), "")
 
 
 def _of_languages(agent: Agent, live: bool) -> Iterator[Lack]:

@@ -155,6 +155,20 @@ async def test_what_nobody_watched_is_told_once_it_was_cut_off() -> None:
         assert s.listener.names.count("interrupted") == 1
 
 
+async def test_what_began_and_played_unseen_is_told_when_it_was_cut_off() -> None:
+    async with scene() as s:
+        s.speak("r1")
+        s.finish("r1")
+        s.hear(model.PlayoutEnded("r1"))
+        s.bridge.interrupt_bot("unwatched")
+        # What was heard to its end was not cut off, and neither was nothing.
+        for response_id in ("r1", ""):
+            s.hear(model.PlayoutEnded(response_id, cleared=True))
+            assert "interrupted" not in s.listener.names
+        s.hear(model.PlayoutEnded("r2", cleared=True))
+        assert s.listener.told[-1] == ("interrupted", "unwatched")
+
+
 async def test_what_was_cut_off_before_it_was_played_is_told_by_its_end() -> None:
     async with scene() as s:
         s.bridge.interrupt_bot("unwatched")

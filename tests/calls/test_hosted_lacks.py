@@ -15,7 +15,9 @@ from telephony.realtime.guardrails import Guardrails, Rule, Side
 from telephony.realtime.openai_live_config import LiveConfig
 from telephony.realtime.openai_live_model import OpenAILiveModel
 from telephony.realtime.session_config import SessionConfig
+from telephony.realtime.session_fields import ServerVad
 from telephony.realtime.tools import ToolRegistry
+from telephony.turns.policy import BargeInPolicy
 from tests.support.models import openai_agent
 
 TRANSFERS = {
@@ -167,3 +169,18 @@ def test_another_model_never_takes_over() -> None:
     (lack,) = lacks_of(bot, {})
     assert (lack.key, lack.harmless) == (("fallback",), True)
     assert as_hosted(bot, {}).fallbacks == ()
+
+
+def test_what_interrupts_is_the_provider_s_to_say() -> None:
+    off = BargeInPolicy(mode="off", protect_greeting=True)
+    places = [("barge_in", "protect_greeting"), ("barge_in", "mode")]
+    assert keys(openai_agent(barge_in=off)) == places
+    assert keys(live(barge_in=off)) == places
+    asked = ServerVad(interrupt_response=False)
+    assert keys(replace(session(turn_detection=asked), barge_in=off)) == []
+    assert keys(openai_agent(barge_in=BargeInPolicy(mode="server"))) == []
+
+
+def test_nothing_of_ours_is_played() -> None:
+    (lack,) = lacks_of(openai_agent(filler="tone:busy"), {})
+    assert (lack.key, lack.harmless) == (("filler",), True)
