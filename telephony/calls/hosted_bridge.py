@@ -13,6 +13,7 @@ from typing import Any, Literal
 from telephony.base.interfaces import Clock
 from telephony.calls.agent import Agent
 from telephony.calls.call_tasks import CallTasks
+from telephony.calls.hosted_lacks import watches_bot
 from telephony.calls.hosted_listener import HostedListener, HostedStats
 from telephony.calls.hosted_playout import HostedPlayout
 from telephony.calls.keypad import Keypad
@@ -24,7 +25,7 @@ STALE_S = 20.0
 """How long after a reconnect the end of what is being played is waited for: its report may have
 been missed."""
 
-CutOff = Literal["", "digit", "guardrail", "unwatched"]
+CutOff = Literal["digit", "guardrail"]
 """Why the bot is cut off by a command of ours."""
 
 _NEVER = float("inf")
@@ -51,6 +52,7 @@ class HostedBridge:
         self.interrupted_response_id = ""
         """The last response that was cut off."""
         self._agent = agent
+        dialect.cut_off_unseen = watches_bot(agent)
         self._listener = listener
         self._tasks = tasks
         self._clock = clock
@@ -58,7 +60,8 @@ class HostedBridge:
         self._playout = HostedPlayout()
         self._keypad = Keypad(agent.keypad)
         self._silence = None if agent.silence is None else SilenceWatch(agent.silence, clock())
-        self._cut_off_for: CutOff = ""
+        self._cut_off_for: CutOff | Literal["", "unwatched"] = ""
+        self._was_ready = False
         self._caller_speaking = False
         self._stale_at = _NEVER
         self._closed = False
@@ -95,12 +98,13 @@ class HostedBridge:
         if not response_id and self.caller_hears:
             response_id = self.spoken_response_id
         self.interrupted_response_id = response_id or self.interrupted_response_id
-        self.dialect.interrupt(unseen=reason == "unwatched")
+        self.dialect.interrupt()
         self.send_control()
 
     def change_agent(self, agent: Agent) -> None:
         """Another agent talks from now on; the session is theirs already."""
         self._agent = agent
+        self.dialect.cut_off_unseen = watches_bot(agent)
 
     def restored(self) -> None:
         """There is a sideband again; what happened in between nobody tells."""
@@ -125,6 +129,10 @@ class HostedBridge:
         self._set_timer()
 
     def _session_ready(self, event: model.SessionReady, now: float) -> None:
+        if self._was_ready and watches_bot(self._agent):
+            # The dialect has cut off whatever was begun in between.
+            self._cut_off_for = "unwatched"
+        self._was_ready = True
         self._listener.session_ready()
 
     def _session_changed(self, event: model.SessionChanged, now: float) -> None:

@@ -97,7 +97,7 @@ class HostedConversation:
             tasks,
             log,
             on_message=self.bridge.pull_events,
-            on_restored=self._restored,
+            on_restored=self.bridge.restored,
             on_end=self._sideband_ended,
         )
         self.spend = CallSpend(services.spend, agent.spend_limit_usd)
@@ -149,12 +149,6 @@ class HostedConversation:
 
     def _sideband_ended(self, call_is_over: bool) -> None:
         self._end(cause.CALLER_HUNG_UP if call_is_over else cause.MODEL_LOST)
-
-    def _restored(self) -> None:
-        """What was said meanwhile nobody has watched: where there are rules it is cut off."""
-        self.bridge.restored()
-        if watches_bot(self.agent):
-            self.bridge.interrupt_bot("unwatched")
 
     def session_ready(self) -> None:
         self.link.session_ready()

@@ -5,9 +5,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+from telephony.audio.format import PCMU
 from telephony.calls.call_tasks import CallTasks
 from telephony.calls.hosted_bridge import STALE_S, HostedBridge
 from telephony.realtime import events as model
+from telephony.realtime.guardrails import Guardrails, Rule
 from telephony.realtime.traits import Traits
 from telephony.turns.silence import SilencePolicy
 from tests.support.fake_call import FakeClock, agent
@@ -21,6 +23,7 @@ class FakeDialect:
         self.active_response_id = ""
         self.events: list[model.ModelEvent] = []
         self.did: list[Any] = []
+        self.cut_off_unseen = False
 
     def events_received(self) -> list[model.ModelEvent]:
         events, self.events = self.events, []
@@ -31,8 +34,8 @@ class FakeDialect:
 
     def handle_timer(self, now: float) -> None: ...
 
-    def interrupt(self, *, unseen: bool = False) -> None:
-        self.did.append(("interrupt", unseen))
+    def interrupt(self) -> None:
+        self.did.append("interrupt")
 
     def create_response(self, instructions: str | None = None) -> None:
         self.did.append("respond")
@@ -132,7 +135,7 @@ async def test_who_cut_the_bot_off_is_told() -> None:
         s.hear(model.SpeechStarted("i", 0), model.PlayoutEnded("r3", cleared=True))
         assert s.listener.told[-1] == ("interrupted", "server")
         assert s.bridge.stats.barge_ins == 3
-        assert s.dialect.did == [("interrupt", False)] * 2
+        assert s.dialect.did == ["interrupt"] * 2
 
 
 async def test_what_was_generated_already_is_cut_off_where_it_is_heard() -> None:
@@ -143,10 +146,33 @@ async def test_what_was_generated_already_is_cut_off_where_it_is_heard() -> None
         assert s.bridge.interrupted_response_id == "r1"
 
 
-async def test_what_nobody_watched_is_told_once_it_was_cut_off() -> None:
+READY = model.SessionReady("sess_1", "m", PCMU, PCMU)
+RULES = Guardrails((Rule("r", "output", phrases=(("no",),)),))
+
+
+def reconnect(s: Scene) -> None:
+    """Let another sideband take the place of the first."""
+    if not s.bridge._was_ready:
+        s.hear(READY)
+    s.hear(READY)
+    s.bridge.restored()
+
+
+async def test_without_rules_nobody_is_cut_off_by_a_reconnect() -> None:
     async with scene() as s:
-        s.bridge.interrupt_bot("unwatched")
-        assert s.dialect.did == [("interrupt", True)]
+        reconnect(s)
+        assert not s.dialect.cut_off_unseen
+        s.bridge.change_agent(agent(guardrails=RULES))
+        assert s.dialect.cut_off_unseen
+        s.speak()
+        s.hear(model.PlayoutEnded("r1", cleared=True))
+        assert s.listener.told[-1] == ("interrupted", "server")
+
+
+async def test_what_nobody_watched_is_told_once_it_was_cut_off() -> None:
+    async with scene(guardrails=RULES) as s:
+        reconnect(s)
+        assert s.dialect.cut_off_unseen
         # It had begun in between, and is known by its end.
         s.speak()
         s.hear(model.PlayoutEnded("r1", cleared=True))
@@ -156,11 +182,11 @@ async def test_what_nobody_watched_is_told_once_it_was_cut_off() -> None:
 
 
 async def test_what_began_and_played_unseen_is_told_when_it_was_cut_off() -> None:
-    async with scene() as s:
+    async with scene(guardrails=RULES) as s:
         s.speak("r1")
         s.finish("r1")
         s.hear(model.PlayoutEnded("r1"))
-        s.bridge.interrupt_bot("unwatched")
+        reconnect(s)
         # What was heard to its end was not cut off, and neither was nothing.
         for response_id in ("r1", ""):
             s.hear(model.PlayoutEnded(response_id, cleared=True))
@@ -170,16 +196,16 @@ async def test_what_began_and_played_unseen_is_told_when_it_was_cut_off() -> Non
 
 
 async def test_what_was_cut_off_before_it_was_played_is_told_by_its_end() -> None:
-    async with scene() as s:
-        s.bridge.interrupt_bot("unwatched")
+    async with scene(guardrails=RULES) as s:
+        reconnect(s)
         s.hear(model.ResponseStarted("r1"))
         s.finish("r1", "cancelled")
         assert s.listener.told[-1] == ("interrupted", "unwatched")
 
 
 async def test_when_nothing_was_said_unwatched_nothing_is_told() -> None:
-    async with scene() as s:
-        s.bridge.interrupt_bot("unwatched")
+    async with scene(guardrails=RULES) as s:
+        reconnect(s)
         s.speak()
         s.finish()
         s.hear(model.SpeechStarted("i", 0), model.PlayoutEnded("r1", cleared=True))

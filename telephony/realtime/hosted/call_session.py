@@ -16,12 +16,14 @@ from telephony.realtime.wire import JsonObject
 class CallSession(OpenAISession):
     """What both directions of a sideband share.
 
-    ``change`` is a ``session.update`` that is not confirmed yet; one at a time.
+    ``change`` is a ``session.update`` that is not confirmed yet; one at a time. With
+    ``cut_off_unseen`` every connection but the first begins with cutting off what goes on.
     """
 
     def __init__(self, config: SessionConfig, ids: Ids, stall_s: float) -> None:
         super().__init__(config, ids, PCMU, PCMU, stall_s)
         self.change: JsonObject | None = None
+        self.cut_off_unseen = False
         self._undelivered: dict[str, None] = {}
         self._config_before: RealtimeSessionConfig = config
         self._updates_open = 0
@@ -69,6 +71,10 @@ class CallSession(OpenAISession):
 
     def replay(self) -> None:
         """Send what is missing on the server, which remembers all the rest."""
+        if self.cut_off_unseen and self.stats.connections > 1:
+            # Nothing of ours may have been begun yet. To cancel what is not there does no harm.
+            self.send("response.cancel")
+            self.send("output_audio_buffer.clear")
         waiting, self._undelivered = self._undelivered, {}
         for item_id in waiting:
             item = self.history.get(item_id)

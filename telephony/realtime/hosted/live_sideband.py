@@ -64,6 +64,7 @@ class LiveSideband(OpenAILive):
         super().__init__(config, ids, L16_24K, brief, notice=notice)
         self._session_id = session_id
         self._heard_item = ""
+        self.cut_off_unseen = False
 
     def url(self, base_url: str) -> str:
         """Return the sideband's URL; raises ValueError for a base that is no such URL."""
@@ -158,7 +159,7 @@ class LiveSideband(OpenAILive):
 
     # Commands
 
-    def interrupt(self, *, unseen: bool = False) -> None:
+    def interrupt(self) -> None:
         """Nothing can be done: the model alone decides to fall silent."""
 
     def change_session(self, model: RealtimeModel, brief: Brief) -> None:

@@ -140,19 +140,23 @@ class OpenAISideband(OpenAIRealtime):
         """The API has no word for keys of ours."""
         return False
 
-    def interrupt(self, *, unseen: bool = False) -> None:
+    @property
+    def cut_off_unseen(self) -> bool:
+        """Whether a new sideband begins with cutting off what was begun while there was none."""
+        return self._call_session.cut_off_unseen
+
+    @cut_off_unseen.setter
+    def cut_off_unseen(self, wanted: bool) -> None:
+        self._call_session.cut_off_unseen = wanted
+
+    def interrupt(self) -> None:
         """Stop what the model says, and what of it is still to be played.
 
-        The server lets the model know how much of it was heard. Cancelling what is not there
-        does no harm, so that ``unseen`` responses are cancelled without their id.
+        The server lets the model know how much of it was heard.
         """
-        session = self._session
-        known = session.gate.busy
         self.cancel_response()
-        if session.ready:
-            if unseen and not known:
-                session.send("response.cancel")
-            session.send("output_audio_buffer.clear")
+        if self._session.ready:
+            self._session.send("output_audio_buffer.clear")
 
     def change_session(self, model: RealtimeModel, brief: Brief) -> None:
         """Go on with other settings, tools and instructions; a ``SessionChanged`` follows."""

@@ -18,6 +18,10 @@ class SidebandDialect(Protocol):
     :meth:`next_timer`, after every call of any other method.
     """
 
+    cut_off_unseen: bool
+    """Whether the first thing on a sideband that takes the place of a lost one is to cut off what
+    was begun meanwhile, where that can be done: nobody has watched it."""
+
     def url(self, base_url: str) -> str: ...
 
     def connection_made(self, now: float) -> None: ...
@@ -46,11 +50,8 @@ class SidebandDialect(Protocol):
     ) -> None:
         """Ask the model to speak."""
 
-    def interrupt(self, *, unseen: bool = False) -> None:
-        """Stop what the model says and what of it is still to be played, where that can be done.
-
-        ``unseen``: it may say something of which nothing was told here.
-        """
+    def interrupt(self) -> None:
+        """Stop what the model says and what of it is still to be played, where that can be done."""
 
     def change_session(self, model: RealtimeModel, brief: Brief) -> None:
         """Go on with other settings, tools and instructions; a ``SessionChanged`` follows.

@@ -131,7 +131,7 @@ def test_words_become_turns_where_there_is_a_gap() -> None:
 def test_neither_what_it_says_nor_its_instructions_can_be_changed() -> None:
     band = Band()
     band.attach()
-    band.dialect.interrupt(unseen=True)
+    band.dialect.interrupt()
     band.dialect.change_session(OpenAILiveModel(LiveConfig()), Brief("Others."))
     assert band.dialect.events_received() == [SessionChanged(accepted=False)]
     assert band.sent() == []

@@ -347,18 +347,23 @@ def test_a_model_of_another_kind_is_no_change() -> None:
     assert band.sent() == []
 
 
-def test_what_was_not_seen_is_cut_off_as_well() -> None:
+def test_what_was_begun_unseen_is_cut_off_before_anything_else() -> None:
     band = Band()
-    band.attach()
-    band.dialect.interrupt()
-    assert [message["type"] for message in band.sent()] == ["output_audio_buffer.clear"]
-    band.dialect.interrupt(unseen=True)
-    cancel, clear = band.sent()
+    band.dialect.cut_off_unseen = True
+    assert band.attach() == []
+    band.dialect.connection_lost(band.now)
+    band.dialect.create_response("Go on.")
+    cancel, clear, create = band.attach()
     assert (cancel["type"], clear["type"]) == ("response.cancel", "output_audio_buffer.clear")
     assert "response_id" not in cancel
-    band.say("response.created", response={"id": "resp_1"})
-    band.dialect.interrupt(unseen=True)
-    assert band.sent()[0]["response_id"] == "resp_1"
+    assert create["type"] == "response.create"
+    error = {"type": "invalid_request_error", "code": "response_cancel_not_active"}
+    assert band.say("error", error=error) == []
+    # Who watches nothing cuts off nothing.
+    band.dialect.cut_off_unseen = False
+    band.dialect.connection_lost(band.now)
+    kinds = [message["type"] for message in band.attach()]
+    assert "output_audio_buffer.clear" not in kinds
 
 
 def left_open(band: Band) -> None:
