@@ -13,7 +13,8 @@ from telephony.app.settings_sources import LoadedSettings
 from telephony.base.errors import Problem
 from telephony.base.schema_problems import did_you_mean
 from telephony.calls.agent import Agent
-from telephony.calls.hosted_plan import refer_target, transfers_of, unheeded, why_not_hosted
+from telephony.calls.hosted_lacks import as_hosted, lacks_of, surface_of
+from telephony.calls.hosted_plan import refer_target, why_not_hosted
 from telephony.dialplan import ConnectModel, Dialplan, Extension, Transfer
 from telephony.dialplan.model import TextCondition
 from telephony.realtime.hosted.client_tokens import token_way
@@ -42,6 +43,7 @@ def check_hosted(
             yield loaded.problem(("hosted_sip", "trunk"), message, "choose another name")
         if dialplan is not None:
             yield from _check_extensions(loaded, _ready(agents), dialplan)
+            yield from _check_agents(loaded.settings, agents, dialplan)
     if settings.tokens.enabled:
         yield from _check_tokens(loaded, agents)
 
@@ -57,21 +59,23 @@ def doubts_of_hosted(
     if url.scheme == "http" and url.hostname not in ("localhost", "127.0.0.1", "::1"):
         message = "the key travels unencrypted"
         yield loaded.problem(("hosted_sip", "base_url"), message, "use https://")
-    ready, used = _ready(agents), set()
+    ready = _ready(agents)
     for extension in _extensions(settings, dialplan):
-        named = _names_trunk(extension, settings.hosted_sip.trunk)
-        if named is False:
+        if _names_trunk(extension, settings.hosted_sip.trunk) is not None:
             continue
-        used |= {a.agent for a in extension.actions if isinstance(a, ConnectModel)}
-        for message in _impossible(extension, ready) if named is None else ():
+        for message in _impossible(extension, ready):
             text = f"a hosted call that comes here is rejected: {message}"
             fix = f"add another extension with trunk: {settings.hosted_sip.trunk} before it"
             yield _at(extension, settings, text, fix)
+    surely = _talking(settings, ready, dialplan, surely=True)
+    perhaps = _talking(settings, ready, dialplan, surely=False)
     for item in agents:
-        agent = item.agent
-        for lack in unheeded(agent) if agent is not None and agent.name in used else ():
-            message = f"agent {item.name!r} goes without {lack} in hosted calls"
-            yield Problem(item.file, 0, 0, "", message, "")
+        if item.agent is None or item.name not in perhaps:
+            continue
+        for lack in lacks_of(item.agent, ready):
+            # An error already, or a reason to reject the call.
+            if lack.harmless or not (lack.unsafe or item.name in surely):
+                yield item.problem(lack.key, f"on hosted calls {lack.text}", lack.fix)
 
 
 def _ready(agents: Sequence[LoadedAgent]) -> dict[str, Agent]:
@@ -88,6 +92,32 @@ def _names_trunk(extension: Extension, trunk: str) -> bool | None:
     if not isinstance(condition, TextCondition):
         return None
     return any(pattern.matches(trunk) for pattern in condition.patterns)
+
+
+def _talking(
+    settings: Settings, agents: Mapping[str, Agent], dialplan: Dialplan, *, surely: bool
+) -> set[str]:
+    """Return the agents that hosted calls come to, over handoffs too.
+
+    ``surely``: by extensions that name the trunk; else by those that name none as well.
+    """
+    trunk = settings.hosted_sip.trunk
+    waiting = [
+        action.agent
+        for extension in _extensions(settings, dialplan)
+        if (named := _names_trunk(extension, trunk)) or (named is None and not surely)
+        for action in extension.actions
+        if isinstance(action, ConnectModel)
+    ]
+    found: set[str] = set()
+    while waiting:
+        name = waiting.pop()
+        agent = agents.get(name)
+        if agent is None or name in found or surface_of(agent) is None:
+            continue
+        found.add(name)
+        waiting += (handoff.agent for handoff in as_hosted(agent, agents).handoffs.values())
+    return found
 
 
 def _impossible(extension: Extension, agents: Mapping[str, Agent]) -> Iterator[str]:
@@ -113,20 +143,31 @@ def _check_extensions(
                 yield _at(extension, settings, message, "name another trunk")
         if not _names_trunk(extension, trunk):
             continue
-        for message in _impossible(extension, agents):
+        # What of an agent can't be is told at the place in its file.
+        others = {name: agent for name, agent in agents.items() if surface_of(agent) is None}
+        for message in _impossible(extension, others):
             yield _at(extension, settings, message, f"remove it, or the trunk {trunk}")
-        for action in extension.actions:
-            if isinstance(action, ConnectModel) and action.agent in agents:
-                yield from _check_transfers(extension, settings, agents[action.agent])
 
 
-def _check_transfers(extension: Extension, settings: Settings, agent: Agent) -> Iterator[Problem]:
-    for name, destination in transfers_of(agent).items():
-        try:
-            refer_target(destination.to)
-        except ValueError as error:
-            message = f"transfer {name!r} of agent {agent.name!r}: {error}"
-            yield _at(extension, settings, message, "write a number or a SIP URI")
+def _check_agents(
+    settings: Settings, agents: Sequence[LoadedAgent], dialplan: Dialplan
+) -> Iterator[Problem]:
+    """Find what the files of agents for hosted calls ask for in vain."""
+    ready = _ready(agents)
+    hosted = _talking(settings, ready, dialplan, surely=True)
+    for item in agents:
+        agent = item.agent
+        if agent is None or item.name not in hosted:
+            continue
+        for lack in lacks_of(agent, ready):
+            if not lack.harmless:
+                message = f"{item.name!r} takes calls that OpenAI answers: {lack.text}"
+                yield item.problem(lack.key, message, lack.fix)
+        for name, destination in as_hosted(agent, ready).transfers.items():
+            try:
+                refer_target(destination.to)
+            except ValueError as error:
+                yield item.problem(("transfers", name, "to"), str(error), "write a SIP URI")
 
 
 def _at(extension: Extension, settings: Settings, message: str, fix: str) -> Problem:

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-
-import structlog
+from typing import Any
 
 from telephony.net.json_client import JsonClient
 from telephony.realtime.hosted.control import ControlAnswer, ControlRequest
-
-log = structlog.get_logger()
 
 RETRY_DELAYS_S = (0.2, 0.5)
 """A caller waits meanwhile: a few quick tries, or none."""
@@ -36,21 +33,21 @@ class HostedControl:
         self._headers = headers
         self._timeout_s = timeout_s
 
-    async def __call__(self, request: ControlRequest) -> ControlAnswer:
-        answer = await self._once(request)
+    async def __call__(self, request: ControlRequest, call_log: Any) -> ControlAnswer:
+        answer = await self._once(request, call_log)
         for delay_s in RETRY_DELAYS_S:
             if not answer.passing:
                 break
             await asyncio.sleep(delay_s)
-            answer = await self._once(request)
+            answer = await self._once(request, call_log)
         return answer
 
-    async def _once(self, request: ControlRequest) -> ControlAnswer:
+    async def _once(self, request: ControlRequest, call_log: Any) -> ControlAnswer:
         url = self._base_url + request.path
         got = await self._client.post(url, self._headers, request.body, timeout_s=self._timeout_s)
         answer = ControlAnswer.read(got.status, got.body)
         if got.failure:
             answer = ControlAnswer(0, text=got.failure)
         if not (answer.done or answer.gone):
-            log.warning("hosted.request_failed", verb=request.verb, reason=str(answer))
+            call_log.warning("hosted.request_failed", verb=request.verb, reason=str(answer))
         return answer

@@ -16,8 +16,9 @@ from telephony.calls.call_values import call_context, on_this_call
 from telephony.calls.cause import Ending
 from telephony.calls.destination import Destination, TransferRecord, TransferResult
 from telephony.calls.hosted_conversation import HostedConversation
+from telephony.calls.hosted_lacks import as_hosted, surface_of, watches_bot
 from telephony.calls.hosted_leg import HostedLeg
-from telephony.calls.hosted_plan import brief_of, refer_target, surface_of, why_not_hosted
+from telephony.calls.hosted_plan import brief_of, refer_target, why_not_hosted
 from telephony.calls.services import CallServices
 from telephony.calls.sideband_link import SidebandPlace
 from telephony.dialplan.actions import (
@@ -31,7 +32,7 @@ from telephony.dialplan.actions import (
 from telephony.realtime.hosted.control import ControlAnswer
 from telephony.realtime.hosted.incoming import Surface
 from telephony.realtime.hosted.live_sideband import live_sideband_of
-from telephony.realtime.hosted.session_body import mute_session, session_of
+from telephony.realtime.hosted.session_body import held, mute_session, session_of
 from telephony.realtime.hosted.sideband import sideband_of
 from telephony.realtime.hosted.sideband_dialect import SidebandDialect
 from telephony.realtime.tool_schema import ToolContext
@@ -69,6 +70,8 @@ class HostedCall(Call):
         self._hosting = hosting
         self.hosted: HostedConversation | None = None
         self._agent_here: tuple[Agent, ToolContext] | None = None
+        self._settled = asyncio.Event()
+        self._settled.set()
 
     async def run(self, verbs: Verbs) -> None:
         """Carry the call out; returns when sideband and tasks are gone."""
@@ -95,6 +98,8 @@ class HostedCall(Call):
             case Answer():
                 await self._accept()
             case ConnectModel():
+                if self.services.spend.exhausted:
+                    raise ModelUnavailable("the day's spend limit is reached", fatal=True)
                 await self._accept()
                 agent, context = self._briefed(action)
                 self.end(await self._talk(agent, context, tasks))
@@ -139,13 +144,14 @@ class HostedCall(Call):
             agent, _ = self._briefed(talk)
             surface = surface_of(agent)
             if surface is not None:
-                return surface, session_of(agent.source.model, brief_of(agent), self.services.ids)
+                session = session_of(agent.source.model, brief_of(agent), self.services.ids)
+                return surface, held(session) if watches_bot(agent) else session
         return "realtime", mute_session(self._hosting.transfer_model)
 
     def _briefed(self, talk: ConnectModel) -> tuple[Agent, ToolContext]:
-        """Return the agent with its texts as they are for this call, and what tools may know."""
+        """Return the agent as it is on this call, and what tools may know."""
         if self._agent_here is None:
-            agent = self.services.agents[talk.agent]
+            agent = as_hosted(self.services.agents[talk.agent], self.services.agents)
             context = call_context(self.call_id, self.facts, agent, talk.variables)
             self._agent_here = on_this_call(agent, context, self.services.utc_now()), context
         return self._agent_here
@@ -153,7 +159,8 @@ class HostedCall(Call):
     def _not_accepted(self, answer: ControlAnswer) -> Ending:
         if answer.gone:
             return cause.CALLER_CANCELLED
-        self.log.warning("hosted.not_accepted", reason=str(answer))
+        hosted_call = self._hosted_leg.call_id
+        self.log.warning("hosted.not_accepted", hosted_call=hosted_call, reason=str(answer))
         return cause.MODEL_UNAVAILABLE
 
     # Talking
@@ -176,6 +183,8 @@ class HostedCall(Call):
             ending = await conversation.run()
         except ModelUnavailable:
             ending = cause.MODEL_UNAVAILABLE
+        # The caller is not to lose the way out together with the model.
+        await self._settled.wait()
         if self.transfers.succeeded:
             return cause.TRANSFERRED
         if (
@@ -190,7 +199,9 @@ class HostedCall(Call):
         ids, call_id = self.services.ids, self._hosted_leg.call_id
         if self._hosted_leg.surface == "live":
             return live_sideband_of(agent.source.model, brief_of(agent), ids, call_id)
-        return sideband_of(agent.source.model, brief_of(agent), ids, call_id)
+        return sideband_of(
+            agent.source.model, brief_of(agent), ids, call_id, held=watches_bot(agent)
+        )
 
     async def let_be_heard(self) -> None:
         """What was said is the provider's to play."""
@@ -201,7 +212,11 @@ class HostedCall(Call):
         """Have the caller's side call a number or URI; the call ends by itself when it does."""
         started_at = self.services.clock()
         await self._accept()
-        result = await self._refer(destination)
+        self._settled.clear()
+        try:
+            result = await self._refer(destination)
+        finally:
+            self._settled.set()
         seconds = round(self.services.clock() - started_at, 3)
         record = TransferRecord(
             destination.to, destination.mode, result.outcome, result.status, seconds

@@ -14,7 +14,7 @@ def cdr_of_hosted(call: HostedCall, now: float, wall_clock: datetime) -> Cdr:
     record = replace(cdr_of(call, now, wall_clock), way="hosted", hosted_call_id=call.leg.call_id)
     if call.hosted is None:
         return record
-    stats, model = call.hosted.stats, call.hosted.spoken_with
+    stats, model, spend = call.hosted.bridge.stats, call.hosted.spoken_with, call.hosted.spend
     return replace(
         record,
         model=f"{model.api}/{model.model}",
@@ -24,4 +24,5 @@ def cdr_of_hosted(call: HostedCall, now: float, wall_clock: datetime) -> Cdr:
         model_reconnects=call.hosted.link.reconnects,
         model_input_tokens=stats.input_tokens,
         model_output_tokens=stats.output_tokens,
+        model_cost_usd=None if spend.unpriced else round(spend.usd, 6),
     )

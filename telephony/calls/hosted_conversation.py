@@ -1,43 +1,52 @@
-"""A conversation that the provider carries: tools, keys, greeting and goodbye over the sideband."""
+"""A conversation that the provider carries: what is said, run and decided over the sideband."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import replace
 from typing import Any
 
 from telephony.calls import cause
 from telephony.calls.agent import Agent
+from telephony.calls.built_in_tools import (
+    hands_off,
+    hangs_up,
+    sends_digits,
+    switches_language,
+    transfers,
+)
 from telephony.calls.call_tasks import CallTasks
 from telephony.calls.cause import Ending
-from telephony.calls.conversation import REPROMPT
+from telephony.calls.conversation import REPROMPT, SPENT, SPENT_LIMIT_S
 from telephony.calls.destination import Destination, TransferResult
 from telephony.calls.digits_tool import SEND_DIGITS, wanted_keys
 from telephony.calls.farewell import Farewell
 from telephony.calls.goodbye import GOODBYE, HANGUP
-from telephony.calls.hosted_plan import hangs_up, presses_keys, transfers_of
-from telephony.calls.hosted_playout import HostedPlayout
-from telephony.calls.keypad import Keypad
+from telephony.calls.guard import Guard
+from telephony.calls.handoff_tool import HANDED_OVER, HANDOFF, SWITCH_LANGUAGE, SWITCHED
+from telephony.calls.handovers import Handovers
+from telephony.calls.hosted_bridge import HostedBridge
+from telephony.calls.hosted_lacks import watches_bot
+from telephony.calls.hosted_succession import HostedSuccession
 from telephony.calls.services import CallServices
 from telephony.calls.sideband_link import SidebandLink, SidebandPlace
-from telephony.calls.tool_runner import run_tool
-from telephony.calls.transfer_tool import (
-    ANNOUNCEMENT,
-    TRANSFER,
-    UNDER_WAY,
-    chosen,
-    failure_text,
-    unknown_destination,
-)
-from telephony.realtime import events as model
+from telephony.calls.spend import CallSpend
+from telephony.calls.succession import said
+from telephony.calls.tool_desk import ToolDesk
+from telephony.calls.transfer_requests import TransferRequests
+from telephony.calls.transfer_tool import TRANSFER
 from telephony.realtime.dialect import RealtimeModel
-from telephony.realtime.events import ResponseFinished, ToolCallRequested
+from telephony.realtime.events import (
+    ApprovalRequested,
+    ModelError,
+    ResponseFinished,
+    ToolCallRequested,
+    Usage,
+)
 from telephony.realtime.hosted.sideband_dialect import SidebandDialect
 from telephony.realtime.tool_schema import ToolContext
 from telephony.realtime.tools import encode_output, error_output
-from telephony.turns.silence import HangUpSilentCaller, SilenceWatch
 
 SendOn = Callable[[Destination], Awaitable[TransferResult]]
 """Sends the caller of a call on; when that succeeds the call ends by itself."""
@@ -45,26 +54,18 @@ SendOn = Callable[[Destination], Awaitable[TransferResult]]
 PAUSE_S = 0.5
 """What a comma among the keys stands for."""
 
-NOBODY_APPROVES = "Nobody is there to approve it."
-
-
-@dataclass(slots=True)
-class HostedStats:
-    """What the sideband told of a call, for its CDR."""
-
-    responses: int = 0
-    turns: int = 0
-    barge_ins: int = 0
-    input_tokens: int = 0
-    output_tokens: int = 0
+UNWATCHED = (
+    "Your last words were cut off by a disturbance of the line. Say again what the caller did not "
+    "hear."
+)
 
 
 class HostedConversation:
-    """One agent on one hosted call.
+    """One agent after the other on one hosted call.
 
-    :meth:`connect` once the call is accepted, then :meth:`run`. Tools and reconnects run in
-    ``tasks`` and end with the call. What the caller hears is known by the server's reports of its
-    playout.
+    ``agent`` is as hosted calls have it, with its texts as they are for this call. :meth:`connect`
+    once the call is accepted, then :meth:`run`. Tools and reconnects run in ``tasks`` and end with
+    the call. What the caller hears is known by the server's reports of its playout.
     """
 
     def __init__(
@@ -78,43 +79,43 @@ class HostedConversation:
         context: ToolContext,
         transfer: SendOn,
     ) -> None:
-        self.stats = HostedStats()
-        self._agent = agent
+        self.agent = agent
+        self.closed = False
         self._dialect = dialect
         self._tasks = tasks
         self._services = services
         self._log = log
-        self._context = context
-        self._transfer = transfer
+        self._context = replace(context, instructions=agent.instructions)
+        self.bridge = HostedBridge(
+            agent, dialect, self, tasks, services.clock, lambda: self.link.flush()
+        )
         self.link = SidebandLink(
             dialect,
             agent,
             place,
-            services.connector,
-            services.clock,
-            services.ids,
+            services,
             tasks,
             log,
-            on_message=self._pull_events,
+            on_message=self.bridge.pull_events,
+            on_restored=self.bridge.restored,
             on_end=self._sideband_ended,
         )
-        self._playout = HostedPlayout(dialect, self.send_control)
-        self._farewell = Farewell(self._playout)
-        self._keypad = Keypad(agent.keypad)
-        self._silence = (
-            None if agent.silence is None else SilenceWatch(agent.silence, services.clock())
+        self.spend = CallSpend(services.spend, agent.spend_limit_usd)
+        self._succession = HostedSuccession(self.bridge, services.clock)
+        self._farewell = Farewell(self.bridge)
+        self._desk = ToolDesk(self, tasks, services, log, self._context, agent.tool_limits)
+        self._guard = Guard(agent.guardrails, self, tasks, services, log, self._context)
+        self._handovers = Handovers(self._farewell, self, tasks, log)
+        self._transfers = TransferRequests(
+            self._farewell, self, transfer, lambda: False, tasks, log
         )
-        self._interrupted_id = ""
-        self._transferring = False
-        self._closed = False
-        self._loop = asyncio.get_running_loop()
-        self._timer: asyncio.TimerHandle | None = None
-        self._ending: asyncio.Future[Ending] = self._loop.create_future()
+        self._held = watches_bot(agent)
+        self._ending: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
 
     @property
     def spoken_with(self) -> RealtimeModel:
         """The model that talks."""
-        return self._agent.source.model
+        return self.agent.source.model
 
     async def connect(self) -> None:
         """Open the sideband; raises ModelUnavailable when it cannot be had."""
@@ -122,8 +123,8 @@ class HostedConversation:
 
     async def run(self) -> Ending:
         """Greet, then take part until the call is over; returns why."""
-        if self._agent.greeting:
-            self._ask(self._agent.greeting)
+        if self.agent.greeting:
+            self._ask(self.agent.greeting)
         return await self._ending
 
     async def over(self) -> None:
@@ -131,259 +132,203 @@ class HostedConversation:
         await asyncio.wait([self._ending])
 
     async def close(self) -> None:
-        self._closed = True
+        self.closed = True
         self._farewell.close()
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self.bridge.close()
         await self.link.close()
-
-    def send_control(self) -> None:
-        """Send what the dialect has to say, and wake up for what is due next."""
-        self.link.flush()
-        self._set_timer()
 
     def _ask(self, instructions: str | None = None) -> None:
         self._dialect.create_response(instructions)
-        self.send_control()
+        self.bridge.send_control()
 
     def _end(self, ending: Ending) -> None:
         if not self._ending.done():
             self._ending.set_result(ending)
 
+    # The sideband
+
     def _sideband_ended(self, call_is_over: bool) -> None:
         self._end(cause.CALLER_HUNG_UP if call_is_over else cause.MODEL_LOST)
 
-    # What the server reports
-
-    def _pull_events(self) -> None:
-        now = self._services.clock()
-        for event in self._dialect.events_received():
-            react = _REACTIONS.get(type(event))
-            if react is not None:
-                react(self, event, now)
-        self._set_timer()
-
-    def _session_ready(self, event: model.SessionReady, now: float) -> None:
+    def session_ready(self) -> None:
         self.link.session_ready()
 
-    def _transcript_began(self, event: model.TranscriptDelta, now: float) -> None:
-        if event.role == "assistant":
-            self._playout.expected(self._dialect.active_response_id)
+    def session_changed(self, accepted: bool) -> None:
+        if not self._held:
+            self._succession.answered(accepted)
+            return
+        self._held = False
+        if not accepted:
+            # A model that may not answer is of no use.
+            self.link.give_up_connection("the settings were refused", retry=False)
 
-    def _transcript_finished(self, event: model.TranscriptFinished, now: float) -> None:
+    def session_closed(self, reason: str) -> None:
+        self._log.info("session.closed", reason=reason)
+        ends = {"expired": cause.MAX_DURATION, "content": cause.MODEL_LOST}
+        self._end(ends.get(reason, cause.CALLER_HUNG_UP))
+
+    def model_failed(self, error: ModelError) -> None:
+        log = self._log.warning if error.fatal else self._log.info
+        log("model.complained", code=error.code, message=error.message, fatal=error.fatal)
+        if error.fatal:
+            text = f"{error.code}: {error.message}"
+            self.link.give_up_connection(text, retry=error.retryable)
+
+    # What is said
+
+    def transcript_grew(self, role: str, item_id: str, piece: str) -> None:
+        self._guard.transcript_delta(role, item_id, piece)
+
+    def transcript(self, role: str, text: str, item_id: str = "") -> None:
+        self._guard.transcript_finished(role, item_id, text)
         if self._services.observer is not None:
-            call_id = self._context.call_id
-            self._services.observer.transcript_finished(call_id, event.role, event.text)
+            self._services.observer.transcript_finished(self._context.call_id, role, text)
 
-    def _response_started(self, event: model.ResponseStarted, now: float) -> None:
-        if not event.out_of_band:
-            self.stats.responses += 1
-            self._keypad.forget()
-            if self._silence is not None:
-                self._silence.response_started(now)
+    def caller_turn_ended(self) -> None:
+        self._desk.caller_turn_ended()
 
-    def _response_finished(self, event: ResponseFinished, now: float) -> None:
-        self._count(event.usage)
+    def digit_received(self) -> None:
+        self._log.info("digit.received")
+
+    def caller_silent(self, hang_up: bool) -> None:
+        if hang_up:
+            self._end(cause.SILENT_CALLER)
+        else:
+            self._ask(REPROMPT)
+
+    def playout_drained(self) -> None:
+        self._farewell.playout_drained()
+
+    def interrupted(self, reason: str) -> None:
+        self._log.info("bot.interrupted", reason=reason)
+        self._farewell.interrupted()
+        if reason == "unwatched":
+            self.correct(UNWATCHED)
+
+    def response_finished(self, event: ResponseFinished) -> None:
+        if self.closed:
+            return
         if event.status == "failed":
             self._log.warning("response.failed", reason=event.reason, message=event.message)
-        if self._silence is not None:
-            self._silence.response_finished(now)
-        cut_off = event.status == "cancelled" or event.response_id == self._interrupted_id
-        if event.status in ("cancelled", "failed"):
-            self._playout.missing(event.response_id)
+        cut_off = event.status == "cancelled" or (
+            event.response_id == self.bridge.interrupted_response_id
+        )
+        self._desk.response_finished(event.response_id, calls_tools=bool(event.tool_calls))
         for call in event.tool_calls:
             self._tool_called(call, interrupted=cut_off)
+        self._desk.all_requested()
         self._farewell.response_finished(event)
-
-    def _usage_reported(self, event: model.UsageReported, now: float) -> None:
-        self._count(event.usage)
-
-    def _count(self, usage: model.Usage | None) -> None:
-        if usage is not None:
-            self.stats.input_tokens += usage.input_tokens
-            self.stats.output_tokens += usage.output_tokens
-
-    def _playout_started(self, event: model.PlayoutStarted, now: float) -> None:
-        self._playout.started(event.response_id or self._dialect.active_response_id)
-        if self._silence is not None:
-            self._silence.playout_started(now)
-
-    def _playout_ended(self, event: model.PlayoutEnded, now: float) -> None:
-        heard = self._playout.ended(event.response_id)
-        if self._silence is not None:
-            self._silence.playout_drained(now)
-        if event.cleared and heard:
-            self._interrupted_id = heard
-            self.stats.barge_ins += 1
-            self._log.info("bot.interrupted", reason="server")
-            self._farewell.interrupted()
-            return
-        self._farewell.playout_drained()
-        self._keypad.expect(now)
-
-    def _speech_started(self, event: model.SpeechStarted, now: float) -> None:
-        self._keypad.answered()
-        if self._silence is not None:
-            self._silence.caller_started(now)
-
-    def _speech_stopped(self, event: model.SpeechStopped, now: float) -> None:
-        self.stats.turns += 1
-        if self._silence is not None:
-            self._silence.caller_stopped(now)
-
-    def _digit_reported(self, event: model.DigitReported, now: float) -> None:
-        """Collect the keys; the server tells nobody but us of them."""
-        self._log.info("digit.received")
-        if self._silence is not None:
-            self._silence.digit_received(now)
-        if self._agent.barge_in.digits and self._playout.caller_hears:
-            self._dialect.interrupt()
-        self._tell(self._keypad.press(event.digit, now))
-
-    def _tell(self, entry: str | None) -> None:
-        if entry is not None:
-            self._dialect.add_user_text(entry)
-            self._dialect.create_response()
-            self.send_control()
-
-    def _approval_requested(self, event: model.ApprovalRequested, now: float) -> None:
-        self._log.warning("approval.denied", server=event.server_label, tool=event.name)
-        self._dialect.answer_approval(event.approval_id, False, NOBODY_APPROVES)
-
-    def _session_closed(self, event: model.SessionClosed, now: float) -> None:
-        self._log.info("session.closed", reason=event.reason)
-        ends = {"expired": cause.MAX_DURATION, "content": cause.MODEL_LOST}
-        self._end(ends.get(event.reason, cause.CALLER_HUNG_UP))
-
-    def _failed(self, event: model.ModelError, now: float) -> None:
-        log = self._log.warning if event.fatal else self._log.info
-        log("model.complained", code=event.code, message=event.message, fatal=event.fatal)
-        if event.fatal:
-            text = f"{event.code}: {event.message}"
-            self.link.give_up_connection(text, retry=event.retryable)
 
     # Tools
 
     def _tool_called(self, call: ToolCallRequested, *, interrupted: bool) -> None:
-        if call.name == HANGUP and hangs_up(self._agent):
+        agent = self.agent
+        if call.name == HANGUP and hangs_up(agent):
             self._log.info("hangup.requested")
             self._farewell.requested(
                 call, GOODBYE, lambda _: self._end(cause.BOT_HUNG_UP), interrupted=interrupted
             )
-        elif call.name == TRANSFER and transfers_of(self._agent):
-            self._transfer_requested(call, interrupted=interrupted)
-        elif call.name == SEND_DIGITS and presses_keys(self._agent):
+        elif not self._desk.admits(call, essential=call.name in (TRANSFER, HANDOFF)):
+            return
+        elif call.name == TRANSFER and transfers(agent):
+            self._transfers.requested(call, interrupted=interrupted)
+        elif call.name == SEND_DIGITS and sends_digits(agent):
             self._tasks.start(self._send_digits, call)
+        elif call.name == HANDOFF and hands_off(agent):
+            self._handovers.requested(call, interrupted=interrupted)
+        elif call.name == SWITCH_LANGUAGE and switches_language(agent):
+            self._handovers.language_requested(call, interrupted=interrupted)
         else:
-            self._tasks.start(self._run_tool, call)
+            self._desk.requested(call)
 
     async def _send_digits(self, call: ToolCallRequested) -> None:
         """Press the keys that the model asked for; what they are may be a secret."""
         try:
             keys = wanted_keys(call.arguments)
         except ValueError as error:
-            self._answer(call, error_output(str(error)))
+            self.answer_tool(call.call_id, error_output(str(error)))
             return
         for key in keys:
             if key == ",":
                 await asyncio.sleep(PAUSE_S)
             else:
                 self._dialect.send_digit(key)
-                self.send_control()
+                self.bridge.send_control()
         self._log.info("digits.sent", count=len(keys))
-        self._answer(call, encode_output({"sent": keys}))
+        self.answer_tool(call.call_id, encode_output({"sent": keys}))
 
-    async def _run_tool(self, call: ToolCallRequested) -> None:
-        started_at = self._services.clock()
-        outcome = await run_tool(self._agent.tools, call, self._context)
-        seconds = round(self._services.clock() - started_at, 3)
-        self._log.info("tool.finished", tool=call.name, outcome=outcome.status, seconds=seconds)
-        self._answer(call, outcome.output)
+    def approval_requested(self, event: ApprovalRequested) -> None:
+        """The model's provider asks before it calls a tool of its own."""
+        allowed = self.agent.provider_approvals.allows(event.server_label, event.name)
+        outcome = "given" if allowed else "refused"
+        self._log.info(f"approval.{outcome}", server=event.server_label, tool=event.name)
+        reason = "" if allowed else "not allowed on this telephone line"
+        self._dialect.answer_approval(event.approval_id, allowed, reason)
+        self.bridge.send_control()
 
-    def _answer(self, call: ToolCallRequested, text: str) -> None:
-        self._dialect.send_tool_output(call.call_id, text)
-        self.send_control()
+    @property
+    def last_said(self) -> str:
+        return self.bridge.spoken_response_id
 
-    def _transfer_requested(self, call: ToolCallRequested, *, interrupted: bool) -> None:
-        destinations = transfers_of(self._agent)
-        name = chosen(call.arguments, destinations)
-        if name is None:
-            self._answer(call, unknown_destination(destinations))
-        elif self._transferring:
-            self._answer(call, UNDER_WAY)
-        else:
-            self._log.info("transfer.requested", destination=name)
-            depart = partial(self._depart, call, name)
-            self._farewell.requested(call, ANNOUNCEMENT, depart, interrupted=interrupted)
+    def answer_tool(self, call_id: str, output: str, *, respond: bool = True) -> None:
+        self._dialect.send_tool_output(call_id, output, respond=respond)
+        self.bridge.send_control()
 
-    def _depart(self, call: ToolCallRequested, name: str, answered: bool) -> None:
-        self._transferring = True
-        self._tasks.start(self._run_transfer, call, name, answered)
+    def make_talk(self, instructions: str) -> None:
+        self._dialect.create_response(instructions, tool_choice="none")
+        self.bridge.send_control()
 
-    async def _run_transfer(self, call: ToolCallRequested, name: str, answered: bool) -> None:
-        result = await self._transfer(transfers_of(self._agent)[name])
-        self._transferring = False
-        if result.succeeded or self._closed:
-            return
-        text = failure_text(name, result)
-        if answered:
-            self._dialect.add_system_text(text)
-            self._ask()
-        else:
-            self._answer(call, text)
+    # Rules
 
-    # Time
+    def interrupt_bot(self) -> None:
+        self.bridge.interrupt_bot("guardrail")
+        self._farewell.interrupted()
 
-    def _set_timer(self) -> None:
-        """Wake up when the dialect, the keypad or the silence is due."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        due = [self._dialect.next_timer(), self._keypad.next_timer]
-        if self._silence is not None:
-            due.append(self._silence.next_timer())
-        soonest = min((at for at in due if at is not None), default=_NEVER)
-        if soonest != _NEVER and not self._closed:
-            delay_s = max(0.0, soonest - self._services.clock())
-            self._timer = self._loop.call_later(delay_s, self._time_came)
+    def tell(self, text: str) -> None:
+        self._dialect.add_system_text(text)
+        self.bridge.send_control()
 
-    def _time_came(self) -> None:
-        self._timer = None
-        self._tasks.guard(self._handle_timers)
+    def correct(self, text: str) -> None:
+        self._dialect.add_system_text(text)
+        self._ask()
 
-    def _handle_timers(self) -> None:
-        now = self._services.clock()
-        self._dialect.handle_timer(now)
-        if now >= self._keypad.next_timer:
-            self._tell(self._keypad.pause(now))
-        if self._silence is not None:
-            self._silence.handle_timer(now)
-            for command in self._silence.commands():
-                if isinstance(command, HangUpSilentCaller):
-                    self._end(cause.SILENT_CALLER)
-                else:
-                    self._ask(REPROMPT)
-        self._pull_events()
-        self.send_control()
+    def send_away(self, destination: str) -> None:
+        self._transfers.send_away(destination, self.give_up)
 
+    def give_up(self) -> None:
+        """Hang up: there is no recorded goodbye where the audio is not ours."""
+        self._end(cause.GUARDRAIL)
 
-_NEVER = float("inf")
-_C = HostedConversation
+    # Another agent
 
-_REACTIONS: dict[type, Callable[[HostedConversation, Any, float], None]] = {
-    model.SessionReady: _C._session_ready,
-    model.TranscriptDelta: _C._transcript_began,
-    model.TranscriptFinished: _C._transcript_finished,
-    model.ResponseStarted: _C._response_started,
-    model.ResponseFinished: _C._response_finished,
-    model.UsageReported: _C._usage_reported,
-    model.PlayoutStarted: _C._playout_started,
-    model.PlayoutEnded: _C._playout_ended,
-    model.SpeechStarted: _C._speech_started,
-    model.SpeechStopped: _C._speech_stopped,
-    model.DigitReported: _C._digit_reported,
-    model.ApprovalRequested: _C._approval_requested,
-    model.SessionClosed: _C._session_closed,
-    model.ModelError: _C._failed,
-}
+    async def hand_off(self, name: str, language: str = "") -> bool:
+        """Give the caller to another agent in the next silent gap; False: it can't be had."""
+        agent = self._succession.found(self._services, self._context, name, language)
+        if agent is None or not await self._succession.move(agent):
+            return False
+        self._context.variables.adopt(agent.variables)
+        self._context = replace(self._context, instructions=agent.instructions)
+        self._desk.context = self._guard.context = self._context
+        self.agent = agent
+        self.bridge.change_agent(agent)
+        self._guard.adopt(agent.guardrails)
+        self._log.info("agent.changed", agent=name, language=agent.language)
+        self._ask(SWITCHED if language else HANDED_OVER)
+        return True
+
+    # Money
+
+    def usage_reported(self, usage: Usage, model_name: str) -> None:
+        source = self.agent.source
+        before_usd = self.spend.usd
+        spent = self.spend.add(usage, source.price_of(model_name))
+        self._services.metrics.model_spent(source.model.api, self.spend.usd - before_usd)
+        if spent and not self.closed:
+            self._log.warning("spend.limit_reached", usd=round(self.spend.usd, 4))
+            self._tasks.start(self._end_spent)
+
+    async def _end_spent(self) -> None:
+        """Say goodbye: no more money may be spent on this call."""
+        self._ask(SPENT)
+        await said(self.bridge, SPENT_LIMIT_S)
+        self._end(cause.SPEND_LIMIT)

@@ -21,9 +21,12 @@ NOT_HERE = "the audio of a hosted call is not here"
 
 
 class SendControl(Protocol):
-    """Sends a request to the API of calls; never raises for what comes of it."""
+    """Sends a request to the API of calls; never raises for what comes of it.
 
-    async def __call__(self, request: ControlRequest) -> ControlAnswer: ...
+    ``call_log`` is the log of the call that it is about.
+    """
+
+    async def __call__(self, request: ControlRequest, call_log: Any) -> ControlAnswer: ...
 
 
 Spawn = Callable[[Coroutine[Any, Any, None]], None]
@@ -101,16 +104,19 @@ class HostedLeg:
         answer = ControlAnswer(0)
         try:
             request = control.accept(self._surface, self.call_id, session)
-            answer = await self._send(request)
+            answer = await self._ask(request)
             self._gone = answer.gone
         finally:
             outcome.set_result(answer)
+
+    async def _ask(self, request: ControlRequest) -> ControlAnswer:
+        return await self._send(request, self.log.bind(hosted_call=self.call_id))
 
     # While it is up
 
     async def refer(self, target_uri: str) -> ControlAnswer:
         """Have the caller's side call ``target_uri``."""
-        answer = await self._send(control.refer(self._surface, self.call_id, target_uri))
+        answer = await self._ask(control.refer(self._surface, self.call_id, target_uri))
         self._gone = self._gone or answer.gone
         return answer
 
@@ -182,12 +188,12 @@ class HostedLeg:
         request = control.hangup(self._surface, self.call_id)
         if not accepted:
             refused = control.DECLINE if status is None else status
-            first = await self._send(control.reject(self._surface, self.call_id, refused))
+            first = await self._ask(control.reject(self._surface, self.call_id, refused))
             if first.done or first.gone or self._accepting is None:
                 self._note(first)
                 return
             # An acceptance of which no answer came may have been carried out.
-        self._note(await self._send(request))
+        self._note(await self._ask(request))
 
     def _note(self, answer: ControlAnswer) -> None:
         self._gone = self._gone or answer.gone

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from telephony.calls.agent import Agent
-from telephony.calls.destination import Destination
-from telephony.calls.digits_tool import SEND_DIGITS, SEND_DIGITS_DEFINITION
-from telephony.calls.goodbye import HANGUP, HANGUP_DEFINITION
-from telephony.calls.transfer_tool import TRANSFER, transfer_definition
+from telephony.calls.built_in_tools import tool_definitions
+from telephony.calls.hosted_lacks import surface_of, why_unsafe
 from telephony.dialplan.actions import Action, ConnectModel, Play, PreAnswer, Record, Transfer
 from telephony.realtime.dialect import Brief
-from telephony.realtime.function_tool import FunctionTool
-from telephony.realtime.hosted.incoming import Surface
-from telephony.realtime.hosted.session_body import HOSTED_APIS
 from telephony.sip.telephone import bare_number, is_telephone
 from telephony.sip.values import read_uri, uri_scheme
 
@@ -44,60 +39,15 @@ def why_not_hosted(action: Action, agents: Mapping[str, Agent]) -> str:
 def why_no_agent(agent: Agent) -> str:
     """Return why an agent can't take a hosted call, or an empty text."""
     if surface_of(agent) is None:
-        return f"OpenAI does not answer calls for agent {agent.name!r}, whose API is {_api(agent)}"
-    return ""
-
-
-def unheeded(agent: Agent) -> Iterator[str]:
-    """Yield what an agent has that a hosted call goes without."""
-    attended = [name for name, d in agent.transfers.items() if d.mode == "attended"]
-    if attended:
-        yield f"attended transfers ({', '.join(attended)})"
-    if agent.recording_tools:
-        yield ", ".join(agent.recording_tools)
-    if agent.can_send_digits and not presses_keys(agent):
-        yield "send_digits"
-    if agent.fallbacks:
-        yield "fallback"
-
-
-def surface_of(agent: Agent) -> Surface | None:
-    """Return the API that accepts the agent's calls, None when there is none."""
-    return HOSTED_APIS.get(_api(agent))
-
-
-def _api(agent: Agent) -> str:
-    return agent.source.model.api
-
-
-def hangs_up(agent: Agent) -> bool:
-    """Whether the agent has our ``hangup``; a tool of its own of that name is just a tool."""
-    return agent.can_hang_up and HANGUP not in agent.tools
-
-
-def presses_keys(agent: Agent) -> bool:
-    """Whether the agent has our ``send_digits``, for which only OpenAI Live has a word."""
-    has = agent.can_send_digits and SEND_DIGITS not in agent.tools
-    return has and surface_of(agent) == "live"
-
-
-def transfers_of(agent: Agent) -> dict[str, Destination]:
-    """Return where a caller can be sent: by REFER, as nobody else can be called for them."""
-    if TRANSFER in agent.tools:
-        return {}
-    return {name: d for name, d in agent.transfers.items() if d.mode == "blind"}
+        api = agent.source.model.api
+        return f"OpenAI does not answer calls for agent {agent.name!r}, whose API is {api}"
+    reason = why_unsafe(agent)
+    return f"agent {agent.name!r} can't take it: {reason}" if reason else ""
 
 
 def brief_of(agent: Agent) -> Brief:
-    """Return what the session is given: the tools that need no audio of ours."""
-    tools: tuple[FunctionTool, ...] = agent.tools.definitions()
-    if hangs_up(agent):
-        tools += (HANGUP_DEFINITION,)
-    if transfers := transfers_of(agent):
-        tools += (transfer_definition(transfers),)
-    if presses_keys(agent):
-        tools += (SEND_DIGITS_DEFINITION,)
-    return Brief(agent.instructions, tools)
+    """Return what the session of an agent is given, as it is on hosted calls."""
+    return Brief(agent.instructions, tool_definitions(agent))
 
 
 def refer_target(to: str) -> str:

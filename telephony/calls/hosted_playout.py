@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from telephony.realtime.hosted.sideband_dialect import SidebandDialect
-
 
 class HostedPlayout:
-    """The line that a :class:`telephony.calls.farewell.Farewell` listens to."""
+    """Which response is heard, from its first words on until the server has played it."""
 
-    def __init__(self, dialect: SidebandDialect, send_control: Callable[[], None]) -> None:
-        self.dialect = dialect
+    __slots__ = ("_begun", "_hears", "spoken_response_id")
+
+    def __init__(self) -> None:
         self.spoken_response_id = ""
+        """The response that was spoken last."""
         self._hears = ""
         self._begun = False
-        self.send_control = send_control
 
     @property
     def caller_hears(self) -> bool:

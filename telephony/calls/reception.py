@@ -103,11 +103,13 @@ class Reception:
     def _admit(self, call: Call, refusal: Ending | None) -> None:
         refusal = refusal or self.refusal() or self._find_route(call)
         facts = call.leg.facts
+        # A call whose SIP ends elsewhere has no address here.
+        source = {"source": facts.source_ip} if facts.source_ip else {}
         call.log.info(
             "call.received",
             caller=facts.caller,
             called=facts.called,
-            source=facts.source_ip,
+            **source,
             transport=facts.transport,
             trunk=facts.trunk or None,
             rule=call.route.extension if call.route else None,

@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from telephony.base.ids import Ids
-from telephony.base.interfaces import Clock, ModelConnection, ModelConnector, ModelUnavailable
+from telephony.base.interfaces import ModelConnection, ModelUnavailable
 from telephony.calls.agent import Agent
 from telephony.calls.call_tasks import CallTasks
+from telephony.calls.services import ConversationServices
 from telephony.realtime.backoff import Backoff, may_reconnect
 from telephony.realtime.hosted.sideband_dialect import SidebandDialect
 
@@ -31,9 +31,10 @@ class SidebandPlace:
 class SidebandLink:
     """Keeps a conversation connected to its call for as long as it lasts.
 
-    ``on_message`` follows whatever the dialect was told, ``on_end`` the end: True when
-    the server said that the call is over, False when the way there was lost for good. Whatever
-    changes the dialect is followed by :meth:`flush`.
+    ``on_message`` follows whatever the dialect was told, ``on_restored`` a sideband that took the
+    place of a lost one, ``on_end`` the end: True when the server said that the call is over, False
+    when the way there was lost for good. Whatever changes the dialect is followed by
+    :meth:`flush`. Nothing is heard any more of a connection that was let go of.
     """
 
     def __init__(
@@ -41,24 +42,25 @@ class SidebandLink:
         dialect: SidebandDialect,
         agent: Agent,
         place: SidebandPlace,
-        connector: ModelConnector,
-        clock: Clock,
-        ids: Ids,
+        services: ConversationServices,
         tasks: CallTasks,
         log: Any,
         *,
         on_message: Callable[[], None],
+        on_restored: Callable[[], None],
         on_end: Callable[[bool], None],
     ) -> None:
         self.reconnects = 0
         self._dialect = dialect
         self._agent = agent
         self._place = place
-        self._connector = connector
-        self._clock = clock
+        self._connector = services.connector
+        self._metrics = services.metrics
+        self._clock = services.clock
         self._tasks = tasks
         self._log = log
         self._on_message = on_message
+        self._on_restored = on_restored
         self._on_end = on_end
         self._connection: ModelConnection | None = None
         self._generation = 0
@@ -66,7 +68,10 @@ class SidebandLink:
         self._connected_at = 0.0
         self._closed = False
         self._backoff = Backoff(
-            agent.reconnect_initial_s, agent.reconnect_maximum_s, agent.reconnect_attempts, ids
+            agent.reconnect_initial_s,
+            agent.reconnect_maximum_s,
+            agent.reconnect_attempts,
+            services.ids,
         )
 
     async def open(self) -> None:
@@ -177,7 +182,10 @@ class SidebandLink:
                 raise ModelUnavailable("no second try would do better")
             await self.open()
         except ModelUnavailable:
+            self._metrics.model_reconnected("lost")
             self._on_end(False)
             return
         self.reconnects += 1
+        self._metrics.model_reconnected("restored")
         self._log.info("sideband.restored", reconnects=self.reconnects)
+        self._on_restored()

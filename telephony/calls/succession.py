@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from telephony.calls.agent import Agent
 from telephony.calls.bridge import Bridge
+from telephony.calls.farewell import Heard
 from telephony.calls.model_link import ModelLink
 from telephony.calls.services import ConversationServices
 
@@ -97,7 +98,7 @@ class Succession:
         return True
 
 
-async def said(bridge: Bridge, limit_s: float) -> None:
+async def said(bridge: Heard, limit_s: float) -> None:
     """Wait until an answer that was just asked for has been heard, but no longer than this."""
     began = False
     with suppress(TimeoutError):

@@ -288,6 +288,13 @@ class PlayoutEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class SessionChanged:
+    """New settings for the session that stands were taken; not ``accepted``: they were refused."""
+
+    accepted: bool
+
+
+@dataclass(frozen=True, slots=True)
 class SessionClosed:
     """The provider ended the session, and with it the call that it carried.
 
@@ -344,6 +351,7 @@ ModelEvent: TypeAlias = (
     | DigitReported
     | PlayoutStarted
     | PlayoutEnded
+    | SessionChanged
     | SessionClosed
     | ModelError
 )

@@ -92,13 +92,76 @@ def test_a_key_that_travels_unencrypted(root: Path) -> None:
     assert any("the key travels unencrypted" in str(warning) for warning in load().warnings)
 
 
-def test_what_an_agent_goes_without_is_told(root: Path) -> None:
-    write(root, bot=BOT + "tools: [send_digits, pause_recording]\n")
+REST = DIALPLAN.replace("{trunk: openai}", "{called: '1'}").replace('play: "tone:busy", ', "")
+"""Hosted calls may come to the agent, but no extension is for them."""
+
+SENDS_DIGITS = "tools: [send_digits]\n"
+LIVE = "api: openai_live\nmodel: gpt-live-1.1\n" + BOT
+OUTPUT = "guardrails: {rules: [{name: prices, side: output, phrases: [price]}]}\n"
+
+
+def test_what_an_agent_has_in_vain_is_a_mistake_where_hosted_calls_come_to_it(root: Path) -> None:
+    write(root, bot=BOT + SENDS_DIGITS)
+    assert problems() == [
+        "config/agents/bot.yaml:2:8: tools: 'bot' takes calls that OpenAI answers: there is no "
+        "send_digits: only OpenAI Live has a word for it | remove it, or choose a Live model"
+    ]
+    write(root, plan=REST)
+    assert [str(warning).partition("\n")[0] for warning in load().warnings] == [
+        "config/agents/bot.yaml:2:8: tools: on hosted calls there is no send_digits: "
+        "only OpenAI Live has a word for it"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("bot", "problem"),
+    [
+        (
+            LIVE + OUTPUT,
+            "config/agents/bot.yaml:4:22: guardrails.rules[0]: 'bot' takes calls that OpenAI "
+            "answers: OpenAI Live can't be cut off, so that rule 'prices' could not hold"
+            " | remove it, or choose a Realtime model",
+        ),
+        (
+            LIVE + "handoffs: {built_in: {}}\n",
+            "config/agents/bot.yaml:4:11: handoffs: 'bot' takes calls that OpenAI answers: there "
+            "are no handoffs: instructions of OpenAI Live are those of its start"
+            " | remove them, or choose a Realtime model",
+        ),
+        (
+            BOT + "session: {turn_detection: null}\n",
+            "config/agents/bot.yaml:2:27: session.turn_detection: 'bot' takes calls that OpenAI "
+            "answers: nobody but OpenAI hears the caller, so that no turn of theirs would ever end"
+            " | remove session.turn_detection: null",
+        ),
+        (
+            BOT + "transfers: {boss: {to: '+15550123', mode: attended}}\n",
+            "config/agents/bot.yaml:2:19: transfers.boss: 'bot' takes calls that OpenAI answers: "
+            "transfer 'boss' is attended, which needs the audio of the call"
+            " | write mode: blind, or remove it",
+        ),
+    ],
+)
+def test_file_line_key_and_fix(bot: str, problem: str, root: Path) -> None:
+    write(root, bot=bot)
+    assert problems() == [problem]
+
+
+def test_a_call_is_rejected_rather_than_taken_without_its_rules(root: Path) -> None:
+    write(root, bot=LIVE + OUTPUT, plan=REST)
     texts = [str(warning) for warning in load().warnings]
-    assert (
-        "config/agents/bot.yaml: agent 'bot' goes without pause_recording in hosted calls" in texts
-    )
-    assert "config/agents/bot.yaml: agent 'bot' goes without send_digits in hosted calls" in texts
+    message = "a hosted call that comes here is rejected: agent 'bot' can't take it: OpenAI Live"
+    assert any(message in text for text in texts)
+
+
+def test_agents_that_calls_are_handed_to_are_looked_at_too(root: Path) -> None:
+    write(root, bot=BOT + "handoffs: {billing: {}}\n")
+    (root / "config/agents/billing.yaml").write_text(BOT + SENDS_DIGITS + "voice: cedar\n")
+    (problem,) = problems()
+    assert problem.startswith("config/agents/billing.yaml:2:8: tools:")
+    (root / "config/agents/billing.yaml").write_text(BOT + "voice: cedar\n")
+    texts = [str(warning) for warning in load().warnings]
+    assert any("'billing' speaks with the voice of 'bot'" in text for text in texts)
 
 
 def test_a_trunk_of_that_name_is_one_too_many(root: Path) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import structlog
 from structlog.testing import capture_logs
 
 from telephony.app import hosted_control
@@ -45,8 +46,9 @@ async def test_what_may_pass_is_asked_again(
     monkeypatch.setattr(hosted_control, "RETRY_DELAYS_S", (0.0, 0.0))
     client = Client(*statuses)
     send = HostedControl(client, "https://api.openai.com/v1/", {"api-key": "k"})  # type: ignore[arg-type]
+    call_log = structlog.get_logger().bind(call="c1", hosted_call="rtc_1")
     with capture_logs() as logs:
-        answer = await send(control.reject("realtime", "rtc_1", 486))
+        answer = await send(control.reject("realtime", "rtc_1", 486), call_log)
     assert answer.status == status
     assert len(client.posts) == tries
     url, headers, body = client.posts[0]
@@ -55,3 +57,4 @@ async def test_what_may_pass_is_asked_again(
     assert body == {"status_code": 486}
     failures = [line for line in logs if line["event"] == "hosted.request_failed"]
     assert len(failures) == tries - (answer.done or answer.gone)
+    assert all((line["call"], line["hosted_call"]) == ("c1", "rtc_1") for line in failures)

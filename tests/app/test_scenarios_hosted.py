@@ -18,7 +18,7 @@ from telephony.rehearsal.hosted.call import RehearsedCall
 from telephony.rehearsal.scenario import Scenario
 from telephony.turns.silence import SilencePolicy
 from tests.support.eventually import eventually
-from tests.support.hosted import Hosted, hosted_bot
+from tests.support.hosted import Hosted, hosted_bot, texts
 from tests.support.scenes import script
 
 
@@ -28,11 +28,6 @@ def scene(turns: str) -> Scenario:
 
 def verbs(bot: Hosted) -> list[str]:
     return [verb for verb, *_ in bot.provider.requests]
-
-
-def texts(call: RehearsedCall) -> list[str]:
-    assert call.line is not None
-    return [item.text for item in call.line.model.conversation if item.kind == "message"]
 
 
 async def greeted(call: RehearsedCall) -> None:

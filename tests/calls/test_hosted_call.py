@@ -10,8 +10,11 @@ from telephony.calls.destination import Destination
 from telephony.calls.hosted_call import HostedCall, Hosting
 from telephony.calls.hosted_leg import HostedLeg
 from telephony.dialplan.actions import ConnectModel
+from telephony.dialplan.matcher import Route
+from telephony.realtime.guardrails import Guardrails, Rule
 from telephony.realtime.hosted.control import ControlAnswer, ControlRequest
 from telephony.realtime.hosted.incoming import IncomingCall, Invite
+from tests.support.eventually import eventually
 from tests.support.fake_call import FACTS, agent, services
 
 
@@ -27,7 +30,7 @@ class Provider:
         leg = HostedLeg(FACTS, invite, self.send, self.spawn)
         self.call = HostedCall("call", leg, services(), Hosting("https://api.openai.com/v1"))
 
-    async def send(self, request: ControlRequest) -> ControlAnswer:
+    async def send(self, request: ControlRequest, call_log: Any) -> ControlAnswer:
         self.asked.append(request)
         if request.verb in self._held:
             await asyncio.Event().wait()
@@ -105,3 +108,25 @@ async def test_the_texts_of_the_agent_are_those_of_the_call() -> None:
     assert here.instructions == f"{FACTS.caller} calls north."
     assert context.call_id == "call"
     assert p.call._briefed(talk)[0] is here
+
+
+async def test_a_model_that_is_watched_answers_nobody_before_that() -> None:
+    rules = Guardrails((Rule("r", "output", phrases=(("no",),)),))
+    for guardrails, answers in ((rules, False), (Guardrails(), True)):
+        p = Provider()
+        p.call.services = services(agents={"bot": agent(guardrails=guardrails)})
+        p.call.route = Route("main", "x", (ConnectModel(agent="bot"),), "x.yaml", 1)
+        await p.call._accept()
+        (accept,) = p.asked
+        assert accept.body is not None
+        detection = accept.body["audio"]["input"]["turn_detection"]
+        assert detection.get("create_response", True) is answers
+
+
+async def test_a_refer_that_is_under_way_is_waited_for_when_the_model_is_lost() -> None:
+    p = Provider("refer")
+    sending = asyncio.create_task(p.call.transfer(Destination("+15550123", timeout_s=0.05)))
+    await eventually(lambda: len(p.asked) == 2)
+    assert not p.call._settled.is_set()
+    assert (await sending).outcome == "no_answer"
+    assert p.call._settled.is_set()

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ from tests.support.hosted import has_answered, hosted_bot
 
 
 async def test_a_call_that_never_talked_has_no_conversation() -> None:
-    async def send(request: ControlRequest) -> ControlAnswer:
+    async def send(request: ControlRequest, call_log: Any) -> ControlAnswer:
         return ControlAnswer(200)
 
     invite = Invite(IncomingCall("realtime", "rtc_1"), {"realtime": "rtc_1"})
@@ -43,3 +44,4 @@ async def test_what_the_sideband_told_is_in_the_record(
     assert record["responses"] == 1
     assert record["model_output_tokens"] > 0
     assert record["setup_s"] is not None
+    assert record["model_cost_usd"] > 0

@@ -30,7 +30,7 @@ class Provider:
         self.invite = Invite(incoming, {"realtime": "rtc_1"})
         self.leg = HostedLeg(FACTS, self.invite, self.send, self.spawn)
 
-    async def send(self, request: ControlRequest) -> ControlAnswer:
+    async def send(self, request: ControlRequest, call_log: Any) -> ControlAnswer:
         self.asked.append((request.verb, request.body))
         if request.verb == "accept":
             await self.hold.wait()

@@ -5,13 +5,9 @@ from typing import Any
 
 import pytest
 
-from telephony.calls.destination import Destination
 from telephony.calls.hosted_plan import (
     brief_of,
     refer_target,
-    surface_of,
-    transfers_of,
-    unheeded,
     why_no_agent,
     why_not_hosted,
 )
@@ -26,6 +22,7 @@ from telephony.dialplan.actions import (
     Reject,
     Transfer,
 )
+from telephony.realtime.guardrails import Guardrails, Rule
 from telephony.realtime.tools import ToolRegistry
 from tests.realtime.hosted.test_session_body import Elsewhere
 from tests.support.models import openai_agent
@@ -75,59 +72,31 @@ def test_what_needs_audio_or_another_provider_can_not(action: Any, why: str) -> 
 
 
 def test_the_api_of_an_agent_accepts_its_calls() -> None:
-    assert surface_of(openai_agent()) == "realtime"
-    assert surface_of(elsewhere("openai_live")) == "live"
-    assert surface_of(elsewhere("cascade")) is None
+    assert why_no_agent(openai_agent()) == ""
+    assert why_no_agent(elsewhere("openai_live")) == ""
     assert "whose API is cascade" in why_no_agent(elsewhere("cascade"))
 
 
-def test_the_model_is_given_the_tools_that_need_no_audio() -> None:
+def test_an_agent_whose_rules_could_not_hold_takes_no_call() -> None:
+    rule = Rule("prices", "output", phrases=(("price",),))
+    live = replace(elsewhere("openai_live"), guardrails=Guardrails((rule,)))
+    assert why_no_agent(live) == (
+        "agent 'other' can't take it: OpenAI Live can't be cut off, so that rule 'prices' "
+        "could not hold"
+    )
+    assert why_not_hosted(ConnectModel("live"), {"live": live}) == why_no_agent(live)
+    assert why_no_agent(openai_agent(guardrails=Guardrails((rule,)))) == ""
+
+
+def test_the_session_has_the_tools_of_the_agent() -> None:
     def weather() -> str:
         """Tell the weather."""
         return "sunny"
 
-    agent = openai_agent(
-        instructions="Be kind.",
-        tools=ToolRegistry([weather]),
-        can_send_digits=True,
-        recording_tools=("pause_recording",),
-        transfers={
-            "sales": Destination("+15550123"),
-            "boss": Destination("+15550124", mode="attended"),
-        },
-    )
+    agent = openai_agent(instructions="Be kind.", tools=ToolRegistry([weather]))
     brief = brief_of(agent)
     assert brief.instructions == "Be kind."
-    assert [tool.name for tool in brief.tools] == ["weather", "hangup", "transfer"]
-    choice = brief.tools[2].parameters["properties"]["destination"]
-    assert choice["enum"] == ["sales"]
-    assert list(transfers_of(agent)) == ["sales"]
-    assert list(unheeded(agent)) == [
-        "attended transfers (boss)",
-        "pause_recording",
-        "send_digits",
-    ]
-
-
-def test_only_a_live_model_can_press_keys() -> None:
-    live = replace(elsewhere("openai_live"), can_send_digits=True)
-    assert [tool.name for tool in brief_of(live).tools] == ["hangup", "send_digits"]
-    assert list(unheeded(live)) == []
-
-
-def test_tools_of_the_users_own_take_our_names() -> None:
-    def transfer() -> str:
-        """Mine."""
-        return ""
-
-    agent = openai_agent(
-        tools=ToolRegistry([transfer]),
-        transfers={"sales": Destination("+15550123")},
-        can_hang_up=False,
-    )
-    assert transfers_of(agent) == {}
-    assert [tool.name for tool in brief_of(agent).tools] == ["transfer"]
-    assert list(unheeded(openai_agent())) == []
+    assert [tool.name for tool in brief.tools] == ["weather", "hangup"]
 
 
 @pytest.mark.parametrize(

@@ -1,17 +1,10 @@
 from __future__ import annotations
 
-from telephony.base.ids import Ids
 from telephony.calls.hosted_playout import HostedPlayout
-from telephony.realtime.hosted.sideband import OpenAISideband
-from telephony.realtime.session_config import SessionConfig
-
-
-def playout() -> HostedPlayout:
-    return HostedPlayout(OpenAISideband(SessionConfig(), Ids.seeded(1), "rtc_1"), lambda: None)
 
 
 def test_words_are_about_to_be_heard_until_the_server_has_played_them() -> None:
-    p = playout()
+    p = HostedPlayout()
     assert not p.caller_hears
     p.expected("r1")
     p.expected("")
@@ -26,7 +19,7 @@ def test_words_are_about_to_be_heard_until_the_server_has_played_them() -> None:
 
 
 def test_a_response_that_ended_unheard_is_not_waited_for() -> None:
-    p = playout()
+    p = HostedPlayout()
     p.expected("r1")
     p.missing("r2")
     assert p.caller_hears
@@ -38,7 +31,7 @@ def test_a_response_that_ended_unheard_is_not_waited_for() -> None:
 
 
 def test_the_end_of_another_response_changes_nothing() -> None:
-    p = playout()
+    p = HostedPlayout()
     p.started("r1")
     assert p.ended("r0") == ""
     assert p.caller_hears

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -52,7 +53,7 @@ class Scene:
             max_calls=max_calls,
         )
 
-    async def send(self, request: ControlRequest) -> ControlAnswer:
+    async def send(self, request: ControlRequest, call_log: Any) -> ControlAnswer:
         self.asked.append(request.path)
         return self.answers.get(request.verb, ControlAnswer(200))
 
@@ -155,3 +156,13 @@ async def test_a_call_that_the_provider_lets_go_of_is_forgotten() -> None:
         assert isinstance(call, HostedCall)
         assert call.result == "cancelled"
         assert s.hosted.calls == []
+
+
+async def test_a_call_without_an_address_here_is_logged_without_one() -> None:
+    with capture_logs() as logs:
+        async with scene() as s:
+            s.ring(1)
+            await eventually(lambda: s.asked)
+    (received,) = [line for line in logs if line["event"] == "call.received"]
+    assert "source" not in received
+    assert received["transport"] == "hosted"

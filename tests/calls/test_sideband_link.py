@@ -15,13 +15,16 @@ from telephony.calls.sideband_link import SidebandLink, SidebandPlace
 from telephony.realtime.hosted.sideband import OpenAISideband
 from telephony.realtime.session_config import SessionConfig
 from tests.support.eventually import eventually
-from tests.support.fake_call import FakeClock, FakeConnection, FakeConnector, agent
+from tests.support.fake_call import FakeConnection, FakeConnector, agent, services
+from tests.support.phones import Watcher
 
 
 class Scene:
     def __init__(self, connector: FakeConnector, tasks: CallTasks, **changes: Any) -> None:
         self.connector = connector
         self.ends: list[bool] = []
+        self.restored: list[int] = []
+        self.watcher = Watcher()
         self.dialect = OpenAISideband(SessionConfig(), Ids.seeded(1), "rtc_1")
         self.urls: list[tuple[str, Any]] = []
 
@@ -33,12 +36,11 @@ class Scene:
             self.dialect,
             agent(**changes),
             SidebandPlace("https://api.openai.com/v1", {"Authorization": "Bearer k"}),
-            connect,
-            FakeClock(),
-            Ids.seeded(2),
+            services(connector=connect, metrics=self.watcher),
             tasks,
             structlog.get_logger(),
             on_message=self.pull,
+            on_restored=lambda: self.restored.append(self.link.reconnects),
             on_end=self.ends.append,
         )
 
@@ -108,8 +110,9 @@ async def test_a_loss_is_made_good() -> None:
         await s.link.open()
         first = s.connection
         first.on_closed(1006, "")
-        await eventually(lambda: s.link.reconnects == 1)
-        assert s.ends == []
+        await eventually(lambda: s.restored)
+        assert (s.ends, s.restored) == ([], [1])
+        assert s.watcher.reconnects == ["restored"]
         # What the old connection still says is nobody's.
         before = s.dialect.stats.messages_received
         first.hear("session.updated", session={})
@@ -134,7 +137,8 @@ async def test_a_loss_that_can_not_be_made_good_ends_it() -> None:
         s.connector.refusals.extend([ModelUnavailable("gone", fatal=True)])
         s.connection.on_closed(1011, "")
         await eventually(lambda: s.ends)
-        assert s.ends == [False]
+        assert (s.ends, s.restored) == ([False], [])
+        assert s.watcher.reconnects == ["lost"]
 
 
 async def test_a_connection_of_no_use_is_given_up() -> None:

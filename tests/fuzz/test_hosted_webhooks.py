@@ -111,7 +111,7 @@ SIDEBAND_KINDS = st.sampled_from(
     )
 )
 def test_sidebands(messages: list[tuple[str, dict[str, Any]]]) -> None:
-    dialect = OpenAISideband(SessionConfig(), Ids.seeded(1), "rtc_1")
+    dialect = OpenAISideband(SessionConfig(), Ids.seeded(1), "rtc_1", held=True)
     dialect.connection_made(0.0)
     for number, (kind, fields) in enumerate(messages):
         dialect.receive_message(json.dumps({"type": kind, **fields}), float(number))
@@ -120,3 +120,8 @@ def test_sidebands(messages: list[tuple[str, dict[str, Any]]]) -> None:
     dialect.connection_lost(9.0)
     dialect.connection_made(10.0)
     dialect.messages_to_send()
+    for _ in range(4):
+        due = dialect.next_timer()
+        if due is not None:
+            dialect.handle_timer(max(due, 10.0))
+            dialect.events_received()

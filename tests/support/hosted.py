@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +15,15 @@ import pytest
 from telephony.app.server import Server
 from telephony.calls.agent import Agent
 from telephony.dialplan import parse_dialplan
+from telephony.realtime.guardrails import Rule, read_phrase
 from telephony.realtime.hosted.webhook import WebhookSecret
+from telephony.realtime.prices import PRICES
 from telephony.realtime.session_config import SessionConfig
 from telephony.rehearsal.hosted.call import RehearsedCall
 from telephony.rehearsal.hosted.server import HostedProvider, serve_hosted
 from telephony.rehearsal.model_server import serve
 from telephony.rehearsal.scenario import Scenario
+from tests.support.eventually import eventually
 from tests.support.models import openai_agent
 from tests.support.server import settings
 
@@ -36,6 +39,10 @@ contexts:
       do:
         - connect_model: {agent: bot}
 """
+
+
+AgentsAt = Callable[[HostedProvider], dict[str, Agent]]
+"""Returns the agents of a bot whose calls are at this provider."""
 
 
 @dataclass
@@ -76,7 +83,7 @@ async def hosted_bot(
     monkeypatch: pytest.MonkeyPatch,
     changes: Mapping[str, Any] | None = None,
     *,
-    agents: dict[str, Agent] | None = None,
+    agents: dict[str, Agent] | AgentsAt | None = None,
     plan: str = PLAN,
     scenario: Scenario | None = None,
     api_key: str = KEY,
@@ -103,6 +110,8 @@ async def hosted_bot(
             **sections.pop("hosted_sip", {}),
         }
         wanted = settings(hosted_sip=hosted_sip, cdr={"file": str(cdr_file)}, **sections)
+        if callable(agents):
+            agents = agents(provider)
         everybody = agents or {"bot": hosted_agent(provider, **(changes or {}))}
         dialplan = parse_dialplan([("test.yaml", plan)], agents=list(everybody), trunks=["openai"])
         server = await stack.enter_async_context(Server(wanted, dialplan, everybody))
@@ -118,7 +127,8 @@ def hosted_agent(provider: HostedProvider, **changes: Any) -> Agent:
         "reconnect_initial_s": 0.01,
         "reconnect_maximum_s": 0.02,
     }
-    return openai_agent(**(fields | changes))
+    agent = openai_agent(**(fields | changes))
+    return replace(agent, source=replace(agent.source, price=PRICES["gpt-realtime-2.1"]))
 
 
 def has_answered(call: Any) -> bool:
@@ -128,3 +138,36 @@ def has_answered(call: Any) -> bool:
         return line is not None and bool(line.playing_all)
     items = line.model.conversation
     return any(item.role == "assistant" and item.status == "completed" for item in items)
+
+
+def texts(call: RehearsedCall) -> list[str]:
+    assert call.line is not None
+    return [item.text for item in call.line.model.conversation if item.kind == "message"]
+
+
+def outputs(call: RehearsedCall) -> list[str]:
+    assert call.line is not None
+    items = call.line.model.conversation
+    return [item.output for item in items if item.kind == "function_call_output"]
+
+
+def session_of(call: RehearsedCall) -> dict[str, Any]:
+    assert call.line is not None
+    return call.line.model.settings.wire
+
+
+async def quiet(call: RehearsedCall) -> None:
+    """Wait until something was said to its end."""
+    await eventually(lambda: call.line is not None and call.line.playing)
+    await eventually(lambda: call.line is not None and not call.line.playing)
+
+
+async def ended(bot: Hosted, call: RehearsedCall) -> dict[str, Any]:
+    """Wait for the end of the call and return its record."""
+    await call.over.wait()
+    await eventually(lambda: bot.records)
+    return bot.records[0]
+
+
+def phrases(name: str, side: Any, text: str, **fields: Any) -> Rule:
+    return Rule(name, side, phrases=(read_phrase(text),), **fields)

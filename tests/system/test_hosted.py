@@ -45,7 +45,8 @@ class Scene:
 
 
 @asynccontextmanager
-async def scene(directory: Path) -> AsyncIterator[Scene]:
+async def scene(directory: Path, **keys: Any) -> AsyncIterator[Scene]:
+    """Run a bot and its provider; ``keys`` are added to the file of the agent."""
     async with serve() as model, serve_hosted(model, api_key=KEY) as provider:
         provider.speed = 4.0
         hosted_sip = {
@@ -59,7 +60,7 @@ async def scene(directory: Path) -> AsyncIterator[Scene]:
         with running_bot(
             directory,
             {"hosted_sip": hosted_sip},
-            agents={"hosted": {"model": "gpt-realtime-2.1", **agent}},
+            agents={"hosted": {"model": "gpt-realtime-2.1", **agent, **keys}},
             environ={"HOOK_SECRET": SECRET, "HOSTED_KEY": KEY},
             dialplan=DIALPLAN,
         ) as bot:
@@ -113,3 +114,23 @@ async def test_a_draining_bot_rejects_new_calls_and_lets_the_present_one_finish(
         assert [what for what, _ in first.did] == ["accept", "hangup"]
         assert await s.bot.exited() == 0
         assert s.bot.events("drain.finished")[0]["every_call_finished"] is True
+
+
+async def test_rules_and_limits_of_an_agent_s_file_hold(tmp_path: Path) -> None:
+    rule = {"name": "nameless", "side": "output", "phrases": ["the rehearsal bot"]}
+    guardrails = {"max_trips": 0, "rules": [rule]}
+    async with scene(tmp_path, guardrails=guardrails) as s:
+        call = await s.call()
+        await call.over.wait()
+        assert [what for what, _ in call.did] == ["accept", "hangup"]
+        assert call.line is not None
+        # Its first words are not heard to their end.
+        assert call.line.played_ms < 1500
+        (finished,) = await s.bot.logged("call.finished")
+        assert finished["cause"] == "guardrail"
+        (tripped,) = s.bot.events("guardrail.tripped")
+        assert tripped["call"] == finished["call"]
+        now = await s.bot.idle()
+        assert now.total("telephony_guardrail_trips_total", rule="nameless") == 1
+        assert "rehearsal bot" not in s.bot.log_text
+        s.bot.assert_log_clean()

@@ -24,8 +24,13 @@ from telephony.realtime.events import (
     PlayoutStarted,
     ResponseFinished,
     ResponseStarted,
+    SessionChanged,
     SessionClosed,
     SessionReady,
+    SpeechStarted,
+    SpeechStopped,
+    TranscriptDelta,
+    TranscriptFinished,
 )
 from telephony.realtime.openai_live import OpenAILive
 from telephony.realtime.openai_live_config import LiveConfig
@@ -49,7 +54,7 @@ class LiveSideband(OpenAILive):
     """One hosted call's conversation, over one sideband after another.
 
     Reports :class:`DigitReported`, :class:`PlayoutStarted`, :class:`PlayoutEnded` and
-    :class:`SessionClosed` besides, and no audio.
+    :class:`SessionClosed` besides, and no audio. The caller's turns are told by their words.
     """
 
     def __init__(
@@ -58,7 +63,8 @@ class LiveSideband(OpenAILive):
         # What is reflected is PCM16 at 24 kHz, whatever the caller's side speaks.
         super().__init__(config, ids, L16_24K, brief, notice=notice)
         self._session_id = session_id
-        self._greeted = False
+        self._heard_item = ""
+        self.cut_off_unseen = False
 
     def url(self, base_url: str) -> str:
         """Return the sideband's URL; raises ValueError for a base that is no such URL."""
@@ -135,17 +141,30 @@ class LiveSideband(OpenAILive):
         for event in super().events_received():
             if isinstance(event, AudioDelta | AudioFinished):
                 continue
+            if isinstance(event, TranscriptDelta) and event.role == "user":
+                self._caller_speaks(event, told)
             told.append(event)
-            if isinstance(event, ResponseStarted) and not event.out_of_band:
+            if isinstance(event, TranscriptFinished) and event.role == "user":
+                told.append(SpeechStopped(event.item_id, None))
+            elif isinstance(event, ResponseStarted) and not event.out_of_band:
                 told.append(PlayoutStarted(event.response_id))
             elif isinstance(event, ResponseFinished) and not event.out_of_band:
                 told.append(PlayoutEnded(event.response_id))
         return told
 
+    def _caller_speaks(self, event: TranscriptDelta, told: list[ModelEvent]) -> None:
+        if event.item_id != self._heard_item:
+            self._heard_item = event.item_id
+            told.append(SpeechStarted(event.item_id, None))
+
     # Commands
 
     def interrupt(self) -> None:
         """Nothing can be done: the model alone decides to fall silent."""
+
+    def change_session(self, model: RealtimeModel, brief: Brief) -> None:
+        """Refused here already: a session's instructions and tools are those of its start."""
+        self._session.events.append(SessionChanged(accepted=False))
 
     def send_digit(self, digit: str) -> bool:
         """Press a key on the caller's line."""

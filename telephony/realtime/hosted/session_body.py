@@ -12,6 +12,7 @@ from telephony.audio.format import PCMU
 from telephony.base.ids import Ids
 from telephony.realtime.dialect import Brief, RealtimeModel
 from telephony.realtime.hosted.incoming import Surface
+from telephony.realtime.session_config import SessionConfig
 from telephony.realtime.wire import JsonObject, object_of, parse_object
 
 HOSTED_APIS: Final[dict[str, Surface]] = {
@@ -61,6 +62,30 @@ def without_formats(audio: JsonObject) -> JsonObject:
 
 def _without_format(part: JsonObject) -> JsonObject:
     return {key: value for key, value in part.items() if key != "format"}
+
+
+def held(session: JsonObject) -> JsonObject:
+    """Return a session of Realtime that answers nobody until it is told to."""
+    audio = object_of(session, "audio")
+    heard = object_of(audio, "input")
+    detection = object_of(heard, "turn_detection")
+    if not detection:
+        return session
+    heard = {**heard, "turn_detection": {**detection, "create_response": False}}
+    return {**session, "audio": {**audio, "input": heard}}
+
+
+def change_of(config: SessionConfig) -> JsonObject:
+    """Return what of a session of Realtime may still change while its call goes on.
+
+    All but the model, the voice once it was heard, the formats, and tracing once it is on.
+    """
+    update: JsonObject = config.to_session_update(PCMU, PCMU)
+    audio = without_formats(object_of(update, "audio"))
+    output = {key: value for key, value in object_of(audio, "output").items() if key != "voice"}
+    heard = {"input": object_of(audio, "input"), **({"output": output} if output else {})}
+    kept = {key: value for key, value in update.items() if key not in ("audio", "tracing")}
+    return {**kept, "audio": heard}
 
 
 def mute_session(model: str) -> JsonObject:

@@ -14,23 +14,29 @@ from urllib.parse import quote, urlsplit, urlunsplit
 from telephony.audio.format import PCMU
 from telephony.base.errors import LocalProtocolError
 from telephony.base.ids import Ids
+from telephony.realtime.countdown import Countdown
 from telephony.realtime.dialect import Brief, RealtimeModel
 from telephony.realtime.events import (
     DigitReported,
     ModelEvent,
     PlayoutEnded,
     PlayoutStarted,
+    ResponseFinished,
+    ResponseStarted,
+    SessionChanged,
     SessionExpiring,
 )
-from telephony.realtime.history import HistoryItem
+from telephony.realtime.hosted.call_session import CallSession
 from telephony.realtime.openai_inbound import OpenAIInbound
 from telephony.realtime.openai_realtime import READY_TIMEOUT_S, OpenAIRealtime
-from telephony.realtime.openai_session import OpenAISession
 from telephony.realtime.session_config import SessionConfig
-from telephony.realtime.wire import JsonObject, parse_object, text_of
+from telephony.realtime.wire import JsonObject, object_of, parse_object, text_of
 
 STALL_S: Final = 120.0
 """Deltas of audio do not come here, so that a long answer may be silent for a while."""
+
+LEFT_OPEN_S: Final = 5.0
+"""How long after a reconnect a response that was under way is given to show a sign of itself."""
 
 _KEYS: Final = frozenset("0123456789*#ABCD")
 _SCHEMES: Final = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
@@ -40,15 +46,26 @@ class OpenAISideband(OpenAIRealtime):
     """One hosted call's conversation, over one sideband after another.
 
     Used as :class:`OpenAIRealtime` is, but nothing is appended. ``config`` is that of the accepted
-    session. Reports :class:`DigitReported`, :class:`PlayoutStarted` and :class:`PlayoutEnded`
-    besides.
+    session. Reports :class:`DigitReported`, :class:`PlayoutStarted`, :class:`PlayoutEnded` and
+    :class:`SessionChanged` besides.
+
+    A response that was under way when a sideband was lost goes on; whatever comes of it on the
+    next one belongs to it. When nothing does, its end was missed: it is reported then, with the
+    calls of tools that had come.
     """
 
-    def __init__(self, config: SessionConfig, ids: Ids, call_id: str) -> None:
+    def __init__(
+        self, config: SessionConfig, ids: Ids, call_id: str, *, held: bool = False
+    ) -> None:
         super().__init__(config, ids, PCMU, PCMU, stall_s=STALL_S)
-        self._session = _CallSession(config, ids)
-        self._inbound = _SidebandInbound(self._session)
+        self._call_session = CallSession(config, ids, STALL_S)
+        self._session = self._call_session
+        self._inbound = _SidebandInbound(self._call_session)
+        if held:
+            self._call_session.change_to(config)
         self._call_id = call_id
+        self._left_open = ""
+        self._left_timer = Countdown()
 
     def url(self, base_url: str) -> str:
         """Return the sideband's URL under an API base such as ``https://api.openai.com/v1``.
@@ -65,85 +82,121 @@ class OpenAISideband(OpenAIRealtime):
     def connection_made(self, now: float) -> None:
         """A socket is open: ask for a sign that it is attached to the session.
 
-        Nothing is changed: a voice must not be after it was heard, and formats are SIP's.
+        Nothing is changed but what was asked for and not confirmed: a voice must not be after it
+        was heard, and formats are SIP's.
         """
-        session = self._session
+        session = self._call_session
         session.reset()
         session.stats.connections += 1
         session.ready_timer.start_at(READY_TIMEOUT_S, now)
-        instructions = session.config.instructions
-        session.send("session.update", session={"type": "realtime", "instructions": instructions})
+        unchanged = {"type": "realtime", "instructions": session.config.instructions}
+        session.update(session.change or unchanged)
 
     def connection_lost(self, now: float) -> None:
         """The socket is gone, the session is not: what is being said is said to its end."""
         session = self._session
+        self._left_open = session.gate.active_id or self._left_open
+        self._left_timer.stop()
         session.ready = False
         session.ready_timer.stop()
         session.gate.disconnected()
         session.outbox.clear()
+
+    def receive_message(self, message: str | bytes | bytearray | JsonObject, now: float) -> None:
+        """Take one frame of the server; nothing in it raises."""
+        was_ready = self._session.ready
+        super().receive_message(message, now)
+        if self._left_open and self._session.ready and not was_ready:
+            self._left_timer.start_at(LEFT_OPEN_S, now)
 
     def events_received(self) -> list[ModelEvent]:
         """Return and forget the events since the last call.
 
         The session can't be taken anew, so that nobody is told when that would be due.
         """
-        return [e for e in super().events_received() if not isinstance(e, SessionExpiring)]
+        return [event for event in super().events_received() if self._is_news(event)]
+
+    def _is_news(self, event: ModelEvent) -> bool:
+        if isinstance(event, ResponseStarted) and event.response_id == self._left_open:
+            # It began on the sideband before, and has shown a sign of itself.
+            self._left_timer.stop()
+            return False
+        if isinstance(event, ResponseFinished) and event.response_id == self._left_open:
+            self._left_open = ""
+            self._left_timer.stop()
+        return not isinstance(event, SessionExpiring)
+
+    def next_timer(self) -> float | None:
+        due = (super().next_timer(), self._left_timer.due())
+        return min((at for at in due if at is not None), default=None)
+
+    def handle_timer(self, now: float) -> None:
+        super().handle_timer(now)
+        session = self._session
+        if self._left_timer.expired(now) and session.gate.active_id != self._left_open:
+            session.finish_response(self._left_open, "failed", "connection_lost")
 
     def send_digit(self, digit: str) -> bool:
         """The API has no word for keys of ours."""
         return False
 
+    @property
+    def cut_off_unseen(self) -> bool:
+        """Whether a new sideband begins with cutting off what was begun while there was none."""
+        return self._call_session.cut_off_unseen
+
+    @cut_off_unseen.setter
+    def cut_off_unseen(self, wanted: bool) -> None:
+        self._call_session.cut_off_unseen = wanted
+
     def interrupt(self) -> None:
-        """Stop what the model says, and what of it is still to be played."""
+        """Stop what the model says, and what of it is still to be played.
+
+        The server lets the model know how much of it was heard.
+        """
         self.cancel_response()
         if self._session.ready:
             self._session.send("output_audio_buffer.clear")
 
+    def change_session(self, model: RealtimeModel, brief: Brief) -> None:
+        """Go on with other settings, tools and instructions; a ``SessionChanged`` follows."""
+        config = _config_of(model, brief)
+        if config is None:
+            self._session.events.append(SessionChanged(accepted=False))
+        else:
+            self._call_session.change_to(config)
 
-def sideband_of(model: RealtimeModel, brief: Brief, ids: Ids, call_id: str) -> OpenAISideband:
+
+def sideband_of(
+    model: RealtimeModel, brief: Brief, ids: Ids, call_id: str, *, held: bool = False
+) -> OpenAISideband:
     """Begin to take part in a call that was accepted with this model and brief.
+
+    ``held``: the session is to be told, once it can be watched, that it may answer; a
+    ``SessionChanged`` follows.
 
     Raises LocalProtocolError for a model that is no Realtime model of OpenAI.
     """
+    config = _config_of(model, brief)
+    if config is None:
+        raise LocalProtocolError(f"a call of {model.api} has no sideband")
+    return OpenAISideband(config, ids, call_id, held=held)
+
+
+def _config_of(model: RealtimeModel, brief: Brief) -> SessionConfig | None:
     config = getattr(model, "config", None)
     if not isinstance(config, SessionConfig):
-        raise LocalProtocolError(f"a call of {model.api} has no sideband")
+        return None
     changes = {"instructions": brief.instructions, "tools": config.tools + brief.tools}
-    return OpenAISideband(config.model_copy(update=changes), ids, call_id)
-
-
-class _CallSession(OpenAISession):
-    """The state of a session that outlives its connections."""
-
-    def __init__(self, config: SessionConfig, ids: Ids) -> None:
-        super().__init__(config, ids, PCMU, PCMU, STALL_S)
-        self._undelivered: dict[str, None] = {}
-
-    def reset(self) -> None:
-        """Begin a new connection; items of ours that nobody confirmed are to be sent again."""
-        self._undelivered = {**self.unacknowledged, **self._undelivered}
-        super().reset()
-
-    def add_item(self, item: HistoryItem) -> None:
-        if not self.ready:
-            self._undelivered[item.item_id] = None
-        super().add_item(item)
-
-    def replay(self) -> None:
-        """Send what is missing on the server, which remembers all the rest."""
-        waiting, self._undelivered = self._undelivered, {}
-        for item_id in waiting:
-            item = self.history.get(item_id)
-            if item is not None:
-                self.unacknowledged[item_id] = None
-                self.send("conversation.item.create", item=item.wire_item())
-
-    def forget_unheard(self, response_id: str) -> None:
-        """The server knows what was heard: it plays it."""
+    return config.model_copy(update=changes)
 
 
 class _SidebandInbound(OpenAIInbound):
     """Reads the events that only a call of the server's own has, and the others as ever."""
+
+    def __init__(self, session: CallSession) -> None:
+        super().__init__(session)
+        self._call = session
 
     def receive(self, message: str | bytes | bytearray | JsonObject, now: float) -> None:
         event = message if isinstance(message, dict) else parse_object(message)
@@ -151,9 +204,16 @@ class _SidebandInbound(OpenAIInbound):
         reader = _READERS.get(kind) if isinstance(kind, str) else None
         if event is None or reader is None:
             super().receive(message if event is None else event, now)
+            self._settings_answered(kind, event or {})
             return
         self._session.stats.messages_received += 1
         reader(self, event)
+
+    def _settings_answered(self, kind: object, event: JsonObject) -> None:
+        if kind == "session.updated":
+            self._call.updated()
+        elif kind == "error":
+            self._call.refused(text_of(object_of(event, "error"), "event_id"))
 
     def _attached(self, event: JsonObject) -> None:
         """Either sign will do: the session as it is, or as we left it."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Callable
 from typing import Any, Literal
 
 from telephony.audio.convert import Converter
 from telephony.audio.format import PCMU, AudioFormat
+from telephony.base.ids import Ids
 from telephony.realtime.hosted.incoming import Surface
 from telephony.rehearsal.hosted.line import FRAME_MS, HostedLine
 from telephony.rehearsal.hosted.live_line import LiveLine
@@ -69,7 +71,7 @@ class RehearsedCall:
             self.line = HostedLine(model, session, now, self._speed)
             self._phone = asyncio.create_task(self._listen_on())
         else:
-            self.live = LiveLine(self.ids["live"], session)
+            self.live = LiveLine(self.ids["live"], session, Ids(os.urandom))
         self.session, self.surface, self.state = session, surface, "answered"
         self._note(("accept", surface))
         self.answered.set()
@@ -153,6 +155,28 @@ class RehearsedCall:
         elif self.live is not None:
             self.live.press(digit)
         self._follow_up()
+
+    def speak(self, text: str) -> None:
+        """The caller of a Live call says this, which nobody has to recognise."""
+        if self.live is not None:
+            self.live.hear(text)
+            self._follow_up()
+
+    # The model
+
+    def call_tool(self, name: str, arguments: dict[str, Any]) -> None:
+        """The model calls a tool beside what its scenario says."""
+        if self.line is not None:
+            self.line.call_tool(name, arguments, self._model.now())
+        elif self.live is not None:
+            self.live.call_tool(name, arguments)
+        self._follow_up()
+
+    def bill(self, seconds: float) -> None:
+        """Tell what a Live call has been billed so far."""
+        if self.live is not None:
+            self.live.bill(seconds)
+            self._follow_up()
 
     async def _listen_on(self) -> None:
         """Let time pass on the line: a caller who says nothing is heard as well."""

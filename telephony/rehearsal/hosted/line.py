@@ -16,7 +16,10 @@ from telephony.rehearsal.client_events import strictly
 from telephony.rehearsal.listening import Recognition
 from telephony.rehearsal.model_session import ModelSession
 from telephony.rehearsal.outbox import ClientError
+from telephony.rehearsal.scenario import ToolCall
+from telephony.rehearsal.script import Cue
 from telephony.rehearsal.session_fields import SessionFields
+from telephony.rehearsal.settings import response_settings
 
 FRAME_MS: Final = 20
 _PCMU_FORMAT: Final = {"type": "audio/pcmu"}
@@ -77,6 +80,15 @@ class HostedLine:
             "received_at": unix_time_s,
         }
         self._extra.append(json.dumps(event))
+
+    def call_tool(self, name: str, arguments: dict[str, Any], now: float) -> None:
+        """Let the model call a tool, beside what its scenario says.
+
+        Raises ClientError while a response is active.
+        """
+        settings = response_settings(self.model.settings, None)
+        run = self.model.speaker.start(settings, None)
+        run.perform(Cue(call=(ToolCall(name=name, arguments=arguments),)), None, now)
 
     # The sideband
 

@@ -17,8 +17,12 @@ from telephony.realtime.events import (
     PlayoutStarted,
     ResponseFinished,
     ResponseStarted,
+    SessionChanged,
     SessionClosed,
     SessionReady,
+    SpeechStarted,
+    SpeechStopped,
+    TranscriptDelta,
     TranscriptFinished,
     UsageReported,
 )
@@ -112,12 +116,25 @@ def test_what_is_said_is_heard_at_that_moment() -> None:
 def test_words_become_turns_where_there_is_a_gap() -> None:
     band = Band()
     band.attach()
-    band.say("session.input_transcript.delta", delta="Hi there.", start_ms=100, end_ms=300)
+    began, words = band.say("session.input_transcript.delta", delta="Hi", start_ms=100, end_ms=300)
+    assert began == SpeechStarted(words.item_id, None)
+    later = band.say("session.input_transcript.delta", delta=" there.", start_ms=300, end_ms=500)
+    assert [type(event) for event in later] == [TranscriptDelta]
     due = band.dialect.next_timer()
     assert due is not None
     band.dialect.handle_timer(due)
-    finished = [e for e in band.dialect.events_received() if isinstance(e, TranscriptFinished)]
-    assert [(e.role, e.text) for e in finished] == [("user", "Hi there.")]
+    finished, stopped = band.dialect.events_received()
+    assert finished == TranscriptFinished("user", words.item_id, "Hi there.")
+    assert stopped == SpeechStopped(words.item_id, None)
+
+
+def test_neither_what_it_says_nor_its_instructions_can_be_changed() -> None:
+    band = Band()
+    band.attach()
+    band.dialect.interrupt()
+    band.dialect.change_session(OpenAILiveModel(LiveConfig()), Brief("Others."))
+    assert band.dialect.events_received() == [SessionChanged(accepted=False)]
+    assert band.sent() == []
 
 
 def test_tools_of_a_backend_are_run_here() -> None:

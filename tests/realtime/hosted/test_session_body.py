@@ -11,6 +11,8 @@ from telephony.base.ids import Ids
 from telephony.realtime.dialect import Brief
 from telephony.realtime.function_tool import FunctionTool
 from telephony.realtime.hosted.session_body import (
+    change_of,
+    held,
     mute_session,
     opening,
     session_of,
@@ -105,3 +107,26 @@ def test_a_call_that_is_only_sent_on_is_answered_in_silence() -> None:
 def test_formats_are_taken_out_wherever_they_stand() -> None:
     audio = {"format": 1, "input": {"format": 2, "x": 3}, "output": {"format": 4}, "y": 5}
     assert without_formats(audio) == {"input": {"x": 3}, "output": {}, "y": 5}
+
+
+def test_what_may_change_while_a_call_goes_on() -> None:
+    config = SessionConfig(model="gpt-realtime-2.1", tracing="auto", max_output_tokens=200)
+    change = change_of(config)
+    assert set(change["audio"]) == {"input"}
+    assert change["max_output_tokens"] == 200
+    assert not {"model", "tracing"} & set(change)
+    spoken = change_of(config.model_copy(update={"speed": 1.1}))
+    assert spoken["audio"]["output"] == {"speed": 1.1}
+    assert not RealtimeSessionCreateRequest.model_validate(change).model_extra
+
+
+def test_a_session_is_held_until_somebody_watches() -> None:
+    config = SessionConfig(model="gpt-realtime-2.1")
+    session = change_of(config)
+    waiting = held(session)
+    detection = waiting["audio"]["input"]["turn_detection"]
+    assert detection["create_response"] is False
+    assert detection["interrupt_response"] is True
+    assert session["audio"]["input"]["turn_detection"]["create_response"] is True
+    silent = change_of(config.model_copy(update={"turn_detection": None}))
+    assert held(silent) == silent

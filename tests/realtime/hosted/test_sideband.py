@@ -15,11 +15,12 @@ from telephony.realtime.events import (
     PlayoutStarted,
     ResponseFinished,
     ResponseStarted,
+    SessionChanged,
     SessionReady,
     TranscriptFinished,
 )
 from telephony.realtime.function_tool import FunctionTool
-from telephony.realtime.hosted.sideband import OpenAISideband, sideband_of
+from telephony.realtime.hosted.sideband import LEFT_OPEN_S, OpenAISideband, sideband_of
 from telephony.realtime.openai_model import OpenAIRealtimeModel
 from telephony.realtime.session_config import SessionConfig
 from tests.realtime.driver import assert_client_event
@@ -265,3 +266,162 @@ def test_garbage_is_counted(message: bytes | str) -> None:
     band.attach()
     band.dialect.receive_message(message, band.now)
     assert band.dialect.events_received() == []
+
+
+OTHER = OpenAIRealtimeModel(SessionConfig(model="gpt-realtime-2.1", voice="cedar", speed=1.2))
+BILLING = Brief("You do bills.", (FunctionTool(name="bill"),))
+
+
+def changed(band: Band) -> list[Any]:
+    return [e for e in band.dialect.events_received() if isinstance(e, SessionChanged)]
+
+
+def test_another_agent_gets_the_session_all_but_its_voice() -> None:
+    band = Band()
+    band.attach()
+    band.dialect.change_session(OTHER, BILLING)
+    (update,) = band.sent()
+    session = update["session"]
+    assert session["instructions"] == "You do bills."
+    assert [tool["name"] for tool in session["tools"]] == ["bill"]
+    assert session["audio"]["output"] == {"speed": 1.2}
+    assert "format" not in session["audio"]["input"]
+    assert "model" not in session
+    assert changed(band) == []
+    assert band.say("session.updated", session={}) == [SessionChanged(accepted=True)]
+    # Once is enough.
+    assert band.say("session.updated", session={}) == []
+
+
+def test_a_change_is_confirmed_by_its_own_answer() -> None:
+    band = Band()
+    band.dialect.connection_made(band.now)
+    band.say("session.created", session={})
+    band.dialect.change_session(OTHER, BILLING)
+    # This one confirms that the sideband is attached.
+    assert band.say("session.updated", session={}) == []
+    assert band.say("session.updated", session={}) == [SessionChanged(accepted=True)]
+
+
+def test_a_change_that_is_refused_leaves_all_as_it_was() -> None:
+    band = Band()
+    band.attach()
+    band.dialect.change_session(OTHER, BILLING)
+    (update,) = band.sent()
+    error = {"type": "invalid_request_error", "code": "invalid_value", "message": "no"}
+    assert changed(band) == []
+    other = band.say("error", error={**error, "event_id": "event_else"})
+    assert not any(isinstance(event, SessionChanged) for event in other)
+    complaint, answer = band.say("error", error={**error, "event_id": update["event_id"]})
+    assert isinstance(complaint, ModelError)
+    assert not complaint.fatal
+    assert answer == SessionChanged(accepted=False)
+    band.dialect.connection_lost(band.now)
+    band.dialect.connection_made(band.now)
+    (update,) = band.sent()
+    assert update["session"] == {"type": "realtime", "instructions": "Be kind."}
+
+
+def test_a_change_that_a_lost_sideband_swallowed_is_asked_for_again() -> None:
+    band = Band()
+    band.attach()
+    band.dialect.change_session(OTHER, BILLING)
+    band.sent()
+    band.dialect.connection_lost(band.now)
+    band.dialect.connection_made(band.now)
+    (update,) = band.sent()
+    assert update["session"]["instructions"] == "You do bills."
+    assert "tools" in update["session"]
+    band.say("session.created", session={})
+    assert band.say("session.updated", session={}) == [SessionChanged(accepted=True)]
+
+
+def test_a_model_of_another_kind_is_no_change() -> None:
+    class Other:
+        api = "gemini_live"
+
+    band = Band()
+    band.attach()
+    band.dialect.change_session(Other(), Brief())  # type: ignore[arg-type]
+    assert changed(band) == [SessionChanged(accepted=False)]
+    assert band.sent() == []
+
+
+def test_what_was_begun_unseen_is_cut_off_before_anything_else() -> None:
+    band = Band()
+    band.dialect.cut_off_unseen = True
+    assert band.attach() == []
+    band.dialect.connection_lost(band.now)
+    band.dialect.create_response("Go on.")
+    cancel, clear, create = band.attach()
+    assert (cancel["type"], clear["type"]) == ("response.cancel", "output_audio_buffer.clear")
+    assert "response_id" not in cancel
+    assert create["type"] == "response.create"
+    error = {"type": "invalid_request_error", "code": "response_cancel_not_active"}
+    assert band.say("error", error=error) == []
+    # Who watches nothing cuts off nothing.
+    band.dialect.cut_off_unseen = False
+    band.dialect.connection_lost(band.now)
+    kinds = [message["type"] for message in band.attach()]
+    assert "output_audio_buffer.clear" not in kinds
+
+
+def left_open(band: Band) -> None:
+    """Lose a sideband in the midst of a response that has called a tool."""
+    band.attach()
+    band.say("response.created", response={"id": "resp_1"})
+    item = {"response_id": "resp_1", "output_index": 0, "item": call_item()}
+    band.say("response.output_item.done", **item)
+    band.dialect.connection_lost(band.now)
+    assert band.dialect.events_received() == []
+
+
+def test_a_response_goes_on_over_the_next_sideband() -> None:
+    band = Band()
+    left_open(band)
+    band.attach()
+    done = {"id": "resp_1", "status": "completed", "output": [call_item()]}
+    (finished,) = band.say("response.done", response=done)
+    assert isinstance(finished, ResponseFinished)
+    assert [call.name for call in finished.tool_calls] == ["weather"]
+    band.now += LEFT_OPEN_S + 1
+    band.dialect.handle_timer(band.now)
+    assert band.dialect.events_received() == []
+
+
+def test_the_end_of_a_response_that_was_missed_is_told_in_the_end() -> None:
+    band = Band()
+    left_open(band)
+    band.attach()
+    band.now += LEFT_OPEN_S
+    assert band.dialect.next_timer() == band.now
+    band.dialect.handle_timer(band.now)
+    (finished,) = band.dialect.events_received()
+    assert isinstance(finished, ResponseFinished)
+    assert (finished.status, finished.reason) == ("failed", "connection_lost")
+    assert [call.name for call in finished.tool_calls] == ["weather"]
+    assert band.dialect.next_timer() is None
+
+
+def test_a_response_that_shows_a_sign_of_itself_is_waited_for() -> None:
+    band = Band()
+    left_open(band)
+    band.attach()
+    words = {"response_id": "resp_1", "item_id": "item_1", "delta": "It is"}
+    events = band.say("response.output_audio_transcript.delta", **words)
+    assert not any(isinstance(event, ResponseStarted) for event in events)
+    band.now += LEFT_OPEN_S + 1
+    band.dialect.handle_timer(band.now)
+    assert band.dialect.events_received() == []
+    assert band.dialect.active_response_id == "resp_1"
+
+
+def test_a_session_that_was_held_is_told_that_it_may_answer() -> None:
+    model = OpenAIRealtimeModel(SessionConfig(model="gpt-realtime-2.1"))
+    band = Band()
+    band.dialect = sideband_of(model, Brief("Be kind."), Ids.seeded(1), "rtc_1", held=True)
+    band.dialect.connection_made(band.now)
+    (update,) = band.sent()
+    assert update["session"]["audio"]["input"]["turn_detection"]["create_response"] is True
+    band.say("session.created", session={})
+    assert band.say("session.updated", session={}) == [SessionChanged(accepted=True)]

@@ -72,4 +72,20 @@ async def test_a_live_call_says_that_it_is_over(model: ModelServer) -> None:
     call.accept("live", {"type": "live", "model": "gpt-live-1"})
     call.attach(messages.append, lambda code: None)
     call.hang_up()
-    assert '"reason": "close_requested"' in messages[-1]
+    assert '"reason":"close_requested"' in messages[-1]
+
+
+async def test_what_only_one_of_the_apis_has_is_nothing_on_the_other(model: ModelServer) -> None:
+    call = ring(model)
+    call.accept("realtime", SESSION)
+    call.speak("Hello.")
+    call.bill(60.0)
+    assert call.live is None
+    call = ring(model)
+    said: list[str] = []
+    call.on_message = said.append
+    call.accept("live", {"type": "live", "model": "gpt-live-1"})
+    call.speak("Hello.")
+    call.bill(60.0)
+    call.call_tool("look", {})
+    assert len(said) == 3

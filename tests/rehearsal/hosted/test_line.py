@@ -130,3 +130,14 @@ def test_a_caller_who_speaks_is_heard_and_interrupts() -> None:
     started = events.index("input_audio_buffer.speech_started")
     assert "output_audio_buffer.cleared" in events[started:]
     assert "input_audio_buffer.committed" in events
+
+
+def test_the_model_calls_a_tool_when_a_test_wants_it() -> None:
+    s = Scene(SESSION | {"tools": [{"type": "function", "name": "look"}]})
+    s.line.call_tool("look", {"at": "x"}, s.now)
+    done = [event for event in s.said() + s.go_on(1.0) if event["type"] == "response.done"]
+    (call,) = done[0]["response"]["output"]
+    assert (call["name"], json.loads(call["arguments"])) == ("look", {"at": "x"})
+    s.line.call_tool("look", {}, s.now)
+    with pytest.raises(ClientError, match="active response"):
+        s.line.call_tool("look", {}, s.now)

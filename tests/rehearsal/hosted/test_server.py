@@ -240,6 +240,26 @@ async def test_a_caller_who_speaks_cuts_the_model_off(scene: Scene) -> None:
             kinds.append((await sideband.recv()).type)
 
 
+async def test_the_client_changes_the_session_but_no_voice_that_was_heard(scene: Scene) -> None:
+    _, call_id = await scene.answered()
+    async with scene.client.realtime.connect(call_id=call_id) as sideband:
+        await sideband.response.create()
+        while (await sideband.recv()).type != "output_audio_buffer.stopped":
+            pass
+        tool = {"type": "function", "name": "bill", "parameters": {"type": "object"}}
+        await sideband.session.update(
+            session={"type": "realtime", "instructions": "You do bills.", "tools": [tool]}  # type: ignore[typeddict-item,list-item]
+        )
+        updated = await sideband.recv()
+        assert updated.type == "session.updated"
+        assert updated.session.instructions == "You do bills."  # type: ignore[union-attr]
+        assert updated.session.tools[0].name == "bill"  # type: ignore[union-attr,index]
+        audio = {"output": {"voice": "cedar"}}
+        await sideband.session.update(session={"type": "realtime", "audio": audio})  # type: ignore[typeddict-item]
+        refused = await sideband.recv()
+        assert (refused.type, refused.error.code) == ("error", "cannot_update_voice")  # type: ignore[union-attr]
+
+
 async def test_audio_of_a_sideband_is_refused_and_the_call_goes_on(scene: Scene) -> None:
     _, call_id = await scene.answered()
     async with scene.client.realtime.connect(call_id=call_id) as sideband:
@@ -276,8 +296,9 @@ async def test_the_client_takes_part_in_a_live_call(scene: Scene) -> None:
                 "delegation_id": None,
             }
         )
-        kinds = [(await sideband.recv()).type for _ in range(3)]
-        assert kinds == ["session.commentary.appended", *["session.output_transcript.delta"] * 2]
+        kinds = [(await sideband.recv()).type for _ in range(5)]
+        said = ["session.output_transcript.delta", "session.output_audio.delta"]
+        assert kinds == ["session.commentary.appended", *said, *said]
         call.press("5")
         digit = await sideband.recv()
         assert (digit.type, digit.event) == ("transport.dtmf.received", "5")  # type: ignore[union-attr]
