@@ -355,12 +355,15 @@ class RtpSession:
 
     # Sending
 
-    def packetize(self, payload: bytes, marker: bool = False) -> bytes:
-        """Return the datagram for one ptime of audio; the first of a talkspurt is marked."""
+    def packetize(self, payload: bytes, marker: bool = False, share: int = 1) -> bytes:
+        """Return the datagram for one ptime of audio, or for one of ``share`` parts of it.
+
+        The first of a talkspurt is marked.
+        """
         if self._talkspurt_starts:
             self._talkspurt_starts = False
             marker = True
-        data = self._packetizer.packetize(payload, self._sent_samples, marker)
+        data = self._packetizer.packetize(payload, self._sent_samples // share, marker)
         return data if self._srtp is None else self._srtp.protect(data)
 
     def packetize_telephone_event(

@@ -68,7 +68,8 @@ class NegotiatedMedia:
     the static types that we speak, as peers switch between them without asking. ``srtp`` is
     ``None`` for plain RTP. ``rtcp`` says where the peer takes RTCP.
 
-    ``send_parameters`` is what the peer's ``fmtp`` asks of the audio it is sent.
+    ``send_parameters`` is what the peer's ``fmtp`` asks of the audio it is sent, ``max_ptime_ms``
+    its ``maxptime``, the most that it takes in a packet.
     ``clock_rate_hz`` suits every codec that may yet be agreed on: timestamps of others are
     fractions of it.
     """
@@ -84,6 +85,7 @@ class NegotiatedMedia:
     srtp: SrtpKeys | None = None
     rtcp: RtcpPeer = field(default_factory=RtcpPeer)
     send_parameters: str = field(default="", kw_only=True)
+    max_ptime_ms: float | None = field(default=None, kw_only=True)
     clock_rate_hz: int = field(default=CLOCK_RATE_HZ, kw_only=True)
     event_clock_rate_hz: int = field(default=CLOCK_RATE_HZ, kw_only=True)
 
@@ -320,6 +322,7 @@ class OfferAnswer:
             srtp=None if choice is None else choice.keys,
             rtcp=rtcp,
             send_parameters=line.fmtp.get(str(payload_type), ""),
+            max_ptime_ms=line.maxptime,
             clock_rate_hz=session_clock_rate(codecs),
             event_clock_rate_hz=event_rate,
         )

@@ -17,7 +17,7 @@ from telephony.dtmf.event_packets import EventPacket
 from telephony.net.pacer import Pacer, Slot
 from telephony.net.port_pool import PortPool
 from telephony.net.rtp_endpoint import OpenEndpoint, open_endpoint
-from telephony.rtp.heard import HeardAudio, HeardStats
+from telephony.rtp.heard import HeardAudio
 from telephony.rtp.session import RtpSession
 from telephony.rtp.srtp import SrtpKey, SrtpSession, SrtpStats
 from telephony.rtp.tick_phase import TickPhase
@@ -25,12 +25,13 @@ from telephony.sdp.keying import SrtpKeys
 from telephony.sdp.offer_answer import NegotiatedMedia
 from telephony.stacks.digit_sender import OnSent
 from telephony.stacks.media_config import MediaConfig, MediaHost, advertised_address
+from telephony.stacks.media_counters import count_media
 from telephony.stacks.media_digits import DigitRoute, MediaDigits
 from telephony.stacks.media_quality import add_quality
 from telephony.stacks.processed_sink import processed
 from telephony.stacks.rtp_control import RtpControl
 from telephony.stacks.session_setup import session_config
-from telephony.stacks.wire_codec import WireCodec
+from telephony.stacks.wire_codec import WireCodec, packets_per_frame
 
 __all__ = ["MediaConfig", "MediaHost", "MediaPlane", "RtpMedia"]
 
@@ -97,6 +98,7 @@ class RtpMedia:
         self._sink: MediaSink | None = None
         self._slot: Slot | None = None
         self._skipped = 0
+        self._packets_per_frame = 1
         self._phase = TickPhase(plane.pacer.sub_tick_ms)
         self._digits = MediaDigits(plane.config, on_digit, digits)
         self._heard: HeardAudio | None = None
@@ -198,6 +200,9 @@ class RtpMedia:
         self._use_keys(session, media.srtp, now)
         self._control.negotiated(session, media, self._srtp if media.srtp else None, now)
         self._digits.negotiated(media, self._face.format, media.event_clock_rate_hz)
+        self._packets_per_frame = packets_per_frame(
+            media.encoding, self.ptime_ms, media.max_ptime_ms
+        )
         self._negotiated = media
         self._held = media.hold
         self._caller_away = media.hold or media.direction in ("sendonly", "inactive")
@@ -346,7 +351,14 @@ class RtpMedia:
         encode = self._wire.encode
         if encode is not None:
             frame = encode(frame)
-        self._endpoint.send(session.packetize(frame, marker), remote)
+        share = self._packets_per_frame
+        if share == 1:
+            self._endpoint.send(session.packetize(frame, marker), remote)
+            return
+        size = len(frame) // share
+        for start in range(0, len(frame), size):
+            part = frame[start : start + size]
+            self._endpoint.send(session.packetize(part, marker and start == 0, share), remote)
 
     def _send_digit(self, session: RtpSession) -> None:
         """Send the next step of the digits queued, instead of one frame of audio."""
@@ -365,30 +377,8 @@ class RtpMedia:
         session = self._session
         if session is None:
             return MediaStats()
-        jitter = session.jitter.stats
-        heard = HeardStats() if self._heard is None else self._heard.stats
-        held_ms = 0.0 if self._heard is None else self._heard.held_ms
-        received = session.stats
-        stats = MediaStats(
-            packets_received=received.received,
-            packets_sent=self._endpoint.stats.sent - self._control.sent_by_rtp,
-            packets_lost=session.lost,
-            packets_late=jitter.late,
-            packets_duplicate=jitter.duplicate + self._srtp_stats.replayed,
-            packets_reordered=jitter.reordered,
-            packets_discarded=jitter.discarded,
-            packets_refused=received.refused_source + received.on_probation,
-            packets_unauthenticated=self._srtp_stats.unauthenticated + self._srtp_stats.expired,
-            packets_malformed=received.malformed + received.unknown_payload_type,
-            send_errors=self._endpoint.stats.send_errors + self._endpoint.stats.send_blocked,
-            concealed_ms=int(heard.concealed_ms),
-            gap_ms=int(heard.gap_ms),
-            comfort_noise_ms=int(heard.comfort_noise_ms),
-            accelerated_ms=int(heard.accelerated_ms),
-            decelerated_ms=int(heard.decelerated_ms),
-            jitter_buffer_underruns=jitter.underruns,
-            ticks_shifted_ms=self._phase.shifted_ms,
-            jitter_ms=session.reception.jitter_ms,
-            jitter_buffer_delay_ms=session.jitter.delay_ms + held_ms,
-        )
+        rtcp_sent = self._control.sent_by_rtp
+        endpoint = self._endpoint.stats
+        stats = count_media(session, self._heard, endpoint, self._srtp_stats, rtcp_sent)
+        stats.ticks_shifted_ms = self._phase.shifted_ms
         return add_quality(stats, session, self._control.rtcp, self.ptime_ms)

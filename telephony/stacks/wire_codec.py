@@ -23,6 +23,17 @@ PAYLOAD_FORMATS: Final[Mapping[str, PayloadFormat]] = {
 Encode = Callable[[bytes], bytes]
 
 
+def packets_per_frame(codec: Codec, ptime_ms: int, max_ptime_ms: float | None) -> int:
+    """Return into how many packets a frame goes for a peer with that ``maxptime`` (RFC 8866 6.4).
+
+    A payload of Opus can't be cut.
+    """
+    if max_ptime_ms is None or max_ptime_ms >= ptime_ms or codec == "opus":
+        return 1
+    counts = (count for count in range(2, ptime_ms) if ptime_ms % count == 0)
+    return next((count for count in counts if ptime_ms / count <= max_ptime_ms), ptime_ms)
+
+
 class _Encoder(Protocol):
     def encode(self, pcm16: bytes) -> bytes: ...
 

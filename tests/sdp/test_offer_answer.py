@@ -121,6 +121,16 @@ def test_the_address_of_the_media_line_comes_first() -> None:
     assert answer.media.remote == ("192.0.2.99", 4000)
 
 
+@pytest.mark.parametrize(
+    ("lines", "max_ptime_ms"), [((), None), (("a=maxptime:10",), 10), (("a=maxptime:x",), None)]
+)
+def test_how_much_the_peer_takes_in_a_packet(
+    lines: tuple[str, ...], max_ptime_ms: float | None
+) -> None:
+    media = ours().answer(sdp("m=audio 1 RTP/AVP 0", *lines)).media
+    assert media.max_ptime_ms == max_ptime_ms
+
+
 def test_without_telephone_event_on_either_side_there_is_none() -> None:
     assert ours().answer(sdp("m=audio 1 RTP/AVP 0")).media.telephone_event_payload_type is None
     silent = ours(LocalMedia("203.0.113.1", 20_000, telephone_event=False)).answer(PLAIN)

@@ -153,6 +153,20 @@ async def test_frames_go_through_untouched() -> None:
         assert s.media.stats().packets_received == 20
 
 
+async def test_a_peer_that_takes_short_packets_gets_a_frame_in_several() -> None:
+    frame = bytes(range(160))
+    async with scene() as s:
+        s.start(negotiated(max_ptime_ms=12.0))
+        s.sink.says = frame
+        s.tick(times=2)
+        assert [packet.payload for packet in s.sent] == [frame[:80], frame[80:]] * 2
+        assert [packet.marker for packet in s.sent] == [True, False, False, False]
+        stamps = [packet.timestamp for packet in s.sent]
+        assert [(b - a) % 2**32 for a, b in pairwise(stamps)] == [80] * 3
+        numbers = [packet.sequence_number for packet in s.sent]
+        assert [(b - a) % 2**16 for a, b in pairwise(numbers)] == [1] * 3
+
+
 async def test_silence_is_sent_and_the_next_talkspurt_marked() -> None:
     async with scene() as s:
         s.start()

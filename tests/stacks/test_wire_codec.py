@@ -9,7 +9,7 @@ from telephony.audio import g711
 from telephony.audio.codecs import FACES
 from telephony.audio.format import L16_16K, L16_24K, PCMA, PCMU, AudioFormat, Codec
 from telephony.audio.opus_packet import packet_samples
-from telephony.stacks.wire_codec import PAYLOAD_FORMATS, WireCodec
+from telephony.stacks.wire_codec import PAYLOAD_FORMATS, WireCodec, packets_per_frame
 
 CODECS: tuple[Codec, ...] = get_args(Codec)
 FEC = "useinbandfec=1"
@@ -64,6 +64,27 @@ def test_sizes_of_payloads() -> None:
     opus = changed("opus", L16_24K).encode
     assert opus is not None
     assert {packet_samples(opus(frame)) for frame in tone(L16_24K)} == {960}
+
+
+@pytest.mark.parametrize(
+    ("codec", "max_ptime_ms", "packets"),
+    [
+        ("pcmu", None, 1),
+        ("pcmu", 20.0, 1),
+        ("pcma", 140.0, 1),
+        ("pcma", 19.9, 2),
+        ("g722", 10.0, 2),
+        ("pcmu", 5.0, 4),
+        ("pcmu", 1.5, 20),
+        ("pcmu", 0.1, 20),
+        ("pcmu", 0.0, 20),
+        ("opus", 10.0, 1),
+    ],
+)
+def test_packets_are_as_short_as_the_peer_takes_them(
+    codec: Codec, max_ptime_ms: float | None, packets: int
+) -> None:
+    assert packets_per_frame(codec, 20, max_ptime_ms) == packets
 
 
 def test_nothing_is_done_to_frames_that_are_payloads() -> None:
