@@ -24,8 +24,8 @@ class UplinkStats:
 class Uplink:
     """Joins line frames into appends of ``append_ms`` in the model's format.
 
-    While no model is connected the newest ``hold_ms`` of audio are kept and sent when one is:
-    what the caller said during a reconnect is heard.
+    While no model is connected the newest ``hold_ms`` of audio are kept as the line brought them,
+    and sent when one is, in its format: what the caller said during a reconnect is heard.
     """
 
     __slots__ = (
@@ -83,8 +83,6 @@ class Uplink:
         if model != self._model:
             self._model = model
             self._converter = Converter(self._line, model)
-            self.stats.held_ms_dropped += len(self._held) * self._append_ms
-            self._held.clear()
         self._send = send
         self._appended_ms = 0
         kept_ms = len(self._held) * self._append_ms + len(self._frames) * self._ptime_ms
@@ -106,7 +104,7 @@ class Uplink:
         for index, audio in enumerate(held):
             if begins_at + index * self._append_ms / 1000 >= until:
                 return
-            held[index] = self._model.silence(len(audio))
+            held[index] = self._line.silence(len(audio))
 
     def disconnect(self) -> None:
         self._send = None
@@ -123,7 +121,7 @@ class Uplink:
         frames.append(frame)
         if len(frames) < self._frames_per_append:
             return
-        audio = self._converter.convert(b"".join(frames))
+        audio = b"".join(frames)
         frames.clear()
         if self._appended_ms == 0:
             self._started_at = now - self._append_ms / 1000
@@ -139,7 +137,7 @@ class Uplink:
         if send is None:
             return
         self.stats.appends += 1
-        if send(audio):
+        if send(self._converter.convert(audio)):
             self._appended_ms += self._append_ms
             return
         # The model's timeline has no place for what never reached it: what follows is later there.

@@ -1,6 +1,11 @@
 from __future__ import annotations
 
-from telephony.audio.format import L16_24K, PCMU
+import numpy as np
+
+from telephony.audio.convert import Converter
+from telephony.audio.format import L16_16K, L16_24K, PCMU
+from telephony.audio.g711 import encode
+from telephony.audio.level import rms
 from telephony.calls.uplink import Uplink
 
 FRAME = b"\x10" * 160
@@ -97,12 +102,28 @@ def test_dropped_audio_has_no_place_in_the_models_timeline() -> None:
     assert abs(after - before - 0.1) < 1e-9
 
 
-def test_audio_kept_for_another_format_is_dropped_and_counted() -> None:
-    model, uplink = Model(), Uplink(PCMU, PCMU, ptime_ms=20, append_ms=20)
-    hear(uplink, 3)
-    uplink.connect(L16_24K, model, 0.06)
-    assert model.appends == []
-    assert uplink.dropped_ms == 60
+def test_audio_kept_while_no_model_was_there_is_converted_for_whichever_comes() -> None:
+    first, second = Model(), Model()
+    uplink = Uplink(PCMU, PCMU, ptime_ms=20, append_ms=20)
+    uplink.connect(PCMU, first, 0.0)
+    hear(uplink, 1)
+    uplink.disconnect()
+    said = [encode(PCMU, tone(400, index)) for index in range(3)]
+    for index, frame in enumerate(said):
+        uplink.hear(frame, 1.0 + index * 0.02)
+    uplink.connect(L16_16K, second, 1.06)
+    assert uplink.appended_ms == 60
+    assert uplink.dropped_ms == 0
+    # One stream, not three: the resampler keeps its state from frame to frame.
+    converter = Converter(PCMU, L16_16K)
+    assert second.appends == [converter.convert(frame) for frame in said]
+    assert rms(b"".join(second.appends)) > 4000
+
+
+def tone(frequency_hz: float, frame: int) -> bytes:
+    """Return 20 ms of a sine at 8 kHz, the ``frame``-th of a stream."""
+    at = (np.arange(160) + 160 * frame) / 8000
+    return (10_000 * np.sin(2 * np.pi * frequency_hz * at)).astype("<i2").tobytes()
 
 
 def test_what_was_kept_is_told_from_what_is_heard_now() -> None:
