@@ -121,7 +121,7 @@ class ModelLink:
 
     def _note_refusal(self, source: ModelSource, error: ModelUnavailable) -> None:
         if error.fatal:
-            self._services.breakers.refused(source)
+            self._services.breakers.refused(source, of_account=error.of_account)
 
     async def _connect(self, source: ModelSource, limit_s: float | None) -> None:
         if source is not self.source:
@@ -205,7 +205,7 @@ class ModelLink:
             text = f"{error.code}: {error.message}"
             retry = error.retryable and not self._mute_again(error)
             if is_refusal_of_account(error.code):
-                self._services.breakers.refused(self._attempt.source)
+                self._services.breakers.refused(self._attempt.source, of_account=True)
             self._lost(self._attempt, text, retry=retry)
 
     def _mute_again(self, error: ModelError) -> bool:

@@ -4,6 +4,7 @@ import asyncio
 import gc
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -434,6 +435,9 @@ async def test_an_account_without_money_costs_no_second_try_of_the_same_model() 
         assert (s.happened, s.connector.tries) == (["restored"], 2)
         assert s.link.source.model.model == "other"
         assert not s.services.breakers.allows(s.link.agent.source)
+        # Nor in another voice.
+        model = OpenAIRealtimeModel(SessionConfig(model="test", voice="coral"))
+        assert not s.services.breakers.allows(replace(s.link.agent.source, model=model))
 
 
 async def test_a_model_that_is_slow_to_come_back_does_not_keep_the_caller() -> None:
