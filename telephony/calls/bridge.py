@@ -394,10 +394,14 @@ class Bridge:
             else:
                 self.dialect.truncate_item(correction.item_id, correction.audio_end_ms)
         self.send_control()
-        seconds = self._count_barge_in(command) if was_talking else None
+        seconds = self._count(command) if was_talking else None
         self._listener.interrupted(command.reason, seconds)
 
-    def _count_barge_in(self, command: Interrupt) -> float:
+    def _count(self, command: Interrupt) -> float | None:
+        """Count what was cut off; return how long that took, where it was the caller's doing."""
+        if command.reason == "command":
+            self.stats.cut_offs += 1
+            return None
         onset_at = self._turns.onset_of(command)
         seconds = max(0.0, self._last_sent_at + self._ptime_ms / 1000 - onset_at)
         self.stats.barge_ins += 1

@@ -31,6 +31,7 @@ class Cdr:
     after the other. ``received_at`` is when a call that we placed was asked for. ``way`` is
     ``hosted`` for a call whose telephone the provider answered, who calls it ``hosted_call_id``.
     ``echo_*`` is what came back of what the bot said: how much quieter, and how late.
+    ``barge_ins`` are the caller's; ``cut_offs`` are answers that a guardrail cut off.
     ``turn_latency_*`` run from the caller's last voice to the first RTP packet of the answer.
     """
 
@@ -68,6 +69,7 @@ class Cdr:
     turn_latency_max_ms: int | None = None
     barge_ins: int = 0
     barge_in_max_ms: int | None = None
+    cut_offs: int = 0
     echo_return_loss_db: float | None = None
     echo_delay_ms: float | None = None
     model: str | None = None
@@ -167,6 +169,7 @@ def _conversation_of(call: Call) -> dict[str, Any]:
         "turn_latency_max_ms": latencies_ms[-1] if latencies_ms else None,
         "barge_ins": stats.barge_ins,
         "barge_in_max_ms": round(max(stats.barge_in_s) * 1000) if stats.barge_in_s else None,
+        "cut_offs": stats.cut_offs,
         "echo_return_loss_db": None if echo is None else echo.return_loss_db,
         "echo_delay_ms": None if echo is None else echo.delay_ms,
         "model": f"{source.model.api}/{source.model.model}",

@@ -173,6 +173,21 @@ def test_the_way_to_the_ear_is_taken_off() -> None:
     assert scene.model.last("conversation.item.truncate")["audio_end_ms"] == 500
 
 
+def test_what_we_cut_off_ourselves_is_no_interruption_by_the_caller() -> None:
+    scene = Scene()
+    scene.speak(2000)
+    scene.line.tick(times=10)
+    scene.bridge.interrupt_bot()
+    assert scene.model.last("conversation.item.truncate")["audio_end_ms"] == 200
+    stats = scene.bridge.stats
+    assert (stats.cut_offs, stats.barge_ins, stats.barge_in_s) == (1, 0, [])
+    assert scene.metrics.barge_in_sources == []
+    assert ("interrupted", "command", None) in scene.listener.told
+    # There is nothing left to be cut off.
+    scene.bridge.interrupt_bot()
+    assert stats.cut_offs == 1
+
+
 def test_speech_that_nobody_heard_is_deleted() -> None:
     scene = Scene()
     scene.speak(4000, done=False)

@@ -54,6 +54,7 @@ def conversation(latencies_s: list[float]) -> Any:
         responses=3,
         barge_ins=2,
         barge_in_s=[0.012, 0.019],
+        cut_offs=1,
         latencies=[SimpleNamespace(total_s=latency) for latency in latencies_s],
         input_tokens=100,
         output_tokens=40,
@@ -107,6 +108,7 @@ def test_an_answered_call() -> None:
     assert (cdr.rule, cdr.agent, cdr.codec) == ("main", "front-desk", "g722")
     assert (cdr.turns, cdr.turn_latency_p50_ms, cdr.turn_latency_max_ms) == (3, 700, 900)
     assert (cdr.barge_ins, cdr.barge_in_max_ms, cdr.model_reconnects) == (2, 19, 1)
+    assert cdr.cut_offs == 1
     assert cdr.model_cost_usd == 0.123457
     assert (cdr.model, cdr.model_failovers, cdr.model_rollovers) == ("openai_realtime/test", 2, 3)
     assert cdr.model_audio_dropped_ms == 280
