@@ -243,6 +243,7 @@ class Bridge:
             self.disconnected()
         self._agent, self.dialect = agent, dialect
         self._turns.change_model(agent, dialect.traits, self._clock())
+        self._keypad.follow(agent.keypad)
         self._follow(dialect.traits)
 
     def attach(self, connection: ModelConnection) -> None:

@@ -6,11 +6,13 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 import structlog
 
+from telephony.audio.format import PCMU
 from telephony.base.errors import LocalProtocolError
 from telephony.base.interfaces import DigitsSent
 from telephony.calls import cause
@@ -18,7 +20,10 @@ from telephony.calls.agent import AgentLanguage
 from telephony.calls.call_tasks import CallTasks
 from telephony.calls.conversation import REPROMPT, Conversation
 from telephony.calls.destination import Destination, TransferResult
+from telephony.calls.handoff import Handoff
 from telephony.calls.keypad import KeypadConfig
+from telephony.calls.prompt_audio import PromptAudio
+from telephony.calls.tool_routing import CallPowers
 from telephony.calls.transfer_tool import CALLING, CANCELLED, NOT_CANCELLED, UNDER_WAY
 from telephony.realtime.approvals import ProviderApprovals
 from telephony.realtime.events import ApprovalRequested, ResponseFinished, ToolCallRequested
@@ -26,8 +31,16 @@ from telephony.realtime.guardrails import Guardrails, Rule, read_phrase
 from telephony.realtime.tool_limits import ToolLimits
 from telephony.realtime.tool_schema import ToolContext
 from telephony.realtime.tools import ToolRegistry, tool_from_function
+from telephony.turns.silence import SilencePolicy
 from tests.support.eventually import eventually
-from tests.support.fake_call import FakeClock, FakeConnector, FakeMedia, agent, services
+from tests.support.fake_call import (
+    FakeClock,
+    FakeConnector,
+    FakeMedia,
+    Line20ms,
+    agent,
+    services,
+)
 from tests.support.phones import Watcher
 
 
@@ -60,10 +73,7 @@ class Scene:
             ),
             structlog.get_logger(),
             ToolContext("call-1", "+15550199", "+15550100"),
-            self._transfer,
-            self._give_up,
-            self._press,
-            self.recording,
+            CallPowers(self._transfer, self._give_up, self._press, self.recording),
         )
         self.pressed: list[str] = []
         self.sent: asyncio.Future[DigitsSent] = asyncio.get_running_loop().create_future()
@@ -323,7 +333,7 @@ async def test_the_end_of_the_call_is_no_lost_answer() -> None:
     async with scene() as s:
         s.model.hear("response.created", response={"id": "r1"})
         await s.conversation.close()
-    assert not s.conversation._answer_owed
+    assert not s.conversation._owed._owed
 
 
 async def test_hold_and_digits_reach_the_bridge() -> None:
@@ -729,7 +739,122 @@ async def test_a_goodbye_that_the_model_took_back_ends_nothing() -> None:
     async with scene() as s:
         running = asyncio.ensure_future(s.conversation.run())
         s.finished("r1", "hangup")
-        assert s.conversation._farewell.pending
+        assert s.conversation._tools.farewell.pending
         s.conversation.tool_calls_cancelled(["call_r1_hangup"])
-        assert not s.conversation._farewell.pending
+        assert not s.conversation._tools.farewell.pending
         running.cancel()
+
+
+async def test_a_failed_transfer_is_told_though_the_call_of_the_tool_wants_no_output() -> None:
+    async with scene(transfers=TRANSFERS) as s:
+        s.conversation.bridge.spoken_response_id = "r1"
+        s.finished("r1", "transfer", arguments=TO_SALES)
+        await eventually(lambda: s.transfers)
+        # The session that there is now has never heard of the call.
+        s.conversation.dialect.send_tool_output("call_r1_transfer", "gone", respond=False)
+        s.result.set_result(TransferResult("busy", 486, "Busy Here"))
+        await eventually(lambda: notes(s))
+        assert "the line is busy" in notes(s)[0]
+
+
+async def test_a_transfer_that_the_model_took_back_is_told_of_as_a_fact() -> None:
+    async with scene(transfers=TRANSFERS) as s:
+        s.conversation.bridge.spoken_response_id = "r1"
+        s.finished("r1", "transfer", arguments=TO_SALES)
+        await eventually(lambda: s.transfers)
+        s.conversation.tool_calls_cancelled(["call_r1_transfer"])
+        s.result.set_result(TransferResult("busy", 486, "Busy Here"))
+        await eventually(lambda: notes(s))
+        assert outputs(s) == []
+
+
+async def test_a_caller_waits_though_the_tools_call_wants_no_output() -> None:
+    async with scene(transfers=TRANSFERS) as s:
+        s.conversation.bridge.spoken_response_id = "r1"
+        s.finished("r1", "transfer", arguments=TO_DESK)
+        s.conversation.dialect.send_tool_output("call_r1_transfer", "gone", respond=False)
+        await eventually(lambda: s.transfers)
+        s.result.set_result(TransferResult("transferred", 200, "OK"))
+        assert notes(s) == [CALLING]
+
+
+@pytest.mark.parametrize("tool", ["pause_recording", "send_digits", "transfer", "handoff"])
+async def test_an_output_that_nobody_waits_for_ends_no_call(tool: str) -> None:
+    fields = {"recording_tools": ("pause_recording",), "can_send_digits": True}
+    handoffs = {"billing": Handoff("billing")}
+    async with scene(transfers=TRANSFERS, handoffs=handoffs, **fields) as s:
+        called = ToolCallRequested("call_unknown", tool, "{}", "item", "r1")
+        finished = ResponseFinished("r1", "completed", tool_calls=(called,))
+        s.conversation.response_finished(finished)
+        await asyncio.sleep(0.01)
+        assert outputs(s) == []
+
+
+async def test_a_handoff_goes_on_though_its_call_wants_no_output() -> None:
+    handoffs = {"billing": Handoff("billing-bot")}
+    async with scene(handoffs=handoffs) as s:
+        s.conversation._services.agents["billing-bot"] = agent(name="billing-bot")  # type: ignore[index]
+        s.conversation.bridge.spoken_response_id = "r1"
+        s.model.hear("response.created", response={"id": "r1"})
+        called = ToolCallRequested("call_unknown", "handoff", '{"to": "billing"}', "item", "r1")
+        s.conversation.response_finished(ResponseFinished("r1", "completed", tool_calls=(called,)))
+        s.finished("r1")
+        await eventually(lambda: s.conversation.agent.name == "billing-bot")
+
+
+async def test_after_a_handoff_manners_and_limits_are_those_of_the_agent_in_charge() -> None:
+    billing = agent(
+        name="billing",
+        filler="tone:busy",
+        tool_limits=ToolLimits(max_repeats=1),
+        recording_tools=("pause_recording",),
+        keypad=KeypadConfig(terminator="*"),
+    )
+    async with scene(filler="tone:ringback") as s:
+        conversation = s.conversation
+        played: list[bytes] = []
+        conversation.bridge.fill = played.append  # type: ignore[method-assign]
+        conversation._services.agents["billing"] = billing  # type: ignore[index]
+        assert await conversation.hand_off("billing")
+        assert conversation.agents == ["bot", "billing"]
+        # It is asked to speak; the connection is lost before it has.
+        s.model.hear("response.created", response={"id": "r1"})
+        s.watcher.reconnects.clear()
+        await lose(s)
+        busy = await PromptAudio().fetch("tone:busy", PCMU)
+        assert played == [busy]
+        for number in range(2):
+            s.finished(f"t{number}", "pause_recording")
+        assert "too often in a row" in outputs(s)[-1]
+        for digit in "1#*":
+            conversation.digit_received(digit)
+        last = s.model.last("conversation.item.create")["item"]
+        assert last["content"][0]["text"] == "The caller pressed 1#* on the keypad."
+
+
+async def test_after_a_handoff_a_silent_caller_is_asked_when_the_agent_in_charge_says() -> None:
+    billing = agent(name="billing", silence=SilencePolicy(reprompt_after_s=3.0))
+    async with scene(silence=SilencePolicy(reprompt_after_s=30.0)) as s:
+        s.conversation._services.agents["billing"] = billing  # type: ignore[index]
+        assert await s.conversation.hand_off("billing")
+        speak(s, "r1")
+        line = Line20ms(s.conversation.bridge, s.clock)
+        line.tick(times=10)
+        s.clock.now += 3.0
+        line.tick()
+        assert s.model.last("response.create")["response"] == {"instructions": REPROMPT}
+
+
+async def test_a_filler_that_cannot_be_read_is_no_reason_to_refuse_a_call(tmp_path: Path) -> None:
+    async with scene(filler=str(tmp_path / "gone.wav")) as s:
+        s.model.hear("response.created", response={"id": "r1"})
+        await lose(s)
+        assert s.conversation.bridge.speak(s.clock.now) is None
+
+
+async def test_what_a_call_may_cost_is_for_the_agent_in_charge_to_say() -> None:
+    async with scene(spend_limit_usd=5.0) as s:
+        s.conversation._services.agents["billing"] = agent(name="billing", spend_limit_usd=0.5)  # type: ignore[index]
+        assert s.conversation.spend.limit_usd == 5.0
+        assert await s.conversation.hand_off("billing")
+        assert s.conversation.spend.limit_usd == 0.5

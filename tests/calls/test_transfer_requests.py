@@ -24,8 +24,9 @@ class Call:
         self.closed = False
         self.did: list[Any] = []
 
-    def answer_tool(self, call_id: str, output: str, *, respond: bool = True) -> None:
+    def answer_tool(self, call_id: str, output: str, *, respond: bool = True) -> bool:
         self.did.append(output)
+        return True
 
     def tell(self, text: str) -> None:
         self.did.append(text)
