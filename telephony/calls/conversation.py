@@ -303,7 +303,7 @@ class Conversation:
     def _restored(self) -> None:
         """Ask for the answer that the lost connection owed, unless the caller goes on anyway."""
         if self._owed.due():
-            self._ask(None if self.bridge.was_heard else self.agent.greeting)
+            self._ask(None if self.bridge.speech.was_heard else self.agent.greeting)
 
     # What tools, handoffs and guardrails ask of the call
 

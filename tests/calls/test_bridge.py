@@ -127,10 +127,10 @@ def test_the_models_speech_is_played_to_its_end() -> None:
     scene = Scene()
     scene.speak(100)
     assert scene.bridge.caller_hears
-    assert not scene.bridge.was_heard
+    assert not scene.bridge.speech.was_heard
     scene.line.tick(times=7)
     assert scene.line.spoken == [LOUD] * 5 + [None] * 2
-    assert scene.bridge.was_heard
+    assert scene.bridge.speech.was_heard
     assert not scene.bridge.caller_hears
     assert scene.listener.told[-1] == "drained"
     assert scene.bridge.stats.responses == 1
@@ -454,3 +454,35 @@ def test_the_end_of_a_turn_is_told_and_by_whom() -> None:
     scene.line.say(SPEECH)
     scene.line.tick(times=30)
     assert scene.listener.turns == [True, False]
+
+
+def test_a_filler_answers_nobody_and_the_answer_after_it_is_measured() -> None:
+    scene = Scene()
+    scene.line.say(SPEECH)
+    scene.line.tick(times=25)
+    assert scene.bridge.caller_waits
+    scene.bridge.fill(LOUD * 100)
+    scene.line.tick(times=20)
+    assert scene.line.spoken[-1] == LOUD
+    assert not scene.bridge.speech.was_heard
+    assert scene.bridge.caller_waits
+    assert scene.bridge.stats.latencies == []
+    scene.speak(1000)
+    scene.line.tick(times=15)
+    [latency] = scene.bridge.stats.latencies
+    assert latency.model_to_caller_s <= 0.3
+    assert scene.bridge.speech.was_heard
+    assert not scene.bridge.caller_waits
+    scene.line.tick(times=60)
+    assert len(scene.bridge.stats.latencies) == 1
+    assert scene.bridge.quiet
+
+
+def test_a_caller_may_interrupt_the_filler() -> None:
+    scene = Scene()
+    scene.bridge.fill(LOUD * 100)
+    scene.line.tick(times=20)
+    sent = len(scene.model.sent)
+    scene.bridge.interrupt_bot()
+    assert not scene.bridge.caller_hears
+    assert "conversation.item.truncate" not in scene.model.kinds[sent:]

@@ -276,7 +276,7 @@ async def test_a_greeting_lost_before_it_was_heard_is_asked_for_again() -> None:
 
 async def test_an_answer_lost_after_the_greeting_is_asked_for_without_it() -> None:
     async with scene(greeting="Say hello.") as s:
-        s.conversation.bridge.was_heard = True
+        s.conversation.bridge.speech.was_heard = True
         s.model.hear("response.created", response={"id": "r1"})
         await lose(s)
         assert "response" not in s.model.last("response.create")
@@ -565,12 +565,12 @@ async def test_held_and_parked_are_one_absence() -> None:
 async def test_falling_silent_has_a_limit() -> None:
     async with scene() as s:
         await s.conversation.fall_silent(60.0)
-        s.conversation.bridge._talking = True
+        s.conversation.bridge.speech.talking = True
         await s.conversation.fall_silent(0.0)
         waiting = asyncio.ensure_future(s.conversation.fall_silent(60.0))
         await asyncio.sleep(0)
         assert not waiting.done()
-        s.conversation.bridge._talking = False
+        s.conversation.bridge.speech.talking = False
         s.conversation.playout_drained()
         await waiting
 
