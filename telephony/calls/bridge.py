@@ -290,7 +290,10 @@ class Bridge:
         self.uplink.connect(dialect.input_format, self._send_audio, now)
         self._held_voice.connected(speaking=self._vad.speaking)
         if self._turn_owed:
-            self._end_turn()
+            # A model that detects turns ends the one that it hears now by itself.
+            self._turn_owed = False
+            if not self._traits.detects_turns:
+                self._end_turn()
 
     def _output_format_changed(self, event: model.OutputFormatChanged, now: float) -> None:
         self._downlink.change_model_format(event.format)

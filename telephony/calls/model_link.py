@@ -11,6 +11,7 @@ from telephony.base.interfaces import ModelConnection, ModelUnavailable
 from telephony.calls.agent import Agent
 from telephony.calls.bridge import Bridge
 from telephony.calls.call_tasks import CallTasks
+from telephony.calls.dialect_timer import DialectTimer
 from telephony.calls.model_attempt import Attempt, LeftConnections, Standby
 from telephony.calls.model_source import ModelSource
 from telephony.calls.services import ConversationServices
@@ -74,16 +75,20 @@ class ModelLink:
         self._next_agent = agent
         self._connected_at = 0.0
         self._mute_after: str | None = None
-        self._backoff = Backoff(
+        self._backoff = self._backoff_of(agent)
+        self._timer = DialectTimer(
+            lambda: bridge.dialect.next_timer(),
+            lambda: tasks.guard(bridge.handle_timer),
+            services.clock,
+        )
+
+    def _backoff_of(self, agent: Agent) -> Backoff:
+        return Backoff(
             agent.reconnect_initial_s,
             agent.reconnect_maximum_s,
             agent.reconnect_attempts,
-            services.ids,
+            self._services.ids,
         )
-        self._closed = False
-        self._loop = asyncio.get_running_loop()
-        self._timer: asyncio.TimerHandle | None = None
-        self._timer_deadline = 0.0
 
     # Opening
 
@@ -177,11 +182,8 @@ class ModelLink:
 
     async def close(self) -> None:
         """Close for good."""
-        self._closed = True
         self._attempt = None
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._timer.close()
         standby, self._standby = self._standby, None
         if standby is not None:
             await standby.close()
@@ -219,22 +221,7 @@ class ModelLink:
         return before == self._mute_after
 
     def timers_changed(self) -> None:
-        """Wake up for the dialect's next deadline, or sooner: most deadlines only move back."""
-        deadline = self._bridge.dialect.next_timer()
-        if deadline is None or self._closed:
-            return
-        if self._timer is not None:
-            if self._timer_deadline <= deadline:
-                return
-            self._timer.cancel()
-        self._timer_deadline = deadline
-        delay_s = max(0.0, deadline - self._services.clock())
-        self._timer = self._loop.call_later(delay_s, self._time_came)
-
-    def _time_came(self) -> None:
-        self._timer = None
-        self._tasks.guard(self._bridge.handle_timer)
-        self.timers_changed()
+        self._timer.changed()
 
     # Changing over to a session that is opened while the present one goes on
 
@@ -271,6 +258,7 @@ class ModelLink:
                 self._note_refusal(source, error)
                 self._log_unavailable(source, error)
             else:
+                self._services.breakers.closed(source)
                 return self._standby is standby
         return False
 
@@ -293,11 +281,15 @@ class ModelLink:
                 self._left.add(standby.connection)
             return False
         attempt, dialect = standby.attempt, standby.attempt.dialect
+        # What the session that is left still reports is that of its own agent and model.
+        self._attempt = None
+        old = self._detach()
         known = {item.item_id for item in dialect.history}
         news = [i for i in self._bridge.dialect.history if i.item_id not in known]
         dialect.add_items(carried_over(news))
-        self._attempt = attempt
-        old, self._connection = self._connection, standby.connection
+        self._attempt, self._connection = attempt, standby.connection
+        if self._next_agent is not self.agent:
+            self._backoff = self._backoff_of(self._next_agent)
         self.agent, self.source = self._next_agent, attempt.source
         self._bridge.change_session(self.agent, dialect)
         self._bridge.attach(standby.connection)

@@ -486,3 +486,17 @@ def test_a_caller_may_interrupt_the_filler() -> None:
     scene.bridge.interrupt_bot()
     assert not scene.bridge.caller_hears
     assert "conversation.item.truncate" not in scene.model.kinds[sent:]
+
+
+def test_a_turn_that_ended_without_a_session_is_left_to_a_model_that_ends_turns_itself() -> None:
+    scene = Scene(session=SessionConfig(turn_detection=None))
+    scene.bridge.disconnected()
+    scene.line.say(SPEECH)
+    scene.line.tick(times=25)
+    bot = agent()
+    other = OpenAIRealtime(config_of(bot), Ids.seeded(2), PCMU, PCMU)
+    scene.bridge.change_session(bot, other)
+    scene.connect()
+    scene.model.get_ready()
+    assert scene.model.audio
+    assert "input_audio_buffer.commit" not in scene.model.kinds

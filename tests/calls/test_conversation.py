@@ -26,7 +26,13 @@ from telephony.calls.prompt_audio import PromptAudio
 from telephony.calls.tool_routing import CallPowers
 from telephony.calls.transfer_tool import CALLING, CANCELLED, NOT_CANCELLED, UNDER_WAY
 from telephony.realtime.approvals import ProviderApprovals
-from telephony.realtime.events import ApprovalRequested, ResponseFinished, ToolCallRequested
+from telephony.realtime.events import (
+    ApprovalRequested,
+    ResponseFinished,
+    ToolCallRequested,
+    Usage,
+    UsageReported,
+)
 from telephony.realtime.guardrails import Guardrails, Rule, read_phrase
 from telephony.realtime.tool_limits import ToolLimits
 from telephony.realtime.tool_schema import ToolContext
@@ -858,3 +864,60 @@ async def test_what_a_call_may_cost_is_for_the_agent_in_charge_to_say() -> None:
         assert s.conversation.spend.limit_usd == 5.0
         assert await s.conversation.hand_off("billing")
         assert s.conversation.spend.limit_usd == 0.5
+
+
+async def test_what_the_first_agent_called_before_the_change_is_its_own_to_run() -> None:
+    ran: list[str] = []
+
+    async def look() -> str:
+        """Look."""
+        ran.append("look")
+        return "seen"
+
+    async with scene(tools=ToolRegistry([look])) as s:
+        s.model.hear("response.created", response={"id": "r1"})
+        item = {"id": "i1", "type": "function_call", "name": "look", "call_id": "c1"}
+        item |= {"arguments": "{}", "status": "completed"}
+        s.model.hear("response.output_item.done", response_id="r1", item=item)
+        # No quiet moment came: the answer is in the midst.
+        assert await s.conversation.link.prepare(agent(name="billing"))
+        assert s.conversation.link.switch()
+        assert s.conversation.agent.name == "billing"
+        await eventually(lambda: ran)
+        await eventually(lambda: outputs(s) == ["seen"])
+
+
+async def test_what_the_session_that_is_left_has_used_is_paid_at_its_own_price() -> None:
+    async with scene() as s:
+        priced: list[str] = []
+        report = s.conversation.usage_reported
+
+        def usage_reported(usage: Usage, name: str) -> None:
+            priced.append(s.conversation.link.source.base_url)
+            report(usage, name)
+
+        s.conversation.usage_reported = usage_reported  # type: ignore[method-assign]
+        lost = s.conversation.dialect.connection_lost
+
+        def connection_lost(now: float) -> None:
+            lost(now)
+            s.conversation.dialect._session.events.append(UsageReported(Usage(input_tokens=1)))  # type: ignore[attr-defined]
+
+        s.conversation.dialect.connection_lost = connection_lost  # type: ignore[method-assign]
+        before = s.conversation.link.source.base_url
+        billing = agent(name="billing", base_url="http://other.test/v1")
+        assert await s.conversation.link.prepare(billing)
+        assert s.conversation.link.switch()
+        assert priced == [before]
+
+
+async def test_what_was_answered_in_the_moment_of_the_change_is_known_to_the_next_agent() -> None:
+    async with scene(recording_tools=("pause_recording",)) as s:
+        assert await s.conversation.link.prepare(agent(name="billing"))
+        s.connector.opened[0].hear("response.created", response={"id": "r1"})
+        item = {"id": "i1", "type": "function_call", "name": "pause_recording", "call_id": "c1"}
+        item |= {"arguments": "{}", "status": "completed"}
+        s.connector.opened[0].hear("response.output_item.done", response_id="r1", item=item)
+        assert s.conversation.link.switch()
+        assert s.recording.state == "paused"
+        assert outputs(s) == ['{"recording":"paused"}']

@@ -305,7 +305,7 @@ async def test_nothing_is_opened_after_the_end() -> None:
         s.link.timers_changed()
         await asyncio.sleep(0.01)
         assert s.connector.tries == 1
-        assert s.link._timer is None
+        assert s.link._timer._timer is None
 
 
 async def test_the_end_in_the_middle_of_a_try_leaves_no_connection() -> None:
@@ -338,16 +338,16 @@ async def test_the_dialects_deadlines_are_kept() -> None:
     async with scene() as s:
         await s.link.open()
         s.link.timers_changed()
-        timer = s.link._timer
+        timer = s.link._timer._timer
         assert timer is not None
         s.link.timers_changed()
-        assert s.link._timer is timer
+        assert s.link._timer._timer is timer
         # A request for a response starts a countdown that is due at once.
         s.dialect.create_response()
         s.link.timers_changed()
         await eventually(lambda: s.bridge.timers)
         assert timer.cancelled()
-        assert s.link._timer is not None
+        assert s.link._timer._timer is not None
 
 
 MUTE = ModelError(NO_RESPONSE, "the model began no response", fatal=True)
@@ -618,3 +618,24 @@ async def test_the_end_while_a_session_is_given_up_leaves_no_complaint() -> None
         del preparing
         gc.collect()
     assert complaints == []
+
+
+async def test_a_session_that_was_prepared_closes_the_breaker_too() -> None:
+    async with scene() as s:
+        await s.link.open()
+        s.services.breakers.refused(s.link.source, of_account=True)
+        s.clock.now += REFUSED_S
+        assert await s.link.prepare(s.link.agent)
+        s.services.breakers.refused(s.link.source, of_account=True)
+        [(_, left_s)] = s.services.breakers.open_breakers()
+        assert left_s == REFUSED_S
+
+
+async def test_after_a_handoff_the_tries_are_those_of_the_agent_in_charge() -> None:
+    async with scene(reconnect_attempts=0) as s:
+        await s.link.open()
+        assert await s.link.prepare(agent(name="billing", reconnect_attempts=2))
+        assert s.link.switch()
+        s.connector.opened[-1].on_closed(1006, "")
+        await eventually(lambda: s.happened)
+        assert s.happened == ["restored"]
