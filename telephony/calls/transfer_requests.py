@@ -67,6 +67,8 @@ class TransferRequests:
         self._under_way = False
         self._owed_to = ""
         """The call of the tool that waits for the outcome."""
+        self._otherwise: Callable[[], None] | None = None
+        """What follows a failure in the model's place."""
 
     def requested(self, call: ToolCallRequested, *, interrupted: bool) -> None:
         """The model called ``transfer``, in a response that is over now."""
@@ -89,37 +91,48 @@ class TransferRequests:
             self._owed_to = ""
 
     def send_away(self, name: str, otherwise: Callable[[], None]) -> None:
-        """Transfer the caller without asking the model; ``otherwise`` follows a failure."""
-        self._under_way = True
-        self._tasks.start(self._run_without_model, self._call.agent.transfers[name], otherwise)
+        """Transfer the caller without asking the model; ``otherwise`` follows a failure.
 
-    async def _run_without_model(
-        self, destination: Destination, otherwise: Callable[[], None]
-    ) -> None:
-        result = await self._transfer(destination)
-        self._under_way = False
-        if not result.succeeded and not self._call.closed:
-            otherwise()
+        A caller who is on the way to somebody else already goes there.
+        """
+        self._otherwise = otherwise
+        if not self._under_way:
+            self._under_way = True
+            self._tasks.start(self._run, name, self._call.agent.transfers[name])
 
     def _depart(
         self, call: ToolCallRequested, name: str, destination: Destination, answered: bool
     ) -> None:
         """Transfer the caller; ``answered``: the call of the tool has its output already."""
+        if self._under_way:
+            # They were sent away while the announcement was waited for.
+            if not answered:
+                self._call.answer_tool(call.call_id, UNDER_WAY, respond=False)
+            return
         self._under_way = True
         self._owed_to = "" if answered else call.call_id
         self._tasks.start(self._run, name, destination)
 
     async def _run(self, name: str, destination: Destination) -> None:
-        if destination.mode == "attended" and not self._give_output(CALLING, respond=False):
+        if destination.mode == "attended" and self._otherwise is None:
             # The caller stays with the bot, which has to know what it waits for.
-            self._call.tell(CALLING)
+            self._tell_what_is_done()
         result = await self._transfer(destination)
         self._under_way = False
-        if result.succeeded or result.outcome == "cancelled" or self._call.closed:
+        if result.succeeded or self._call.closed:
+            return
+        if self._otherwise is not None:
+            self._otherwise()
+            return
+        if result.outcome == "cancelled":
             return
         text = failure_text(name, result)
         if not self._give_output(text, respond=True):
             self._call.correct(text)
+
+    def _tell_what_is_done(self) -> None:
+        if not self._give_output(CALLING, respond=False):
+            self._call.tell(CALLING)
 
     def _give_output(self, text: str, *, respond: bool) -> bool:
         """Give the call that waits its output; False if none waits, or it can't have it."""

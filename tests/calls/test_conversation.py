@@ -921,3 +921,67 @@ async def test_what_was_answered_in_the_moment_of_the_change_is_known_to_the_nex
         assert s.conversation.link.switch()
         assert s.recording.state == "paused"
         assert outputs(s) == ['{"recording":"paused"}']
+
+
+async def test_an_entry_made_while_the_model_was_gone_is_answered() -> None:
+    async with scene() as s:
+        s.connector.gate = asyncio.Event()
+        s.model.on_closed(1006, "")
+        await eventually(lambda: s.connector.tries == 2)
+        for digit in "12#":
+            s.conversation.digit_received(digit)
+        s.connector.gate.set()
+        await eventually(lambda: s.watcher.reconnects)
+        told = [m["item"] for m in s.model.sent if m["type"] == "conversation.item.create"]
+        assert told[-1]["content"][0]["text"] == "The caller pressed 12# on the keypad."
+        assert s.model.kinds.count("response.create") == 1
+
+
+async def test_a_tool_that_ended_while_the_model_was_gone_is_spoken_about() -> None:
+    release = asyncio.Event()
+
+    async def slow() -> str:
+        """Take long."""
+        await release.wait()
+        return "late"
+
+    async with scene(tools=ToolRegistry([slow])) as s:
+        s.model.hear("response.created", response={"id": "r1"})
+        s.finished("r1", "slow")
+        s.connector.gate = asyncio.Event()
+        s.model.on_closed(1006, "")
+        await eventually(lambda: s.connector.tries == 2)
+        release.set()
+        await asyncio.sleep(0.01)
+        s.connector.gate.set()
+        await eventually(lambda: s.watcher.reconnects)
+        assert outputs(s) == ["late"]
+        await eventually(lambda: "response.create" in s.model.kinds)
+
+
+async def test_what_a_guardrail_corrects_while_the_model_is_gone_is_said_once() -> None:
+    rule = Rule("refund", "input", (read_phrase("refund"),), message="No refunds.")
+    async with scene(guardrails=Guardrails((rule,))) as s:
+        s.connector.gate = asyncio.Event()
+        s.model.on_closed(1006, "")
+        await eventually(lambda: s.connector.tries == 2)
+        s.conversation.transcript("user", "a refund please", "u1")
+        s.connector.gate.set()
+        await eventually(lambda: s.watcher.reconnects)
+        assert s.model.kinds.count("response.create") == 1
+
+
+async def test_a_caller_is_not_kept_from_a_transfer_by_a_rule_that_sends_them_away_too() -> None:
+    rule = Rule("refund", "input", (read_phrase("refund"),), remedy="transfer", transfer_to="sales")
+    async with scene(guardrails=Guardrails((rule,)), transfers=TRANSFERS) as s:
+        running = asyncio.ensure_future(s.conversation.run())
+        s.conversation.bridge.spoken_response_id = "r1"
+        s.finished("r1", "transfer", arguments=TO_DESK)
+        await eventually(lambda: s.transfers)
+        s.conversation.transcript("user", "a refund please", "u1")
+        await asyncio.sleep(0.01)
+        assert not running.done()
+        assert s.transfers == [TRANSFERS["desk"]]
+        # Nothing comes of it: there is no way back to the model.
+        s.result.set_result(TransferResult("busy", 486, ""))
+        assert await running is cause.GUARDRAIL
