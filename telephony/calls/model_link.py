@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -142,15 +143,19 @@ class ModelLink:
                 self._bridge.connected(connection)
                 await attempt.ready
         except TimeoutError:
-            reason = f"no session within {timeout_s:g} s"
-            await self._abandon(attempt)
-            raise ModelUnavailable(reason) from None
+            self._abandon(attempt)
+            raise ModelUnavailable(f"no session within {timeout_s:g} s") from None
+        except ModelUnavailable:
+            self._abandon(attempt)
+            raise
         except BaseException:
-            await self._abandon(attempt)
+            # The call is over, or wants no model any more.
+            if (left := self._give_up(attempt)) is not None:
+                await left.close()
             raise
         if attempt.failure is not None:
             # Ready and lost again before this task had its turn.
-            await self._abandon(attempt)
+            self._abandon(attempt)
             raise attempt.failure
         self._establish(attempt)
 
@@ -165,13 +170,16 @@ class ModelLink:
         """Return a dialect that goes on where the present one is."""
         return self._new_dialect(agent, source, carried_over(self._bridge.dialect.history))
 
-    async def _abandon(self, attempt: Attempt) -> None:
+    def _abandon(self, attempt: Attempt) -> None:
+        """Give a connection up; whoever waits for a model does not wait for its goodbye."""
+        if (left := self._give_up(attempt)) is not None:
+            self._left.add(left)
+
+    def _give_up(self, attempt: Attempt) -> ModelConnection | None:
         if self._attempt is attempt:
             self._attempt = None
         attempt.look_at_outcome()
-        connection = self._detach()
-        if connection is not None:
-            await connection.close()
+        return self._detach()
 
     def _detach(self) -> ModelConnection | None:
         """Take the connection off the bridge; the caller of this closes it."""
@@ -184,13 +192,13 @@ class ModelLink:
         """Close for good."""
         self._attempt = None
         self._timer.close()
-        standby, self._standby = self._standby, None
-        if standby is not None:
-            await standby.close()
-        connection = self._detach()
-        if connection is not None:
-            await connection.close()
-        await self._left.close()
+        async with AsyncExitStack() as last:
+            last.push_async_callback(self._left.close)
+            if (connection := self._detach()) is not None:
+                last.push_async_callback(connection.close)
+            standby, self._standby = self._standby, None
+            if standby is not None:
+                last.push_async_callback(standby.close)
 
     # What the bridge reports
 

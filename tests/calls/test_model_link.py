@@ -149,7 +149,7 @@ async def test_a_session_that_does_not_get_ready_in_time_is_given_up() -> None:
         with pytest.raises(ModelUnavailable, match="no session within"):
             await s.link.open()
         [connection] = s.connector.opened
-        assert connection.closed
+        await eventually(lambda: connection.closed)
         connection.get_ready()
         connection.on_closed(1000, "")
         await asyncio.sleep(0)
@@ -639,3 +639,44 @@ async def test_after_a_handoff_the_tries_are_those_of_the_agent_in_charge() -> N
         s.connector.opened[-1].on_closed(1006, "")
         await eventually(lambda: s.happened)
         assert s.happened == ["restored"]
+
+
+async def test_nobody_waits_for_the_goodbye_of_a_model_that_never_got_ready() -> None:
+    async with scene(fallbacks=(other_model(),), failover_after_s=0.02) as s:
+        await s.link.open()
+        s.connector.ready = False
+        s.connector.opened[0].on_closed(1006, "")
+        await eventually(lambda: len(s.connector.opened) == 2)
+        mute = s.connector.opened[1]
+        goodbye = asyncio.Event()
+        close = mute.close
+
+        async def slow_close(code: int = 1000) -> None:
+            await goodbye.wait()
+            await close(code)
+
+        mute.close = slow_close  # type: ignore[method-assign]
+        s.connector.ready = True
+        await eventually(lambda: s.happened)
+        assert s.happened == ["restored"]
+        assert not mute.closed
+        goodbye.set()
+        await eventually(lambda: mute.closed)
+
+
+async def test_one_connection_that_cannot_be_closed_keeps_no_other_open() -> None:
+    async with scene() as s:
+        await s.link.open()
+        assert await s.link.prepare(s.link.agent)
+        present, standby = s.connector.opened
+        close = standby.close
+
+        async def fail(code: int = 1000) -> None:
+            await close(code)
+            raise RuntimeError("the library beneath failed")
+
+        standby.close = fail  # type: ignore[method-assign]
+        with pytest.raises(RuntimeError):
+            await s.link.close()
+        assert present.closed
+        standby.close = close  # type: ignore[method-assign]
