@@ -302,6 +302,7 @@ class Conversation:
 
     def _restored(self) -> None:
         """Ask for the answer that the lost connection owed, unless the caller goes on anyway."""
+        self._tools.model_changed()
         if self._owed.due():
             self._ask(None if self.bridge.speech.was_heard else self.agent.greeting)
 

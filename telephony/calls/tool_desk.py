@@ -71,6 +71,10 @@ class ToolDesk:
         """Keep to other bounds from now on; what was counted stays counted."""
         self._breaker.follow(limits)
 
+    def model_changed(self) -> None:
+        """Another model may not tell of the caller's turns as the one before did."""
+        self._model_tells = False
+
     # What happens in the conversation
 
     def caller_turn_ended(self, *, by_model: bool = True) -> None:

@@ -86,6 +86,11 @@ class ToolRouting:
     def adopt(self, agent: Agent) -> None:
         """Keep to the bounds of another agent from now on; what was counted stays counted."""
         self._desk.adopt(agent.tool_limits)
+        self.model_changed()
+
+    def model_changed(self) -> None:
+        """There is another session, perhaps with another model."""
+        self._desk.model_changed()
 
     def know(self, context: ToolContext) -> None:
         """Tell tools this from now on."""

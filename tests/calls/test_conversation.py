@@ -985,3 +985,17 @@ async def test_a_caller_is_not_kept_from_a_transfer_by_a_rule_that_sends_them_aw
         # Nothing comes of it: there is no way back to the model.
         s.result.set_result(TransferResult("busy", 486, ""))
         assert await running is cause.GUARDRAIL
+
+
+async def test_a_caller_agrees_though_the_next_model_does_not_tell_of_turns() -> None:
+    done: list[str] = []
+    async with scene(tools=cancelling(done)) as s:
+        # This one tells, and so our own detector counts for nothing.
+        take_a_turn(s)
+        s.finished("r1", "cancel", arguments='{"order": "7"}')
+        yes = json.dumps({"token": json.loads(outputs(s)[0])["token"], "agreed": True})
+        await lose(s)
+        speak(s, "r2")
+        s.conversation.caller_turn_ended(by_model=False)
+        s.finished("r3", "confirm_action", arguments=yes)
+        await eventually(lambda: done)
