@@ -302,7 +302,6 @@ class ModelLink:
         self._bridge.change_session(self.agent, dialect)
         self._bridge.attach(standby.connection)
         self._establish(attempt)
-        self.stats.rollovers += 1
         if old is not None:
             self._left.add(old)
         return True
@@ -342,14 +341,14 @@ class ModelLink:
         if connection is not None:
             self._left.add(connection)
         self._on_gap()
-        before = self.source
+        before, agent = self.source, self.agent
         restored = self.switch() or await self._try_again(retry=retry)
         self.stats.reconnects += restored
         if not restored:
             self._services.metrics.model_reconnected("lost")
             self._on_lost()
             return
-        failed_over = self.source is not before
+        failed_over = self.source is not before and self.agent is agent
         self.stats.failovers += failed_over
         self._services.metrics.model_reconnected("failed_over" if failed_over else "restored")
         self._log.info(

@@ -97,6 +97,7 @@ class Succession:
             if not self._link.established or self._services.clock() + _RETRY_S >= try_until:
                 return "failed"
             await asyncio.sleep(_RETRY_S)
+        self._link.stats.rollovers += 1
         self._services.metrics.model_reconnected("rolled_over")
         self._log.info("model.rolled_over", api=self._link.source.model.api, quiet=quiet)
         return "switched" if quiet else "cut_in"

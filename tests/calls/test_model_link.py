@@ -485,7 +485,6 @@ async def test_a_session_is_prepared_beside_the_present_one_and_takes_its_place(
         assert [item.text for item in s.bridge.dialect.history] == ["before", "meanwhile"]
         assert second.kinds.count("conversation.item.create") == 2
         await eventually(lambda: first.closed)
-        assert s.link.stats.rollovers == 1
         assert s.happened == []
         # And the new one is guarded as the old one was.
         second.on_closed(1006, "")
@@ -503,6 +502,20 @@ async def test_a_session_that_was_prepared_takes_over_at_once_when_the_present_o
         await eventually(lambda: s.happened)
         assert s.happened == ["restored"]
         assert s.connector.tries == 2
+        # One change, counted once.
+        assert (s.link.stats.reconnects, s.link.stats.rollovers) == (1, 0)
+        assert s.metrics.reconnects == ["restored"]
+
+
+async def test_a_colleague_who_takes_over_from_a_lost_session_is_no_failover() -> None:
+    async with scene() as s:
+        await s.link.open()
+        assert await s.link.prepare(agent(name="billing"))
+        s.connector.opened[0].on_closed(1006, "")
+        await eventually(lambda: s.happened)
+        assert s.link.agent.name == "billing"
+        assert s.link.stats.failovers == 0
+        assert s.metrics.reconnects == ["restored"]
 
 
 async def test_a_prepared_session_that_is_lost_again_is_no_session() -> None:

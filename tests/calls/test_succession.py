@@ -8,6 +8,7 @@ import pytest
 import structlog
 
 from telephony.calls import succession
+from telephony.calls.model_link import LinkStats
 from telephony.calls.succession import LAST_MOMENT_S, PATIENCE_S, TAKE_OVER_S, Succession
 from telephony.realtime.traits import Traits
 from tests.support.eventually import eventually
@@ -23,6 +24,7 @@ class FakeLink:
         self.did: list[str] = []
         self.ready = True
         self.prepared = True
+        self.stats = LinkStats()
         self.agent = agent()
         self.source = self.agent.source
 
@@ -66,6 +68,8 @@ async def test_a_session_that_stands_ready_waits_for_silence(
     s.bridge.quiet = True
     assert await moving == "switched"
     assert s.link.did == ["prepare", "switch"]
+    assert s.link.stats.rollovers == 1
+    assert s.services.metrics.reconnects == ["rolled_over"]  # type: ignore[attr-defined]
 
 
 async def test_the_move_comes_before_the_end_whatever_happens(
