@@ -7,7 +7,7 @@ ptime, model messages arrive in between, and a barge-in is carried out in one pi
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 from telephony.audio.echo_gate import EchoGate
 from telephony.audio.format import AudioFormat
@@ -17,12 +17,12 @@ from telephony.base.interfaces import CallMetrics, Clock, ModelConnection
 from telephony.calls.agent import Agent
 from telephony.calls.bot_speech import BotSpeech
 from telephony.calls.bridge_listener import BridgeListener, BridgeStats
-from telephony.calls.held_voice import HeldVoice
+from telephony.calls.caller_turns import CallerTurns
 from telephony.calls.keypad import Keypad
 from telephony.calls.turn_taking import TurnTaking
 from telephony.calls.uplink import Uplink
 from telephony.realtime import events as model
-from telephony.realtime.dialect import Dialect, TurnMarking
+from telephony.realtime.dialect import Dialect
 from telephony.turns.controller import Interrupt
 
 
@@ -50,8 +50,7 @@ class Bridge:
         self.uplink = Uplink(
             line, dialect.input_format, ptime_ms=ptime_ms, append_ms=agent.append_ms
         )
-        self._turn_owed = False
-        self._held_voice = HeldVoice()
+        self._caller = CallerTurns(dialect, self._vad, self.uplink, listener, self.send_control)
         self._keypad = Keypad(agent.keypad)
         self.speech = BotSpeech(
             agent,
@@ -103,7 +102,7 @@ class Bridge:
     @property
     def quiet(self) -> bool:
         """True while nobody speaks and no answer is under way."""
-        waits = self._turn_owed or self._turns.caller_waits or self.dialect.active_response_id
+        waits = self._caller.owed or self._turns.caller_waits or self.dialect.active_response_id
         return not (self._vad.speaking or self.caller_hears or waits)
 
     @property
@@ -114,7 +113,7 @@ class Bridge:
     @property
     def turn_follows(self) -> bool:
         """True when a model just connected hears the caller's turn now, and answers that."""
-        return self._vad.speaking or self._held_voice.enough
+        return self._caller.follows
 
     # The leg's side: once a ptime.
 
@@ -125,17 +124,7 @@ class Bridge:
         if vad.speaking or changed is not None:
             self._turns.local_speech(changed, vad, now)
             self._keypad.answered()
-            unheard = self._held_voice.voice(vad.voiced_ms, ended=changed is False)
-            if changed is True and self._traits.marks_turns:
-                self._begin_turn()
-            elif changed is False:
-                self._listener.caller_turn_ended(by_model=False)
-                if not self._traits.detects_turns:
-                    self._end_turn()
-                elif unheard:
-                    # The model that heard the turn is gone, and this one waits for words.
-                    self.dialect.create_response()
-                    self.send_control()
+            self._caller.speech(changed)
         self.uplink.hear(frame, now)
         if now >= self._turns.next_timer:
             self._turns.handle_timer(now)
@@ -143,21 +132,6 @@ class Bridge:
             self._tell(self._keypad.pause(now))
         if self._turns.has_commands:
             self._obey(now)
-
-    def _begin_turn(self) -> None:
-        cast(TurnMarking, self.dialect).begin_input()
-        self.send_control()
-
-    def _end_turn(self) -> None:
-        """Without turn detection of the model's own, our detector ends the caller's turn.
-
-        A turn that ends while there is no session is ended as soon as the next one has heard it.
-        """
-        self._turn_owed = not self.dialect.ready
-        if not self._turn_owed and self.uplink.appended_ms:
-            self.dialect.commit_input()
-            self.dialect.create_response()
-            self.send_control()
 
     def speak(self, now: float) -> bytes | None:
         """Return the bot's next ptime, or None while it is silent."""
@@ -219,6 +193,7 @@ class Bridge:
         if self._connection is not None:
             self.disconnected()
         self.dialect, self._traits = dialect, dialect.traits
+        self._caller.follow(dialect)
         self._turns.change_model(agent, dialect.traits, self._clock())
         self._keypad.follow(agent.keypad)
         self.speech.follow(agent, dialect.traits)
@@ -232,7 +207,7 @@ class Bridge:
         """The socket is gone: what is queued still plays, what the caller says is kept."""
         now = self._clock()
         self._connection = None
-        self._held_voice.lost(self._vad.voiced_ms if self._vad.speaking else 0.0)
+        self._caller.disconnected()
         self.uplink.disconnect()
         self.dialect.connection_lost(now)
         self._pull_events(now)
@@ -284,16 +259,11 @@ class Bridge:
         self._downlink.change_model_format(dialect.output_format)
         # The conversation so far goes before what the caller said meanwhile.
         self.send_control()
-        if not self._held_voice.heard_ms:
+        if self._caller.nothing_held:
             # Whatever voice is in it is the bot's own.
             self.uplink.mute_echo(self.speech.last_sent_at, now)
         self.uplink.connect(dialect.input_format, self._send_audio, now)
-        self._held_voice.connected(speaking=self._vad.speaking)
-        if self._turn_owed:
-            # A model that detects turns ends the one that it hears now by itself.
-            self._turn_owed = False
-            if not self._traits.detects_turns:
-                self._end_turn()
+        self._caller.connected()
 
     def _output_format_changed(self, event: model.OutputFormatChanged, now: float) -> None:
         self._downlink.change_model_format(event.format)

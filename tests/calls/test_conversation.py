@@ -308,7 +308,7 @@ async def test_a_caller_who_spoke_meanwhile_is_answered_by_the_model_itself() ->
         s.model.hear("response.created", response={"id": "r1"})
         s.model.on_closed(1006, "")
         await asyncio.sleep(0)
-        s.conversation.bridge._held_voice.heard_ms = 500.0
+        s.conversation.bridge._caller._held_voice.heard_ms = 500.0
         await eventually(lambda: s.watcher.reconnects)
         assert "response.create" not in s.model.kinds
 
