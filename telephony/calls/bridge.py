@@ -126,6 +126,8 @@ class Bridge:
             self._keypad.answered()
             self._caller.speech(changed)
         self.uplink.hear(frame, now)
+        if self._caller.catches_up:
+            self._caller.connected()
         if now >= self._turns.next_timer:
             self._turns.handle_timer(now)
         if now >= self._keypad.next_timer:

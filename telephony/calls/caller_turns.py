@@ -16,10 +16,19 @@ class CallerTurns:
     """Tells the model of turns by our detector, where its own does not or cannot.
 
     ``owed``: a turn ended while there was no session; it is ended as soon as the next one has
-    heard it.
+    heard it. ``catches_up``: there is one, which has not heard all that was kept.
     """
 
-    __slots__ = ("_dialect", "_held_voice", "_listener", "_send_control", "_uplink", "_vad", "owed")
+    __slots__ = (
+        "_dialect",
+        "_held_voice",
+        "_listener",
+        "_send_control",
+        "_uplink",
+        "_vad",
+        "catches_up",
+        "owed",
+    )
 
     def __init__(
         self,
@@ -29,7 +38,7 @@ class CallerTurns:
         listener: BridgeListener,
         send_control: Callable[[], None],
     ) -> None:
-        self.owed = False
+        self.owed = self.catches_up = False
         self._dialect = dialect
         self._vad = vad
         self._uplink = uplink
@@ -63,7 +72,7 @@ class CallerTurns:
                 self._send_control()
 
     def _end(self) -> None:
-        self.owed = not self._dialect.ready
+        self.owed = not self._dialect.ready or self._uplink.behind
         if not self.owed and self._uplink.appended_ms:
             self._dialect.commit_input()
             self._dialect.create_response()
@@ -71,6 +80,7 @@ class CallerTurns:
 
     def disconnected(self) -> None:
         """There is no session: what the caller says is kept for the next one."""
+        self.catches_up = False
         self._held_voice.lost(self._vad.voiced_ms if self._vad.speaking else 0.0)
 
     @property
@@ -79,7 +89,10 @@ class CallerTurns:
         return not self._held_voice.heard_ms
 
     def connected(self) -> None:
-        """A session has heard what was kept."""
+        """A session has heard what was kept, or is about to: ask again with the next frame."""
+        self.catches_up = self._uplink.behind
+        if self.catches_up:
+            return
         self._held_voice.connected(speaking=self._vad.speaking)
         if self.owed:
             # A model that detects turns ends the one that it hears now by itself.

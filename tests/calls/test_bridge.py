@@ -298,6 +298,7 @@ def test_a_turn_that_ends_without_a_session_is_ended_in_the_next_one() -> None:
     scene.line.tick(times=30)
     scene.connect()
     scene.model.get_ready()
+    scene.line.tick(times=10)
     assert scene.model.kinds[-2:] == ["input_audio_buffer.commit", "response.create"]
     assert scene.model.audio
 
@@ -500,3 +501,37 @@ def test_a_turn_that_ended_without_a_session_is_left_to_a_model_that_ends_turns_
     scene.model.get_ready()
     assert scene.model.audio
     assert "input_audio_buffer.commit" not in scene.model.kinds
+
+
+def test_a_long_turn_without_a_session_is_ended_when_the_next_one_has_heard_all_of_it() -> None:
+    scene = Scene(session=SessionConfig(model="m", turn_detection=None))
+    scene.bridge.disconnected()
+    for _ in range(3):
+        scene.line.say(SPEECH)
+    scene.line.tick(times=30)
+    scene.connect()
+    scene.model.get_ready()
+    assert "input_audio_buffer.commit" not in scene.model.kinds
+    assert not scene.bridge.quiet
+    while "input_audio_buffer.commit" not in scene.model.kinds:
+        heard = len(scene.model.audio)
+        scene.line.tick()
+        assert len(scene.model.audio) > heard or "input_audio_buffer.commit" in scene.model.kinds
+    said = b"".join(scene.model.audio)
+    assert said.count(SPEECH[8000:9600]) == 3
+    assert scene.model.kinds[-2:] == ["input_audio_buffer.commit", "response.create"]
+
+
+def test_a_turn_that_ends_while_the_session_still_hears_its_beginning_is_ended_after_that() -> None:
+    scene = Scene(session=SessionConfig(model="m", turn_detection=None))
+    scene.bridge.disconnected()
+    for _ in range(2):
+        scene.line.say(SPEECH)
+    scene.connect()
+    scene.model.get_ready()
+    assert scene.bridge.uplink.behind
+    while scene.bridge.uplink.behind:
+        scene.line.tick()
+        assert "input_audio_buffer.commit" not in scene.model.kinds
+    scene.line.tick(times=30)
+    assert scene.model.kinds.count("input_audio_buffer.commit") == 1

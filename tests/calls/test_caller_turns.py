@@ -29,7 +29,7 @@ class Scene:
     def __init__(self, **traits: Any) -> None:
         self.dialect = Dialect(**traits)
         self.vad = SimpleNamespace(speaking=False, voiced_ms=0.0)
-        self.uplink = SimpleNamespace(appended_ms=500)
+        self.uplink = SimpleNamespace(appended_ms=500, behind=False)
         self.told: list[bool] = []
         self.sent = 0
         listener: Any = SimpleNamespace(caller_turn_ended=self._ended)
@@ -81,6 +81,21 @@ def test_a_turn_that_ends_without_a_session_is_owed_to_the_next_one() -> None:
     s.turns.connected()
     assert s.dialect.did == ["commit", "ask"]
     assert not s.turns.owed
+
+
+def test_a_session_that_is_still_told_what_was_kept_has_not_heard_the_turn() -> None:
+    s = Scene(detects_turns=False)
+    s.turns.disconnected()
+    s.dialect.ready = False
+    s.say(1000.0)
+    s.dialect.ready = s.uplink.behind = True
+    s.turns.connected()
+    assert s.dialect.did == []
+    assert s.turns.catches_up
+    s.uplink.behind = False
+    s.turns.connected()
+    assert s.dialect.did == ["commit", "ask"]
+    assert not s.turns.catches_up
 
 
 def test_a_turn_that_is_owed_is_not_ended_for_a_model_that_does_so_itself() -> None:
