@@ -22,7 +22,7 @@ class AnswerOwed:
         self._prompts = prompts
         self._line = line
         self._log = log
-        self._owed = False
+        self._owed = self._asked_again = False
 
     async def load(self, source: str | None) -> bytes:
         """Return a sound of the prompts; one that can't be played is silence."""
@@ -36,13 +36,26 @@ class AnswerOwed:
 
     def response_finished(self, event: ResponseFinished, *, interrupted: bool) -> None:
         """A response that failed leaves the caller waiting for what would have been said."""
-        if not event.out_of_band:
-            self._owed = event.status == "failed" and not interrupted
+        if event.out_of_band:
+            return
+        self._owed = event.status == "failed" and not interrupted
+        if not self._owed:
+            self._asked_again = False
 
     def fill(self) -> None:
         """Say something in the place of a model that is gone while the caller waits for it."""
         if self.filler and (self._owed or self._bridge.caller_waits):
             self._bridge.fill(self.filler)
+
+    def due_again(self) -> bool:
+        """Return whether a session that goes on is to be asked once more for what failed.
+
+        Once: what fails twice may fail for what was said.
+        """
+        if not self._owed or self._asked_again:
+            return False
+        self._asked_again = True
+        return self.due()
 
     def due(self) -> bool:
         """Return, once, whether the new session is to be asked for the answer.

@@ -265,6 +265,13 @@ class Conversation:
         self._owed.response_finished(event, interrupted=interrupted)
         cut_off = interrupted or event.status == "cancelled"
         self._tools.response_finished(event, interrupted=cut_off)
+        if event.status == "failed" and not event.tool_calls:
+            self._tasks.start(self._try_again)
+
+    async def _try_again(self) -> None:
+        """Ask once more for an answer that failed, unless it was its session that did."""
+        if self.link.established and self._owed.due_again():
+            self._ask_what_was_owed()
 
     def usage_reported(self, usage: Usage, model_name: str) -> None:
         source = self.link.source
@@ -304,7 +311,10 @@ class Conversation:
         """Ask for the answer that the lost connection owed, unless the caller goes on anyway."""
         self._tools.model_changed()
         if self._owed.due():
-            self._ask(None if self.bridge.speech.was_heard else self.agent.greeting)
+            self._ask_what_was_owed()
+
+    def _ask_what_was_owed(self) -> None:
+        self._ask(None if self.bridge.speech.was_heard else self.agent.greeting)
 
     # What tools, handoffs and guardrails ask of the call
 

@@ -72,3 +72,17 @@ async def test_a_sound_that_cannot_be_played_is_silence() -> None:
     assert await owed.load("tone:nonsense") == b""
     assert await owed.load("/nowhere/at/all.wav") == b""
     assert len(await owed.load("tone:busy")) > 160
+
+
+def test_a_session_that_goes_on_is_asked_once_more_for_each_answer() -> None:
+    owed, _ = made()
+    assert not owed.due_again()
+    owed.response_finished(FAILED, interrupted=False)
+    assert owed.due_again()
+    owed.response_finished(FAILED, interrupted=False)
+    assert not owed.due_again()
+    # It is owed all the same: another session may be asked for it.
+    assert owed.due()
+    owed.response_finished(ResponseFinished("r3", "completed"), interrupted=False)
+    owed.response_finished(FAILED, interrupted=False)
+    assert owed.due_again()

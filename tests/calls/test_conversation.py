@@ -999,3 +999,43 @@ async def test_a_caller_agrees_though_the_next_model_does_not_tell_of_turns() ->
         s.conversation.caller_turn_ended(by_model=False)
         s.finished("r3", "confirm_action", arguments=yes)
         await eventually(lambda: done)
+
+
+def fail(s: Scene, response_id: str) -> None:
+    """Let a response begin and fail, while the session goes on."""
+    s.model.hear("response.created", response={"id": response_id})
+    error = {"type": "server_error", "code": "server_error", "message": "sorry"}
+    details = {"type": "failed", "error": error}
+    answer = {"id": response_id, "status": "failed", "status_details": details}
+    s.model.hear("response.done", response=answer)
+
+
+async def test_an_answer_that_failed_is_asked_for_once_more() -> None:
+    async with scene(greeting="Say hello.") as s:
+        fail(s, "r1")
+        await eventually(lambda: "response.create" in s.model.kinds)
+        assert s.model.last("response.create")["response"] == {"instructions": "Say hello."}
+        fail(s, "r2")
+        await asyncio.sleep(0.01)
+        assert s.model.kinds.count("response.create") == 1
+        # Another turn is another answer.
+        speak(s, "r3")
+        fail(s, "r4")
+        await eventually(lambda: s.model.kinds.count("response.create") == 2)
+
+
+async def test_an_answer_that_failed_with_its_session_is_asked_for_once_of_the_next() -> None:
+    async with scene() as s:
+        s.model.hear("response.created", response={"id": "r1"})
+        await lose(s)
+        await asyncio.sleep(0.01)
+        assert len(s.connector.opened) == 2
+        assert [c.kinds.count("response.create") for c in s.connector.opened] == [0, 1]
+
+
+async def test_nobody_is_asked_again_for_an_answer_that_the_caller_cut_off() -> None:
+    async with scene() as s:
+        s.conversation.bridge.interrupted_response_id = "r1"
+        fail(s, "r1")
+        await asyncio.sleep(0.01)
+        assert "response.create" not in s.model.kinds
