@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Callable, Collection
 from typing import Annotated, Any, Literal
 
@@ -16,8 +15,8 @@ from telephony.app.tool_functions import find_function
 from telephony.base.errors import Problem
 from telephony.base.located_yaml import Path as YamlPath
 from telephony.base.schema_problems import did_you_mean
-from telephony.dialplan.regexes import compile_regex
 from telephony.realtime.guardrails import Guardrails, Phrase, Remedy, Rule, Side, read_phrase
+from telephony.realtime.linear_regex import LinearRegex
 
 _FINDERS = ("phrases", "regex", "function")
 
@@ -109,14 +108,12 @@ class GuardrailsReader:
                 self._report((*path, number), str(error), "")
         return tuple(phrases)
 
-    def _pattern(self, text: str | None, path: YamlPath) -> re.Pattern[str] | None:
+    def _pattern(self, text: str | None, path: YamlPath) -> LinearRegex | None:
         if text is None:
             return None
         try:
-            # Refuses what could take for ever; letters of every script count as letters here.
-            compile_regex(text)
-            return re.compile(text, re.IGNORECASE | re.DOTALL)
-        except (ValueError, re.error) as error:
+            return LinearRegex(text)
+        except ValueError as error:
             message, _, fix = str(error).partition("\nfix: ")
             self._report(path, message, fix)
             return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -26,6 +26,7 @@ from telephony.realtime.prices import PRICES, Price
 
 _SECRET_HEADER = re.compile(r"auth|key|token|secret|cookie", re.IGNORECASE)
 _SECRET_KEYS = ("api_key", "authorization")
+_PAYERS = (*_SECRET_KEYS, "project", "quota_project", "organization")
 _PATH_STEP = re.compile(r"[^.\[\]]+|\[\d+\]")
 _KEYS_ABOVE = ("model", "voice")
 _MISPLACED = (*_KEYS_ABOVE, "instructions")
@@ -81,7 +82,8 @@ class ModelReader:
         if api is None:
             self._report((*path, "api"), f"there is no API {part.api!r}", _apis(part.api))
             return None
-        model = self._model(api, part, path)
+        values = self._session_values(part, path)
+        model = self._model(api, values, path)
         base_url = self._base_url(api, part, path)
         api_key = self._api_key(api, part, path, base_url)
         if len(self._problems) > known or model is None:
@@ -96,11 +98,13 @@ class ModelReader:
             connect_timeout_s=part.connect_timeout_s,
             format=part.model_format or default_format,
             opener=opener,
+            credentials=tuple(_credentials(values)),
             price=part.price or self._prices.get(model.model),
             prices=self._prices,
         )
 
-    def _model(self, api: ModelApi, part: ModelPart, path: YamlPath) -> RealtimeModel | None:
+    def _session_values(self, part: ModelPart, path: YamlPath) -> dict[str, Any]:
+        """Return ``session`` as the API's schema takes it, with the secrets' values."""
         values = dict(part.session)
         for key in _MISPLACED:
             if key in part.session:
@@ -109,7 +113,11 @@ class ModelReader:
                 self._report(place, f"{key} stands in the wrong place", fix, key=True)
             elif key in _KEYS_ABOVE and getattr(part, key) is not None:
                 values[key] = getattr(part, key)
-        values = self._with_secrets(values, (*path, "session"))
+        return {
+            key: self._with_secret(key, value, (*path, "session")) for key, value in values.items()
+        }
+
+    def _model(self, api: ModelApi, values: dict[str, Any], path: YamlPath) -> RealtimeModel | None:
         try:
             return api.read(values)
         except InvalidSessionConfig as error:
@@ -139,21 +147,20 @@ class ModelReader:
         return self._document.problem(place, problem.message, problem.fix, at_key=at_key)
 
     def _with_secrets(self, values: Any, path: YamlPath) -> Any:
-        """Return what a session holds with the values of the secrets that it refers to."""
+        """Return a part of a session with the values of the secrets that it refers to."""
         if isinstance(values, list):
             return [self._with_secrets(value, (*path, n)) for n, value in enumerate(values)]
         if not isinstance(values, dict):
             return values
-        out: dict[str, Any] = {}
-        for key, value in values.items():
-            place = (*path, key)
-            if key in _SECRET_KEYS and isinstance(value, str):
-                out[key] = self.secret(value, place)
-            elif key == "headers" and isinstance(value, dict):
-                out[key] = {name: self._header(name, v, place) for name, v in value.items()}
-            else:
-                out[key] = self._with_secrets(value, place)
-        return out
+        return {key: self._with_secret(key, value, path) for key, value in values.items()}
+
+    def _with_secret(self, key: str, value: Any, path: YamlPath) -> Any:
+        place = (*path, key)
+        if key in _SECRET_KEYS and isinstance(value, str):
+            return self.secret(value, place)
+        if key == "headers" and isinstance(value, dict):
+            return {name: self._header(name, v, place) for name, v in value.items()}
+        return self._with_secrets(value, place)
 
     def _header(self, name: str, value: Any, path: YamlPath) -> Any:
         if isinstance(value, str) and (_SECRET_HEADER.search(name) or referred_variable(value)):
@@ -223,6 +230,21 @@ class ModelReader:
     def _lacks(self, variable: str, path: YamlPath) -> None:
         message = f"the environment variable {variable} is not set"
         self._missing.append(self._document.problem(path, message, f"export {variable}=..."))
+
+
+def _credentials(values: Any) -> Iterator[str]:
+    """Yield what in a session tells whose account is asked: keys, projects, organizations."""
+    if isinstance(values, list):
+        for value in values:
+            yield from _credentials(value)
+    elif isinstance(values, dict):
+        for key, value in values.items():
+            if key in _PAYERS and isinstance(value, str):
+                yield value
+            elif key == "headers" and isinstance(value, dict):
+                yield from (str(v) for name, v in value.items() if _SECRET_HEADER.search(name))
+            else:
+                yield from _credentials(value)
 
 
 def _apis(name: str) -> str:

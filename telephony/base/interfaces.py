@@ -305,11 +305,16 @@ class ModelConnector(Protocol):
 
 
 class ModelUnavailable(TelephonyError):  # noqa: N818 - the state of a peer
-    """The model cannot be reached or refuses us."""
+    """The model cannot be reached or refuses us.
 
-    def __init__(self, reason: str, *, fatal: bool = False) -> None:
+    ``fatal``: another try would meet the same answer. ``of_account``: so would every session with
+    the same key, whatever its settings.
+    """
+
+    def __init__(self, reason: str, *, fatal: bool = False, of_account: bool = False) -> None:
         self.reason = reason
         self.fatal = fatal
+        self.of_account = of_account
         super().__init__(reason)
 
 

@@ -7,7 +7,7 @@ ptime, model messages arrive in between, and a barge-in is carried out in one pi
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 from telephony.audio.echo_gate import EchoGate
 from telephony.audio.format import AudioFormat
@@ -15,16 +15,14 @@ from telephony.audio.g711 import decode
 from telephony.audio.vad import VoiceActivityDetector
 from telephony.base.interfaces import CallMetrics, Clock, ModelConnection
 from telephony.calls.agent import Agent
+from telephony.calls.bot_speech import BotSpeech
 from telephony.calls.bridge_listener import BridgeListener, BridgeStats
-from telephony.calls.downlink import Downlink
-from telephony.calls.held_voice import HeldVoice
+from telephony.calls.caller_turns import CallerTurns
 from telephony.calls.keypad import Keypad
 from telephony.calls.turn_taking import TurnTaking
 from telephony.calls.uplink import Uplink
 from telephony.realtime import events as model
-from telephony.realtime.dialect import Dialect, TurnMarking
-from telephony.realtime.traits import Traits
-from telephony.turns.barge_in import DeleteItem, corrections
+from telephony.realtime.dialect import Dialect
 from telephony.turns.controller import Interrupt
 
 
@@ -41,13 +39,9 @@ class Bridge:
         metrics: CallMetrics,
         clock: Clock,
     ) -> None:
-        self.stats = BridgeStats()
-        self._agent = agent
         self._line = line
-        self._ptime_ms = ptime_ms
         self.dialect = dialect
         self._listener = listener
-        self._metrics = metrics
         self._clock = clock
         self._connection: ModelConnection | None = None
         self._vad = VoiceActivityDetector(agent.vad, line.sample_rate_hz)
@@ -56,17 +50,22 @@ class Bridge:
         self.uplink = Uplink(
             line, dialect.input_format, ptime_ms=ptime_ms, append_ms=agent.append_ms
         )
-        self._downlink = Downlink(
-            line, dialect.output_format, ptime_ms=ptime_ms, prebuffer_ms=agent.prebuffer_ms
-        )
-        self._follow(dialect.traits)
-        self._turn_owed = False
-        self._held_voice = HeldVoice()
+        self._caller = CallerTurns(dialect, self._vad, self.uplink, listener, self.send_control)
         self._keypad = Keypad(agent.keypad)
-        self._talking = False
-        self._last_sent_at = float("-inf")
-        self.was_heard = False
-        """True once the caller heard the bot say something."""
+        self.speech = BotSpeech(
+            agent,
+            line,
+            dialect.output_format,
+            ptime_ms,
+            self._turns,
+            self.echo,
+            self._keypad,
+            listener,
+            metrics,
+        )
+        self._downlink = self.speech.downlink
+        self._traits = dialect.traits
+        self.speech.follow(agent, dialect.traits)
         self.spoken_response_id = ""
         """The last response of which audio came."""
         self.interrupted_response_id = ""
@@ -91,20 +90,19 @@ class Bridge:
             model.ModelError: lambda e, _: listener.model_failed(e),
         }
 
-    def _follow(self, traits: Traits) -> None:
-        self._traits = traits
-        wish_ms = traits.prebuffer_ms
-        self._downlink.prebuffer_ms = self._agent.prebuffer_ms if wish_ms is None else wish_ms
+    @property
+    def stats(self) -> BridgeStats:
+        return self.speech.stats
 
     @property
     def caller_hears(self) -> bool:
         """True while something is being said, or waits to be."""
-        return self._talking or not self._downlink.idle
+        return self.speech.talking or not self._downlink.idle
 
     @property
     def quiet(self) -> bool:
         """True while nobody speaks and no answer is under way."""
-        waits = self._turn_owed or self._turns.caller_waits or self.dialect.active_response_id
+        waits = self._caller.owed or self._turns.caller_waits or self.dialect.active_response_id
         return not (self._vad.speaking or self.caller_hears or waits)
 
     @property
@@ -115,7 +113,7 @@ class Bridge:
     @property
     def turn_follows(self) -> bool:
         """True when a model just connected hears the caller's turn now, and answers that."""
-        return self._vad.speaking or self._held_voice.enough
+        return self._caller.follows
 
     # The leg's side: once a ptime.
 
@@ -126,18 +124,10 @@ class Bridge:
         if vad.speaking or changed is not None:
             self._turns.local_speech(changed, vad, now)
             self._keypad.answered()
-            unheard = self._held_voice.voice(vad.voiced_ms, ended=changed is False)
-            if changed is True and self._traits.marks_turns:
-                self._begin_turn()
-            elif changed is False:
-                self._listener.caller_turn_ended(by_model=False)
-                if not self._traits.detects_turns:
-                    self._end_turn()
-                elif unheard:
-                    # The model that heard the turn is gone, and this one waits for words.
-                    self.dialect.create_response()
-                    self.send_control()
+            self._caller.speech(changed)
         self.uplink.hear(frame, now)
+        if self._caller.catches_up:
+            self._caller.connected()
         if now >= self._turns.next_timer:
             self._turns.handle_timer(now)
         if now >= self._keypad.next_timer:
@@ -145,46 +135,9 @@ class Bridge:
         if self._turns.has_commands:
             self._obey(now)
 
-    def _begin_turn(self) -> None:
-        cast(TurnMarking, self.dialect).begin_input()
-        self.send_control()
-
-    def _end_turn(self) -> None:
-        """Without turn detection of the model's own, our detector ends the caller's turn.
-
-        A turn that ends while there is no session is ended as soon as the next one has heard it.
-        """
-        self._turn_owed = not self.dialect.ready
-        if not self._turn_owed and self.uplink.appended_ms:
-            self.dialect.commit_input()
-            self.dialect.create_response()
-            self.send_control()
-
     def speak(self, now: float) -> bytes | None:
         """Return the bot's next ptime, or None while it is silent."""
-        frame = self._downlink.next_frame()
-        if frame is not None:
-            self._last_sent_at = now
-            self.echo.sent(frame)
-            if not self._talking:
-                self._talkspurt_started(now)
-        elif self._talking and self._downlink.idle:
-            self._talking = False
-            self._turns.playout_drained(now)
-            self._keypad.expect(now)
-            self._listener.playout_drained()
-        return frame
-
-    def _talkspurt_started(self, now: float) -> None:
-        self._talking = self.was_heard = True
-        self._keypad.forget()
-        latency = self._turns.playout_started(now)
-        if latency is not None:
-            self.stats.latencies.append(latency)
-            self._metrics.turn_latency(
-                latency.total_s, latency.caller_to_model_s, latency.model_to_caller_s
-            )
-            self._listener.turn_measured(latency)
+        return self.speech.next_frame(now)
 
     def interrupt_bot(self) -> None:
         """Cut the bot off, whatever it says: flushed, fenced, cancelled, truncated."""
@@ -241,9 +194,11 @@ class Bridge:
         """
         if self._connection is not None:
             self.disconnected()
-        self._agent, self.dialect = agent, dialect
+        self.dialect, self._traits = dialect, dialect.traits
+        self._caller.follow(dialect)
         self._turns.change_model(agent, dialect.traits, self._clock())
-        self._follow(dialect.traits)
+        self._keypad.follow(agent.keypad)
+        self.speech.follow(agent, dialect.traits)
 
     def attach(self, connection: ModelConnection) -> None:
         """Talk over a connection on which the session is ready already."""
@@ -254,7 +209,7 @@ class Bridge:
         """The socket is gone: what is queued still plays, what the caller says is kept."""
         now = self._clock()
         self._connection = None
-        self._held_voice.lost(self._vad.voiced_ms if self._vad.speaking else 0.0)
+        self._caller.disconnected()
         self.uplink.disconnect()
         self.dialect.connection_lost(now)
         self._pull_events(now)
@@ -306,13 +261,11 @@ class Bridge:
         self._downlink.change_model_format(dialect.output_format)
         # The conversation so far goes before what the caller said meanwhile.
         self.send_control()
-        if not self._held_voice.heard_ms:
+        if self._caller.nothing_held:
             # Whatever voice is in it is the bot's own.
-            self.uplink.mute_echo(self._last_sent_at, now)
+            self.uplink.mute_echo(self.speech.last_sent_at, now)
         self.uplink.connect(dialect.input_format, self._send_audio, now)
-        self._held_voice.connected(speaking=self._vad.speaking)
-        if self._turn_owed:
-            self._end_turn()
+        self._caller.connected()
 
     def _output_format_changed(self, event: model.OutputFormatChanged, now: float) -> None:
         self._downlink.change_model_format(event.format)
@@ -378,29 +331,8 @@ class Bridge:
         self.send_control()
 
     def _interrupt(self, command: Interrupt, now: float) -> None:
-        """Flush, fence, cancel, truncate: one turn of the loop, nothing in between."""
-        was_talking = self._talking
-        heard = self._downlink.flush()
-        self._talking = False
-        self._turns.playout_drained(now)
         if command.response_id is not None:
             self.interrupted_response_id = command.response_id
-            self.dialect.fence(command.response_id)
-        if command.cancel:
-            self.dialect.cancel_response(command.response_id)
-        for correction in corrections(heard, self._agent.playout_latency_ms):
-            if isinstance(correction, DeleteItem):
-                self.dialect.delete_item(correction.item_id)
-            else:
-                self.dialect.truncate_item(correction.item_id, correction.audio_end_ms)
+        seconds = self.speech.cut_off(command, self.dialect, now)
         self.send_control()
-        seconds = self._count_barge_in(command) if was_talking else None
         self._listener.interrupted(command.reason, seconds)
-
-    def _count_barge_in(self, command: Interrupt) -> float:
-        onset_at = self._turns.onset_of(command)
-        seconds = max(0.0, self._last_sent_at + self._ptime_ms / 1000 - onset_at)
-        self.stats.barge_ins += 1
-        self.stats.barge_in_s.append(seconds)
-        self._metrics.barge_in(seconds, command.reason)
-        return seconds

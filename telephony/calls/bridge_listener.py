@@ -12,10 +12,14 @@ from telephony.turns.latency import TurnLatency
 
 @dataclass(slots=True)
 class BridgeStats:
-    """What one conversation came to, for the CDR."""
+    """What one conversation came to, for the CDR.
+
+    ``barge_ins`` are the caller's, ``cut_offs`` are for reasons of ours: a guardrail's rule.
+    """
 
     responses: int = 0
     barge_ins: int = 0
+    cut_offs: int = 0
     barge_in_s: list[float] = field(default_factory=list)
     latencies: list[TurnLatency] = field(default_factory=list)
     input_tokens: int = 0
@@ -45,10 +49,10 @@ class BridgeListener(Protocol):
         """The caller heard everything that was queued."""
 
     def interrupted(self, reason: str, seconds: float | None) -> None:
-        """The caller barged in; what was queued is gone.
+        """The bot was cut off; what was queued is gone.
 
         ``seconds`` went from the caller's first voice to the end of the bot's last packet; None
-        when the bot was not heard speaking.
+        when the bot was not heard speaking, or was cut off for reasons of ours.
         """
 
     def turn_measured(self, latency: TurnLatency) -> None: ...

@@ -24,6 +24,7 @@ from telephony.calls.line import Line
 from telephony.calls.moves import Moves, depart
 from telephony.calls.prompt_audio import APOLOGY, GOODBYE
 from telephony.calls.services import CallServices, LineShape
+from telephony.calls.tool_routing import CallPowers
 from telephony.calls.transfer import Transfers
 from telephony.dialplan.actions import ConnectModel
 from telephony.dialplan.matcher import Route
@@ -131,11 +132,7 @@ class Call:
     def _ending_of_leg(self, ended_by: str, reason: str) -> Ending:
         if ended_by == "remote":
             return cause.CALLER_CANCELLED if self.answered_at is None else cause.CALLER_HUNG_UP
-        if reason == "no_ack":
-            return cause.NO_ACK
-        if reason == "media_failed":
-            return cause.INTERNAL_ERROR
-        return cause.SIGNALLING_FAILED
+        return cause.for_lost_leg(reason)
 
     # The life of the call.
 
@@ -245,10 +242,12 @@ class Call:
             services,
             self.log,
             call_context(self.call_id, self.leg.facts, agent, talk.variables),
-            self.transfer,
-            self.transfers.give_up,
-            lambda digits: press_keys(self.leg.media, digits),
-            self.line.recording,
+            CallPowers(
+                self.transfer,
+                self.transfers.give_up,
+                lambda digits: press_keys(self.leg.media, digits),
+                self.line.recording,
+            ),
         )
         try:
             async with asyncio.timeout(services.limits.setup_timeout_s):

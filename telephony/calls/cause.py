@@ -88,6 +88,11 @@ def for_status(status: int) -> Ending:
     return {400: MALFORMED_OFFER, 488: MEDIA_NOT_ACCEPTABLE}.get(status, NO_MEDIA_PORTS)
 
 
+def for_lost_leg(reason: str) -> Ending:
+    """Return the ending of a leg that failed on our side."""
+    return {"no_ack": NO_ACK, "media_failed": INTERNAL_ERROR}.get(reason, SIGNALLING_FAILED)
+
+
 def for_dial(failure: DialFailed) -> Ending:
     """Return the ending of a call that nobody answered, with the status that the network gave."""
     ending = _DIALLED[failure.outcome]

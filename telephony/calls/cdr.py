@@ -17,7 +17,6 @@ from telephony.base.interfaces import Leg, MediaStats
 from telephony.calls import cause
 from telephony.calls.call import Call, Direction
 from telephony.calls.destination import TransferRecord
-from telephony.calls.uplink import UplinkStats
 
 log = structlog.get_logger()
 
@@ -28,9 +27,11 @@ class Cdr:
 
     ``caller`` and ``called`` are in full here and in the file; logs mask them. They and the other
     facts of signalling are those of the leg that the call began with; it had ``legs`` of them, one
-    after the other. ``received_at`` is when a call that we placed was asked for. ``way`` is
+    after the other. ``agent`` is the one it began with; ``agents`` are all that talked, in the
+    order of the handoffs. ``received_at`` is when a call that we placed was asked for. ``way`` is
     ``hosted`` for a call whose telephone the provider answered, who calls it ``hosted_call_id``.
     ``echo_*`` is what came back of what the bot said: how much quieter, and how late.
+    ``barge_ins`` are the caller's; ``cut_offs`` are answers that a guardrail cut off.
     ``turn_latency_*`` run from the caller's last voice to the first RTP packet of the answer.
     """
 
@@ -58,6 +59,7 @@ class Cdr:
     cause: str
     ended_by: str
     status: int
+    agents: tuple[str, ...] = ()
     legs: int = 1
     transfers: tuple[TransferRecord, ...] = ()
     codec: str | None = None
@@ -68,6 +70,7 @@ class Cdr:
     turn_latency_max_ms: int | None = None
     barge_ins: int = 0
     barge_in_max_ms: int | None = None
+    cut_offs: int = 0
     echo_return_loss_db: float | None = None
     echo_delay_ms: float | None = None
     model: str | None = None
@@ -90,6 +93,8 @@ class Cdr:
         fields = asdict(self)
         fields.update(fields.pop("media"))
         fields["transfers"] = len(self.transfers)
+        if len(self.agents) < 2:
+            del fields["agents"]
         if self.transfers:
             fields["transfer_outcome"] = self.transfers[-1].outcome
         return {
@@ -161,12 +166,14 @@ def _conversation_of(call: Call) -> dict[str, Any]:
     echo = conversation.bridge.echo.estimate
     latencies_ms = sorted(round(turn.total_s * 1000) for turn in stats.latencies)
     return {
+        "agents": tuple(conversation.agents),
         "responses": stats.responses,
         "turns": len(latencies_ms),
         "turn_latency_p50_ms": latencies_ms[(len(latencies_ms) - 1) // 2] if latencies_ms else None,
         "turn_latency_max_ms": latencies_ms[-1] if latencies_ms else None,
         "barge_ins": stats.barge_ins,
         "barge_in_max_ms": round(max(stats.barge_in_s) * 1000) if stats.barge_in_s else None,
+        "cut_offs": stats.cut_offs,
         "echo_return_loss_db": None if echo is None else echo.return_loss_db,
         "echo_delay_ms": None if echo is None else echo.delay_ms,
         "model": f"{source.model.api}/{source.model.model}",
@@ -176,15 +183,8 @@ def _conversation_of(call: Call) -> dict[str, Any]:
         "model_input_tokens": stats.input_tokens,
         "model_output_tokens": stats.output_tokens,
         "model_cost_usd": None if conversation.spend.unpriced else round(conversation.spend.usd, 6),
-        "model_audio_dropped_ms": _audio_dropped_ms(call, conversation.bridge.uplink.stats),
+        "model_audio_dropped_ms": conversation.bridge.uplink.dropped_ms,
     }
-
-
-def _audio_dropped_ms(call: Call, stats: UplinkStats) -> int:
-    name = call.agent_name
-    agent = call.services.agents.get(name) if name is not None else None
-    append_ms = agent.append_ms if agent is not None else 0
-    return stats.appends_dropped * append_ms + stats.held_ms_dropped
 
 
 class CdrFile:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -13,45 +13,24 @@ from telephony.base.errors import LocalProtocolError
 from telephony.base.interfaces import ModelUnavailable
 from telephony.calls import cause
 from telephony.calls.agent import Agent
+from telephony.calls.answer_owed import AnswerOwed
 from telephony.calls.bridge import Bridge
-from telephony.calls.built_in_tools import (
-    hands_off,
-    hangs_up,
-    recording_tools,
-    sends_digits,
-    switches_language,
-    tool_definitions,
-    transfers,
-)
+from telephony.calls.built_in_tools import tool_definitions
 from telephony.calls.call_tasks import CallTasks
 from telephony.calls.call_values import on_this_call
 from telephony.calls.cause import Ending
-from telephony.calls.digits_tool import SEND_DIGITS, PressKeys, outcome_text, wanted_keys
-from telephony.calls.farewell import Farewell
-from telephony.calls.goodbye import GOODBYE, HANGUP
 from telephony.calls.guard import Guard
-from telephony.calls.handoff_tool import HANDED_OVER, HANDOFF, SWITCH_LANGUAGE, SWITCHED
-from telephony.calls.handovers import Handovers
+from telephony.calls.handoff_tool import HANDED_OVER, SWITCHED
 from telephony.calls.model_link import ModelLink
 from telephony.calls.model_source import ModelSource
-from telephony.calls.recording_tool import Pausable, run_recording_tool
 from telephony.calls.services import CallServices, LineShape
 from telephony.calls.spend import CallSpend
 from telephony.calls.succession import Succession, said
-from telephony.calls.tool_desk import ToolDesk
-from telephony.calls.transfer_requests import TransferCaller, TransferRequests
-from telephony.calls.transfer_tool import TRANSFER
+from telephony.calls.tool_routing import CallPowers, ToolRouting
 from telephony.realtime.dialect import Brief, Dialect
-from telephony.realtime.events import (
-    ApprovalRequested,
-    ModelError,
-    ResponseFinished,
-    ToolCallRequested,
-    Usage,
-)
+from telephony.realtime.events import ApprovalRequested, ModelError, ResponseFinished, Usage
 from telephony.realtime.history import HistoryItem
 from telephony.realtime.tool_schema import ToolContext
-from telephony.realtime.tools import error_output
 from telephony.turns.latency import TurnLatency
 
 SPENT = "The call has to end now. Say goodbye in one short sentence."
@@ -74,15 +53,10 @@ class Conversation:
         services: CallServices,
         log: Any,
         context: ToolContext,
-        transfer: TransferCaller,
-        give_up_transfer: Callable[[], bool],
-        press_keys: PressKeys,
-        recording: Pausable,
+        powers: CallPowers,
     ) -> None:
         agent = on_this_call(agent, context, services.utc_now())
         context = replace(context, instructions=agent.instructions)
-        self._press_keys = press_keys
-        self._recording = recording
         self._tasks = tasks
         self._services = services
         self._log = log
@@ -102,22 +76,18 @@ class Conversation:
             log,
             self._new_dialect,
             on_restored=self._restored,
-            on_lost=lambda: self._end(cause.MODEL_LOST),
-            on_gap=self._fill_gap,
+            on_lost=lambda: self.end(cause.MODEL_LOST),
+            on_gap=lambda: self._owed.fill(),
         )
         self._succession = Succession(self.link, self.bridge, services, log)
-        self._filler = b""
+        self._owed = AnswerOwed(self.bridge, services.prompts, line, log)
         self.spend = CallSpend(services.spend, agent.spend_limit_usd)
-        self._farewell = Farewell(self.bridge)
-        self._desk = ToolDesk(self, tasks, services, log, context, agent.tool_limits)
+        self._tools = ToolRouting(self, self.bridge, powers, tasks, services, log, context)
         self._guard = Guard(agent.guardrails, self, tasks, services, log, context)
-        self._handovers = Handovers(self._farewell, self, tasks, log)
-        self._transfers = TransferRequests(
-            self._farewell, self, transfer, give_up_transfer, tasks, log
-        )
+        self.agents = [agent.name]
+        """Who has talked on this call, in order."""
         self._drained = asyncio.Event()
         self._held = self._parked = False
-        self._answer_owed = False
         self.closed = False
         self._ending: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
 
@@ -149,9 +119,7 @@ class Conversation:
         if self._services.spend.exhausted:
             raise ModelUnavailable("the day's spend limit is reached", fatal=True)
         await self.link.open()
-        if self.agent.filler is not None:
-            audio = await self._services.prompts.fetch(self.agent.filler, self._line)
-            self._filler = audio
+        self._owed.filler = await self._owed.load(self.agent.filler)
 
     async def run(self) -> Ending:
         """Greet, then talk until one side is done; returns why."""
@@ -176,7 +144,7 @@ class Conversation:
         if echo is not None and not self.closed:
             self._services.metrics.echo_measured(echo.return_loss_db, echo.delay_ms / 1000)
         self.closed = True
-        self._farewell.close()
+        self._tools.farewell.close()
         await self.link.close()
 
     def digit_received(self, digit: str, held: bool = False) -> None:
@@ -204,13 +172,15 @@ class Conversation:
         self._know(replace(self._context, caller=caller))
 
     def _know(self, context: ToolContext) -> None:
-        self._context = self._desk.context = self._guard.context = context
+        self._context = self._guard.context = context
+        self._tools.know(context)
 
     def _ask(self, instructions: str | None = None) -> None:
         self.dialect.create_response(instructions)
         self.bridge.send_control()
 
-    def _end(self, ending: Ending) -> None:
+    def end(self, ending: Ending) -> None:
+        """Be done with the call for this reason, unless there is one already."""
         if not self._ending.done():
             self._ending.set_result(ending)
 
@@ -237,19 +207,20 @@ class Conversation:
             return False
         agent = agent.in_language(language) if language else agent
         agent = on_this_call(agent, self._context, self._services.utc_now())
+        filler = await self._owed.load(agent.filler)
         if await self._succession.move(agent) == "failed":
             return False
         self._context.variables.adopt(agent.variables)
         self._know(replace(self._context, instructions=agent.instructions))
         self._guard.adopt(agent.guardrails)
+        self._tools.adopt(agent)
+        self.spend.follow(agent.spend_limit_usd)
+        self._owed.filler = filler
+        if agent.name != self.agents[-1]:
+            self.agents.append(agent.name)
         self._log.info("agent.changed", agent=name, language=agent.language)
         self._ask(SWITCHED if language else HANDED_OVER)
         return True
-
-    def _fill_gap(self) -> None:
-        """Say something in the place of a model that is gone while the caller waits for it."""
-        if self._filler and (self._answer_owed or self.bridge.caller_waits):
-            self.bridge.fill(self._filler)
 
     def model_failed(self, error: ModelError) -> None:
         self.link.failed(error)
@@ -266,11 +237,10 @@ class Conversation:
         self._guard.transcript_delta(role, item_id, piece)
 
     def caller_turn_ended(self, *, by_model: bool) -> None:
-        self._desk.caller_turn_ended(by_model=by_model)
+        self._tools.caller_turn_ended(by_model=by_model)
 
     def tool_calls_cancelled(self, call_ids: Collection[str]) -> None:
-        self._desk.cancelled(call_ids)
-        self._farewell.cancelled(call_ids)
+        self._tools.cancelled(call_ids)
 
     def approval_requested(self, event: ApprovalRequested) -> None:
         """The model's provider asks before it calls a tool of its own."""
@@ -292,33 +262,16 @@ class Conversation:
         interrupted = event.response_id == self.bridge.interrupted_response_id
         if event.status == "failed":
             self._log.warning("response.failed", reason=event.reason, message=event.message)
-        if not event.out_of_band:
-            # The caller waits for what would have been said.
-            self._answer_owed = event.status == "failed" and not interrupted
+        self._owed.response_finished(event, interrupted=interrupted)
         cut_off = interrupted or event.status == "cancelled"
-        self._desk.response_finished(event.response_id, calls_tools=bool(event.tool_calls))
-        for call in event.tool_calls:
-            if call.name == HANGUP and hangs_up(self.agent):
-                self._log.info("hangup.requested")
-                self._farewell.requested(
-                    call, GOODBYE, lambda _: self._end(cause.BOT_HUNG_UP), interrupted=cut_off
-                )
-            elif not self._desk.admits(call, essential=call.name in (TRANSFER, HANDOFF)):
-                continue
-            elif call.name == TRANSFER and transfers(self.agent):
-                self._transfers.requested(call, interrupted=cut_off)
-            elif call.name == SEND_DIGITS and sends_digits(self.agent):
-                self._tasks.start(self._send_digits, call)
-            elif call.name in recording_tools(self.agent):
-                self._answer(call, run_recording_tool(call.name, self._recording))
-            elif call.name == HANDOFF and hands_off(self.agent):
-                self._handovers.requested(call, interrupted=cut_off)
-            elif call.name == SWITCH_LANGUAGE and switches_language(self.agent):
-                self._handovers.language_requested(call, interrupted=cut_off)
-            else:
-                self._desk.requested(call)
-        self._desk.all_requested()
-        self._farewell.response_finished(event)
+        self._tools.response_finished(event, interrupted=cut_off)
+        if event.status == "failed" and not event.tool_calls:
+            self._tasks.start(self._try_again)
+
+    async def _try_again(self) -> None:
+        """Ask once more for an answer that failed, unless it was its session that did."""
+        if self.link.established and self._owed.due_again():
+            self._ask_what_was_owed()
 
     def usage_reported(self, usage: Usage, model_name: str) -> None:
         source = self.link.source
@@ -333,15 +286,15 @@ class Conversation:
         """Say goodbye: no more money may be spent on this call."""
         self._ask(SPENT)
         await said(self.bridge, SPENT_LIMIT_S)
-        self._end(cause.SPEND_LIMIT)
+        self.end(cause.SPEND_LIMIT)
 
     def playout_drained(self) -> None:
         self._drained.set()
-        self._farewell.playout_drained()
+        self._tools.farewell.playout_drained()
 
     def interrupted(self, reason: str, seconds: float | None) -> None:
         self._drained.set()
-        self._farewell.interrupted()
+        self._tools.farewell.interrupted()
         if seconds is None:
             return
         self._log.info("bot.interrupted", reason=reason, seconds=round(seconds, 3))
@@ -350,16 +303,18 @@ class Conversation:
 
     def caller_silent(self, hang_up: bool) -> None:
         if hang_up:
-            self._end(cause.SILENT_CALLER)
+            self.end(cause.SILENT_CALLER)
         else:
             self._ask(REPROMPT)
 
     def _restored(self) -> None:
         """Ask for the answer that the lost connection owed, unless the caller goes on anyway."""
-        owed = self._answer_owed or self.bridge.caller_waits
-        self._answer_owed = False
-        if owed and not (self.bridge.turn_follows and self.dialect.traits.responds_by_itself):
-            self._ask(None if self.bridge.was_heard else self.agent.greeting)
+        self._tools.model_changed()
+        if self._owed.due():
+            self._ask_what_was_owed()
+
+    def _ask_what_was_owed(self) -> None:
+        self._ask(None if self.bridge.speech.was_heard else self.agent.greeting)
 
     # What tools, handoffs and guardrails ask of the call
 
@@ -367,9 +322,15 @@ class Conversation:
     def last_said(self) -> str:
         return self.bridge.spoken_response_id
 
-    def answer_tool(self, call_id: str, output: str, *, respond: bool = True) -> None:
-        self.dialect.send_tool_output(call_id, output, respond=respond)
+    def answer_tool(self, call_id: str, output: str, *, respond: bool = True) -> bool:
+        try:
+            self.dialect.send_tool_output(call_id, output, respond=respond)
+        except LocalProtocolError:
+            # The model took the call back, or the session there is now has never heard of it.
+            self._log.warning("tool.output_dropped")
+            return False
         self.bridge.send_control()
+        return True
 
     def make_talk(self, instructions: str) -> None:
         self.dialect.create_response(instructions, tool_choice="none")
@@ -387,24 +348,7 @@ class Conversation:
         self.bridge.interrupt_bot()
 
     def send_away(self, destination: str) -> None:
-        self._transfers.send_away(destination, self.give_up)
+        self._tools.send_away(destination, self.give_up)
 
     def give_up(self) -> None:
-        self._end(cause.GUARDRAIL)
-
-    async def _send_digits(self, call: ToolCallRequested) -> None:
-        """Press the keys that the model asked for; what they are may be a secret."""
-        try:
-            keys = wanted_keys(call.arguments)
-            outcome = await self._press_keys(keys)
-        except (ValueError, LocalProtocolError) as error:
-            self._log.info("digits.refused")
-            self._answer(call, error_output(str(error)))
-            return
-        self._log.info("digits.sent", count=len(outcome.digits), way=outcome.way)
-        if outcome.failure:
-            self._log.warning("digits.failed", reason=outcome.failure)
-        self._answer(call, outcome_text(outcome))
-
-    def _answer(self, call: ToolCallRequested, text: str) -> None:
-        self.answer_tool(call.call_id, text)
+        self.end(cause.GUARDRAIL)

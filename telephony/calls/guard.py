@@ -134,7 +134,8 @@ class Guard:
 
     def _tripped(self, rule: Rule, item_id: str) -> None:
         """Act on the first rule that an item breaks."""
-        if item_id in self._dealt_with or self._over:
+        if item_id in self._dealt_with or self._over or rule not in self._guardrails.rules:
+            # Another agent may talk by now, under rules of its own.
             return
         self._dealt_with[item_id] = None
         if len(self._dealt_with) > _MAX_REMEMBERED:

@@ -27,7 +27,8 @@ class HandedOver(Protocol):
     def agent(self) -> Agent:
         """The agent that talks now."""
 
-    def answer_tool(self, call_id: str, output: str, *, respond: bool = True) -> None: ...
+    def answer_tool(self, call_id: str, output: str, *, respond: bool = True) -> bool:
+        """Give a call of a tool its output; False when nobody waits for it any more."""
 
     def correct(self, text: str) -> None:
         """Tell the model a fact and ask it to speak."""

@@ -31,23 +31,27 @@ class Keypad:
     path looks at it once a ptime.
     """
 
-    __slots__ = ("_collector", "_told", "_waits", "next_timer")
+    __slots__ = ("_collector", "_config", "_told", "next_timer")
 
     def __init__(self, config: KeypadConfig) -> None:
-        self._collector = DigitCollector(
-            config.max_length,
-            config.terminator,
-            inter_digit_timeout_s=config.inter_digit_ms / 1000,
-            first_digit_timeout_s=(config.first_digit_ms or 0) / 1000,
-        )
-        self._waits = config.first_digit_ms is not None
+        self._config = config
+        self._collector = _collector(config)
         self._told = False
         self.next_timer = _NEVER
 
+    def follow(self, config: KeypadConfig) -> None:
+        """Join digits by other rules from the next entry on."""
+        self._config = config
+
+    def _start(self, now: float) -> None:
+        self._collector = _collector(self._config)
+        self._collector.start(now)
+
     def expect(self, now: float) -> None:
         """The bot has spoken: wait for a first digit, unless it has waited in vain already."""
-        if self._waits and not self._told and not self._collector.collecting:
-            self._collector.start(now)
+        waits = self._config.first_digit_ms is not None
+        if waits and not self._told and not self._collector.collecting:
+            self._start(now)
             self._text(None)
 
     def forget(self) -> None:
@@ -68,7 +72,7 @@ class Keypad:
         """
         self._told = False
         if not self._collector.collecting:
-            self._collector.start(now)
+            self._start(now)
         return self._text(self._collector.receive_digit(digit, now, held=held))
 
     def release(self, now: float) -> None:
@@ -89,3 +93,12 @@ class Keypad:
             self._told = True
             return "The caller pressed nothing on the keypad."
         return f"The caller pressed {entry.digits}{entry.terminator} on the keypad."
+
+
+def _collector(config: KeypadConfig) -> DigitCollector:
+    return DigitCollector(
+        config.max_length,
+        config.terminator,
+        inter_digit_timeout_s=config.inter_digit_ms / 1000,
+        first_digit_timeout_s=(config.first_digit_ms or 0) / 1000,
+    )

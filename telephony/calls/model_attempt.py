@@ -9,6 +9,7 @@ from typing import Any, Protocol, cast
 from telephony.base.interfaces import Clock, ModelConnection, ModelConnector, ModelUnavailable
 from telephony.calls.call_tasks import CallTasks
 from telephony.calls.model_source import ModelSource
+from telephony.realtime.backoff import is_refusal_of_account
 from telephony.realtime.dialect import Dialect, Resuming
 from telephony.realtime.events import ModelError, SessionReady
 
@@ -111,7 +112,9 @@ class Standby:
                 attempt.ready.set_result(None)
             elif isinstance(event, ModelError) and event.fatal:
                 reason = f"{event.code}: {event.message}"
-                attempt.failed(ModelUnavailable(reason, fatal=not event.retryable))
+                of_account = is_refusal_of_account(event.code)
+                fatal = of_account or not event.retryable
+                attempt.failed(ModelUnavailable(reason, fatal=fatal, of_account=of_account))
         self.flush()
 
     def flush(self) -> None:

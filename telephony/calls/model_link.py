@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ from telephony.base.interfaces import ModelConnection, ModelUnavailable
 from telephony.calls.agent import Agent
 from telephony.calls.bridge import Bridge
 from telephony.calls.call_tasks import CallTasks
+from telephony.calls.dialect_timer import DialectTimer
 from telephony.calls.model_attempt import Attempt, LeftConnections, Standby
 from telephony.calls.model_source import ModelSource
 from telephony.calls.services import ConversationServices
@@ -74,16 +76,20 @@ class ModelLink:
         self._next_agent = agent
         self._connected_at = 0.0
         self._mute_after: str | None = None
-        self._backoff = Backoff(
+        self._backoff = self._backoff_of(agent)
+        self._timer = DialectTimer(
+            lambda: bridge.dialect.next_timer(),
+            lambda: tasks.guard(bridge.handle_timer),
+            services.clock,
+        )
+
+    def _backoff_of(self, agent: Agent) -> Backoff:
+        return Backoff(
             agent.reconnect_initial_s,
             agent.reconnect_maximum_s,
             agent.reconnect_attempts,
-            services.ids,
+            self._services.ids,
         )
-        self._closed = False
-        self._loop = asyncio.get_running_loop()
-        self._timer: asyncio.TimerHandle | None = None
-        self._timer_deadline = 0.0
 
     # Opening
 
@@ -121,7 +127,7 @@ class ModelLink:
 
     def _note_refusal(self, source: ModelSource, error: ModelUnavailable) -> None:
         if error.fatal:
-            self._services.breakers.refused(source)
+            self._services.breakers.refused(source, of_account=error.of_account)
 
     async def _connect(self, source: ModelSource, limit_s: float | None) -> None:
         if source is not self.source:
@@ -137,15 +143,19 @@ class ModelLink:
                 self._bridge.connected(connection)
                 await attempt.ready
         except TimeoutError:
-            reason = f"no session within {timeout_s:g} s"
-            await self._abandon(attempt)
-            raise ModelUnavailable(reason) from None
+            self._abandon(attempt)
+            raise ModelUnavailable(f"no session within {timeout_s:g} s") from None
+        except ModelUnavailable:
+            self._abandon(attempt)
+            raise
         except BaseException:
-            await self._abandon(attempt)
+            # The call is over, or wants no model any more.
+            if (left := self._give_up(attempt)) is not None:
+                await left.close()
             raise
         if attempt.failure is not None:
             # Ready and lost again before this task had its turn.
-            await self._abandon(attempt)
+            self._abandon(attempt)
             raise attempt.failure
         self._establish(attempt)
 
@@ -160,13 +170,16 @@ class ModelLink:
         """Return a dialect that goes on where the present one is."""
         return self._new_dialect(agent, source, carried_over(self._bridge.dialect.history))
 
-    async def _abandon(self, attempt: Attempt) -> None:
+    def _abandon(self, attempt: Attempt) -> None:
+        """Give a connection up; whoever waits for a model does not wait for its goodbye."""
+        if (left := self._give_up(attempt)) is not None:
+            self._left.add(left)
+
+    def _give_up(self, attempt: Attempt) -> ModelConnection | None:
         if self._attempt is attempt:
             self._attempt = None
         attempt.look_at_outcome()
-        connection = self._detach()
-        if connection is not None:
-            await connection.close()
+        return self._detach()
 
     def _detach(self) -> ModelConnection | None:
         """Take the connection off the bridge; the caller of this closes it."""
@@ -177,18 +190,15 @@ class ModelLink:
 
     async def close(self) -> None:
         """Close for good."""
-        self._closed = True
         self._attempt = None
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        standby, self._standby = self._standby, None
-        if standby is not None:
-            await standby.close()
-        connection = self._detach()
-        if connection is not None:
-            await connection.close()
-        await self._left.close()
+        self._timer.close()
+        async with AsyncExitStack() as last:
+            last.push_async_callback(self._left.close)
+            if (connection := self._detach()) is not None:
+                last.push_async_callback(connection.close)
+            standby, self._standby = self._standby, None
+            if standby is not None:
+                last.push_async_callback(standby.close)
 
     # What the bridge reports
 
@@ -205,7 +215,7 @@ class ModelLink:
             text = f"{error.code}: {error.message}"
             retry = error.retryable and not self._mute_again(error)
             if is_refusal_of_account(error.code):
-                self._services.breakers.refused(self._attempt.source)
+                self._services.breakers.refused(self._attempt.source, of_account=True)
             self._lost(self._attempt, text, retry=retry)
 
     def _mute_again(self, error: ModelError) -> bool:
@@ -219,22 +229,7 @@ class ModelLink:
         return before == self._mute_after
 
     def timers_changed(self) -> None:
-        """Wake up for the dialect's next deadline, or sooner: most deadlines only move back."""
-        deadline = self._bridge.dialect.next_timer()
-        if deadline is None or self._closed:
-            return
-        if self._timer is not None:
-            if self._timer_deadline <= deadline:
-                return
-            self._timer.cancel()
-        self._timer_deadline = deadline
-        delay_s = max(0.0, deadline - self._services.clock())
-        self._timer = self._loop.call_later(delay_s, self._time_came)
-
-    def _time_came(self) -> None:
-        self._timer = None
-        self._tasks.guard(self._bridge.handle_timer)
-        self.timers_changed()
+        self._timer.changed()
 
     # Changing over to a session that is opened while the present one goes on
 
@@ -271,6 +266,7 @@ class ModelLink:
                 self._note_refusal(source, error)
                 self._log_unavailable(source, error)
             else:
+                self._services.breakers.closed(source)
                 return self._standby is standby
         return False
 
@@ -293,16 +289,19 @@ class ModelLink:
                 self._left.add(standby.connection)
             return False
         attempt, dialect = standby.attempt, standby.attempt.dialect
+        # What the session that is left still reports is that of its own agent and model.
+        self._attempt = None
+        old = self._detach()
         known = {item.item_id for item in dialect.history}
         news = [i for i in self._bridge.dialect.history if i.item_id not in known]
         dialect.add_items(carried_over(news))
-        self._attempt = attempt
-        old, self._connection = self._connection, standby.connection
+        self._attempt, self._connection = attempt, standby.connection
+        if self._next_agent is not self.agent:
+            self._backoff = self._backoff_of(self._next_agent)
         self.agent, self.source = self._next_agent, attempt.source
         self._bridge.change_session(self.agent, dialect)
         self._bridge.attach(standby.connection)
         self._establish(attempt)
-        self.stats.rollovers += 1
         if old is not None:
             self._left.add(old)
         return True
@@ -342,14 +341,14 @@ class ModelLink:
         if connection is not None:
             self._left.add(connection)
         self._on_gap()
-        before = self.source
+        before, agent = self.source, self.agent
         restored = self.switch() or await self._try_again(retry=retry)
         self.stats.reconnects += restored
         if not restored:
             self._services.metrics.model_reconnected("lost")
             self._on_lost()
             return
-        failed_over = self.source is not before
+        failed_over = self.source is not before and self.agent is agent
         self.stats.failovers += failed_over
         self._services.metrics.model_reconnected("failed_over" if failed_over else "restored")
         self._log.info(

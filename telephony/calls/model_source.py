@@ -32,7 +32,8 @@ class ModelSource:
 
     ``base_url`` and ``api_key`` are for its WebSocket; a model that is reached in another way has
     an ``opener``, and what goes over that connection is what its dialect and the opener agree on.
-    Without a ``price`` nobody knows what it costs; ``prices`` are those of models beside it.
+    ``credentials`` are what else tells whose account it is: a project, the keys of services beside
+    it. Without a ``price`` nobody knows what it costs; ``prices`` are those of models beside it.
     """
 
     model: RealtimeModel
@@ -41,8 +42,15 @@ class ModelSource:
     connect_timeout_s: float = 5.0
     format: ModelFormat = "auto"
     opener: ModelOpener | None = field(default=None, repr=False)
+    credentials: tuple[str, ...] = field(default=(), repr=False)
     price: Price | None = None
     prices: Mapping[str, Price] = field(default_factory=lambda: PRICES, repr=False, compare=False)
+
+    @property
+    def account(self) -> tuple[str | None, ...]:
+        """Whom the provider takes us for: the same model with the same keys at the same place."""
+        model = self.model
+        return (model.api, model.model, self.base_url, self.api_key, *self.credentials)
 
     def price_of(self, model: str) -> Price | None:
         """Return what a use of ``model`` costs; "" is the source's own."""

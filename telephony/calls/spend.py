@@ -58,8 +58,12 @@ class CallSpend:
         self.usd = 0.0
         self.unpriced = 0
         self._ledger = ledger
-        self._limit_usd = ledger.limits.call_usd if limit_usd is None else limit_usd
         self._told = False
+        self.follow(limit_usd)
+
+    def follow(self, limit_usd: float | None) -> None:
+        """Take the limit of the agent in charge; None is that of all calls."""
+        self.limit_usd = self._ledger.limits.call_usd if limit_usd is None else limit_usd
 
     def add(self, usage: Usage, price: Price | None) -> bool:
         """Take note of a use; returns True once, when it reaches the call's limit."""
@@ -69,7 +73,7 @@ class CallSpend:
             return False
         self.usd += usd
         self._ledger.add(usd)
-        if self._told or self._limit_usd is None or self.usd < self._limit_usd:
+        if self._told or self.limit_usd is None or self.usd < self.limit_usd:
             return False
         self._told = True
         return True

@@ -18,6 +18,8 @@ PATIENCE_S = 120.0
 """How long a session that stands ready waits for a silent gap, where no end is known."""
 LAST_MOMENT_S = 2.0
 """So long before its session ends a conversation is moved in the middle of whatever happens."""
+TAKE_OVER_S = 15.0
+"""How long another agent's session is tried for: the caller was told to expect them."""
 _RETRY_S = 5.0
 
 Outcome = Literal["switched", "cut_in", "failed"]
@@ -43,7 +45,8 @@ class Succession:
         self._renewing = True
         try:
             if not self._bridge.dialect.traits.resumes:
-                return await self._move(agent, self._deadline(left_s))
+                deadline = self._deadline(left_s)
+                return await self._move(agent, deadline, deadline)
             await self._quiet(self._deadline(left_s))
             self._link.reconnect()
         finally:
@@ -57,11 +60,15 @@ class Succession:
         self._moving = True
         try:
             deadline = self._deadline(None)
-            while self._renewing or not self._link.established:
-                if self._services.clock() >= deadline:
+            while True:
+                if not await self._settled(deadline):
                     return "failed"
-                await asyncio.sleep(QUIET_POLL_S)
-            return await self._move(agent, deadline)
+                session, until = self._bridge.dialect, self._services.clock() + TAKE_OVER_S
+                outcome = await self._move(agent, deadline, min(deadline, until))
+                own = self._bridge.dialect is session or self._link.agent is agent
+                if outcome != "failed" or own or self._services.clock() >= deadline:
+                    return outcome
+                # It was the present session that failed, and not the other agent's.
         finally:
             self._moving = False
 
@@ -69,7 +76,16 @@ class Succession:
         limit_s = PATIENCE_S if left_s is None else max(0.0, left_s - LAST_MOMENT_S)
         return self._services.clock() + limit_s
 
-    async def _move(self, agent: Agent, deadline: float) -> Outcome:
+    async def _settled(self, deadline: float) -> bool:
+        """Wait until there is a session to leave; False when that took too long."""
+        while self._renewing or not self._link.established:
+            if self._services.clock() >= deadline:
+                return False
+            await asyncio.sleep(QUIET_POLL_S)
+        return True
+
+    async def _move(self, agent: Agent, deadline: float, try_until: float) -> Outcome:
+        """Open a session for as long as ``try_until``, and take it in a gap before ``deadline``."""
         before, session = self._link.agent, self._bridge.dialect
         while True:
             if await self._link.prepare(agent):
@@ -79,9 +95,10 @@ class Succession:
                 if self._bridge.dialect is not session:
                     # The present session was lost, and what was prepared took its place at once.
                     return "failed" if self._link.agent is before else "cut_in"
-            if not self._link.established or self._services.clock() + _RETRY_S >= deadline:
+            if not self._link.established or self._services.clock() + _RETRY_S >= try_until:
                 return "failed"
             await asyncio.sleep(_RETRY_S)
+        self._link.stats.rollovers += 1
         self._services.metrics.model_reconnected("rolled_over")
         self._log.info("model.rolled_over", api=self._link.source.model.api, quiet=quiet)
         return "switched" if quiet else "cut_in"

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, Protocol
 
-from telephony.base.errors import LocalProtocolError
 from telephony.calls.agent import Agent
 from telephony.calls.call_tasks import CallTasks
 from telephony.calls.services import ConversationServices
@@ -20,7 +19,7 @@ from telephony.realtime.tool_limits import (
     limit_text,
 )
 from telephony.realtime.tool_schema import ToolContext
-from telephony.realtime.tools import error_output
+from telephony.realtime.tools import ToolRegistry, error_output
 
 
 class ModelSide(Protocol):
@@ -34,8 +33,8 @@ class ModelSide(Protocol):
     def last_said(self) -> str:
         """An id of what the bot said last; another one once it has said something else."""
 
-    def answer_tool(self, call_id: str, output: str, *, respond: bool) -> None:
-        """Give a call of a tool its output."""
+    def answer_tool(self, call_id: str, output: str, *, respond: bool = True) -> bool:
+        """Give a call of a tool its output; False when nobody waits for it any more."""
 
     def make_talk(self, instructions: str) -> None:
         """Ask the model to say something, and to call no tool."""
@@ -66,6 +65,14 @@ class ToolDesk:
         self._approvals = Approvals(services.ids)
         self._open: set[str] = set()
         self._refused = False
+        self._model_tells = False
+
+    def adopt(self, limits: ToolLimits) -> None:
+        """Keep to other bounds from now on; what was counted stays counted."""
+        self._breaker.follow(limits)
+
+    def model_changed(self) -> None:
+        """Another model may not tell of the caller's turns as the one before did."""
         self._model_tells = False
 
     # What happens in the conversation
@@ -113,7 +120,7 @@ class ToolDesk:
             now, said = self._services.clock(), self._side.last_said
             self._answer(call.call_id, self._approvals.ask(call.name, call.arguments, said, now))
         else:
-            self._tasks.start(self._run, call)
+            self._tasks.start(self._run, self._side.agent.tools, call)
 
     def all_requested(self) -> None:
         """The calls of a response are over: a model that was refused one is made to talk."""
@@ -137,14 +144,14 @@ class ToolDesk:
         if isinstance(verdict, Agreed):
             self._log.info("approval.given", tool=verdict.name)
             agreed = replace(call, name=verdict.name, arguments=verdict.arguments)
-            self._tasks.start(self._run, agreed)
+            self._tasks.start(self._run, self._side.agent.tools, agreed)
         else:
             self._log.info("approval.refused")
             self._answer(call.call_id, verdict)
 
-    async def _run(self, call: ToolCallRequested) -> None:
+    async def _run(self, tools: ToolRegistry, call: ToolCallRequested) -> None:
         started_at = self._services.clock()
-        outcome = await run_tool(self._side.agent.tools, call, self.context)
+        outcome = await run_tool(tools, call, self.context)
         seconds = round(self._services.clock() - started_at, 3)
         self._log.info("tool.finished", tool=call.name, outcome=outcome.status, seconds=seconds)
         self._answer(call.call_id, outcome.output)
@@ -153,8 +160,4 @@ class ToolDesk:
         if call_id not in self._open:
             return
         self._open.discard(call_id)
-        try:
-            self._side.answer_tool(call_id, output, respond=respond)
-        except LocalProtocolError:
-            # The session there is now has never heard of the call.
-            self._log.warning("tool.output_dropped")
+        self._side.answer_tool(call_id, output, respond=respond)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from functools import partial
 from typing import Any, Protocol
 
@@ -36,7 +36,8 @@ class TransferringCall(Protocol):
     @property
     def closed(self) -> bool: ...
 
-    def answer_tool(self, call_id: str, output: str, *, respond: bool = True) -> None: ...
+    def answer_tool(self, call_id: str, output: str, *, respond: bool = True) -> bool:
+        """Give a call of a tool its output; False when nobody waits for it any more."""
 
     def tell(self, text: str) -> None:
         """Tell the model a fact."""
@@ -64,6 +65,10 @@ class TransferRequests:
         self._tasks = tasks
         self._log = log
         self._under_way = False
+        self._owed_to = ""
+        """The call of the tool that waits for the outcome."""
+        self._otherwise: Callable[[], None] | None = None
+        """What follows a failure in the model's place."""
 
     def requested(self, call: ToolCallRequested, *, interrupted: bool) -> None:
         """The model called ``transfer``, in a response that is over now."""
@@ -80,45 +85,59 @@ class TransferRequests:
             depart = partial(self._depart, call, name, destinations[name])
             self._farewell.requested(call, ANNOUNCEMENT, depart, interrupted=interrupted)
 
-    def send_away(self, name: str, otherwise: Callable[[], None]) -> None:
-        """Transfer the caller without asking the model; ``otherwise`` follows a failure."""
-        self._under_way = True
-        self._tasks.start(self._run_without_model, self._call.agent.transfers[name], otherwise)
+    def cancelled(self, call_ids: Collection[str]) -> None:
+        """The model wants no output of these calls; what comes of them is told as a fact."""
+        if self._owed_to in call_ids:
+            self._owed_to = ""
 
-    async def _run_without_model(
-        self, destination: Destination, otherwise: Callable[[], None]
-    ) -> None:
-        result = await self._transfer(destination)
-        self._under_way = False
-        if not result.succeeded and not self._call.closed:
-            otherwise()
+    def send_away(self, name: str, otherwise: Callable[[], None]) -> None:
+        """Transfer the caller without asking the model; ``otherwise`` follows a failure.
+
+        A caller who is on the way to somebody else already goes there.
+        """
+        self._otherwise = otherwise
+        if not self._under_way:
+            self._under_way = True
+            self._tasks.start(self._run, name, self._call.agent.transfers[name])
 
     def _depart(
         self, call: ToolCallRequested, name: str, destination: Destination, answered: bool
     ) -> None:
         """Transfer the caller; ``answered``: the call of the tool has its output already."""
+        if self._under_way:
+            # They were sent away while the announcement was waited for.
+            if not answered:
+                self._call.answer_tool(call.call_id, UNDER_WAY, respond=False)
+            return
         self._under_way = True
-        self._tasks.start(self._run, call, name, destination, answered)
+        self._owed_to = "" if answered else call.call_id
+        self._tasks.start(self._run, name, destination)
 
-    async def _run(
-        self, call: ToolCallRequested, name: str, destination: Destination, answered: bool
-    ) -> None:
-        if destination.mode == "attended":
+    async def _run(self, name: str, destination: Destination) -> None:
+        if destination.mode == "attended" and self._otherwise is None:
             # The caller stays with the bot, which has to know what it waits for.
-            if answered:
-                self._call.tell(CALLING)
-            else:
-                self._call.answer_tool(call.call_id, CALLING, respond=False)
-            answered = True
+            self._tell_what_is_done()
         result = await self._transfer(destination)
         self._under_way = False
-        if result.succeeded or result.outcome == "cancelled" or self._call.closed:
+        if result.succeeded or self._call.closed:
+            return
+        if self._otherwise is not None:
+            self._otherwise()
+            return
+        if result.outcome == "cancelled":
             return
         text = failure_text(name, result)
-        if answered:
+        if not self._give_output(text, respond=True):
             self._call.correct(text)
-        else:
-            self._answer(call, text)
+
+    def _tell_what_is_done(self) -> None:
+        if not self._give_output(CALLING, respond=False):
+            self._call.tell(CALLING)
+
+    def _give_output(self, text: str, *, respond: bool) -> bool:
+        """Give the call that waits its output; False if none waits, or it can't have it."""
+        call_id, self._owed_to = self._owed_to, ""
+        return bool(call_id) and self._call.answer_tool(call_id, text, respond=respond)
 
     def _answer(self, call: ToolCallRequested, text: str) -> None:
         self._call.answer_tool(call.call_id, text)

@@ -60,6 +60,8 @@ class TurnTaking:
             self._silence = None
         elif self._silence is None:
             self._silence = SilenceWatch(agent.silence, now)
+        else:
+            self._silence.follow(agent.silence)
         self._settle()
 
     @property

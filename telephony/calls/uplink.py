@@ -10,6 +10,13 @@ from telephony.audio.convert import Converter
 from telephony.audio.echo import MAX_DELAY_MS
 from telephony.audio.format import AudioFormat
 
+AT_ONCE_MS = 1000
+"""How much of what was kept a new connection is given in the moment when it is there."""
+
+PER_FRAME_MS = 300
+"""How much more with every frame: seconds of 24 kHz at once overflow the buffers of a connection
+that has only begun."""
+
 SendAudio = Callable[[bytes], bool]
 """Sends one append to the model; False says that audio was dropped on the way."""
 
@@ -24,8 +31,8 @@ class UplinkStats:
 class Uplink:
     """Joins line frames into appends of ``append_ms`` in the model's format.
 
-    While no model is connected the newest ``hold_ms`` of audio are kept and sent when one is:
-    what the caller said during a reconnect is heard.
+    While no model is connected the newest ``hold_ms`` of audio are kept as the line brought them,
+    and sent when one is, in its format: what the caller said during a reconnect is heard.
     """
 
     __slots__ = (
@@ -83,14 +90,22 @@ class Uplink:
         if model != self._model:
             self._model = model
             self._converter = Converter(self._line, model)
-            self.stats.held_ms_dropped += len(self._held) * self._append_ms
-            self._held.clear()
         self._send = send
         self._appended_ms = 0
         kept_ms = len(self._held) * self._append_ms + len(self._frames) * self._ptime_ms
         self._started_at = now - kept_ms / 1000
+        self._catch_up(AT_ONCE_MS)
+
+    @property
+    def behind(self) -> bool:
+        """True while a model is still being given what was kept for it."""
+        return self._send is not None and bool(self._held)
+
+    def _catch_up(self, most_ms: int) -> None:
         self.catching_up = True
-        while self._held:
+        for _ in range(max(1, most_ms // self._append_ms)):
+            if not self._held:
+                break
             self._deliver(self._held.popleft())
         self.catching_up = False
 
@@ -106,7 +121,7 @@ class Uplink:
         for index, audio in enumerate(held):
             if begins_at + index * self._append_ms / 1000 >= until:
                 return
-            held[index] = self._model.silence(len(audio))
+            held[index] = self._line.silence(len(audio))
 
     def disconnect(self) -> None:
         self._send = None
@@ -119,15 +134,17 @@ class Uplink:
 
     def hear(self, frame: bytes, now: float) -> None:
         """Take one ptime of line audio."""
+        if self._held and self._send is not None:
+            self._catch_up(PER_FRAME_MS)
         frames = self._frames
         frames.append(frame)
         if len(frames) < self._frames_per_append:
             return
-        audio = self._converter.convert(b"".join(frames))
+        audio = b"".join(frames)
         frames.clear()
-        if self._appended_ms == 0:
-            self._started_at = now - self._append_ms / 1000
-        if self._send is not None:
+        if self._send is not None and not self._held:
+            if self._appended_ms == 0:
+                self._started_at = now - self._append_ms / 1000
             self._deliver(audio)
             return
         if len(self._held) == self._held.maxlen:
@@ -139,7 +156,7 @@ class Uplink:
         if send is None:
             return
         self.stats.appends += 1
-        if send(audio):
+        if send(self._converter.convert(audio)):
             self._appended_ms += self._append_ms
             return
         # The model's timeline has no place for what never reached it: what follows is later there.

@@ -30,6 +30,7 @@ from agents.realtime.openai_realtime import OpenAIRealtimeWebSocketModel
 
 from telephony.audio.format import AudioFormat
 from telephony.base.interfaces import ModelUnavailable
+from telephony.net.model_handshake import is_account_status
 from telephony.realtime.agents_realtime import (
     AgentsConfig,
     AgentsRealtime,
@@ -111,8 +112,11 @@ class AgentsSession(RealtimeModelListener):
             await self._session.enter()
         except Exception as error:
             # Whatever library is beneath: the model could not be had.
+            status = _status_of(error)
             raise ModelUnavailable(
-                str(error) or type(error).__name__, fatal=_is_refusal(error)
+                str(error) or type(error).__name__,
+                fatal=status in (400, 401, 402, 403, 404),
+                of_account=is_account_status(status),
             ) from None
         self._start(self._deliver_events(self._session))
         self._start(self._send_waiting(self._session))
@@ -323,6 +327,7 @@ def agent_named(name: str, first: RealtimeAgent[ToolContext]) -> RealtimeAgent[T
     return first
 
 
-def _is_refusal(error: Exception) -> bool:
+def _status_of(error: Exception) -> int:
+    """Return the HTTP status of a handshake that was refused, or 0."""
     status = getattr(getattr(error, "response", None), "status_code", 0)
-    return status in (400, 401, 402, 403, 404)
+    return status if isinstance(status, int) else 0

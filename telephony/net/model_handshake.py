@@ -12,19 +12,24 @@ from websockets.http11 import Response
 from websockets.uri import WebSocketURI, parse_uri
 
 from telephony.base.interfaces import ModelUnavailable
+from telephony.realtime.backoff import is_refusal_of_account
 from telephony.realtime.openai_errors import is_hopeless
 from telephony.realtime.wire import object_of, parse_object, text_of
 
 # Trying again with the same key and URL meets the same answer.
 _FATAL_STATUSES = frozenset({400, 401, 402, 403, 404})
+# About the key or its account, and not about what was asked for.
+_ACCOUNT_STATUSES = frozenset({401, 402, 403})
 
 
 class ModelConnectError(ModelUnavailable):
     """The handshake failed. ``status`` is the HTTP status, 0 when there was no HTTP answer."""
 
-    def __init__(self, status: int, reason: str, *, fatal: bool = False) -> None:
+    def __init__(
+        self, status: int, reason: str, *, fatal: bool = False, of_account: bool = False
+    ) -> None:
         self.status = status
-        super().__init__(reason, fatal=fatal)
+        super().__init__(reason, fatal=fatal, of_account=of_account)
 
 
 def default_tls() -> ssl.SSLContext:
@@ -56,6 +61,11 @@ def check_headers(headers: Mapping[str, str]) -> None:
             raise ModelConnectError(0, f"header {name} holds a control character", fatal=True)
 
 
+def is_account_status(status: int) -> bool:
+    """Return whether an HTTP status refuses the key or its account."""
+    return status in _ACCOUNT_STATUSES
+
+
 def handshake_error(error: Exception | None, otherwise: str) -> ModelConnectError:
     """Return what the server's refusal means; its body may hold the API's own reason.
 
@@ -72,5 +82,10 @@ def handshake_error(error: Exception | None, otherwise: str) -> ModelConnectErro
     told = (text_of(details, "message"), text_of(object_of(body, "detail"), "message"))
     if message := next(filter(None, (*told, text_of(body, "err_msg"))), ""):
         reason = f"{reason}: {message}"
-    fatal = status in _FATAL_STATUSES or is_hopeless(text_of(details, "code"))
-    return ModelConnectError(status, reason, fatal=fatal)
+    code = text_of(details, "code")
+    return ModelConnectError(
+        status,
+        reason,
+        fatal=status in _FATAL_STATUSES or is_hopeless(code),
+        of_account=is_account_status(status) or is_refusal_of_account(code),
+    )

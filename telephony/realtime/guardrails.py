@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
+from telephony.realtime.linear_regex import LinearRegex, Window
+
 Side = Literal["input", "output"]
 Remedy = Literal["tell", "transfer", "hangup"]
 Phrase: TypeAlias = tuple[str, ...]
@@ -45,7 +47,7 @@ class Rule:
     name: str
     side: Side
     phrases: tuple[Phrase, ...] = ()
-    pattern: re.Pattern[str] | None = None
+    pattern: LinearRegex | None = None
     function: Callable[..., Any] | None = None
     message: str = ""
     remedy: Remedy = "tell"
@@ -164,11 +166,12 @@ class TranscriptWatch:
             yield from self._checks(item_id, item, end)
 
     def _patterns_found(self, item_id: str, item: _Item) -> Iterator[Finding]:
+        if not self._patterns:
+            return
         end = item.scanned
+        window = Window(item.text, max(0, end - WINDOW_CHARACTERS), end)
         for rule, pattern in self._patterns:
-            if rule.name in item.broken:
-                continue
-            if pattern.search(item.text, max(0, end - WINDOW_CHARACTERS), end):
+            if rule.name not in item.broken and pattern.found_in(window):
                 item.broken.add(rule.name)
                 yield Trip(rule, item_id)
 

@@ -42,6 +42,10 @@ class ToolBreaker:
         self._last = ("", "")
         self._repeats = 0
 
+    def follow(self, limits: ToolLimits) -> None:
+        """Judge by other limits from here on."""
+        self._limits = limits
+
     def caller_spoke(self) -> None:
         """The caller may have asked for the same again."""
         self._rounds = self._repeats = 0

@@ -65,6 +65,10 @@ class SilenceWatch:
         self._given_up = False
         self._commands: list[SilenceCommand] = []
 
+    def follow(self, policy: SilencePolicy) -> None:
+        """Ask by another policy from here on; who speaks and since when stays known."""
+        self._policy = policy
+
     def commands(self) -> list[SilenceCommand]:
         commands, self._commands = self._commands, []
         return commands

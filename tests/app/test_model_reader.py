@@ -10,6 +10,7 @@ from telephony.app.settings import Settings
 from telephony.app.spend_settings import Spend
 from telephony.audio.format import L16_24K, PCMA
 from telephony.base.ids import Ids
+from telephony.calls.model_breakers import ModelBreakers
 from telephony.realtime.dialect import Brief
 from telephony.realtime.prices import PRICES, Price
 from tests.support.models import config_of
@@ -196,3 +197,43 @@ def test_a_limit_that_a_model_without_a_price_escapes_is_doubted() -> None:
 def test_a_mistake_in_a_model_is_not_told_again_for_each_language() -> None:
     loaded = load("{base_url: rehearsal, fallback: [{api_key: sk-live-1}], languages: {en: {}}}")
     assert [problem.key for problem in loaded.problems] == ["fallback[0].api_key"]
+
+
+def test_what_is_refused_in_one_language_is_refused_in_the_other() -> None:
+    loaded = load(
+        """\
+base_url: wss://one.example.com/v1
+api_key: ${KEY_A}
+languages:
+  en: {voice: sage}
+  es: {voice: coral}
+session: {project: proj_1}
+fallback:
+  - {base_url: wss://one.example.com/v1, api_key: "${KEY_A}", session: {project: proj_2}}
+"""
+    )
+    assert loaded.problems == ()
+    agent = loaded.agent
+    assert agent is not None
+    english, spanish = (agent.in_language(tag) for tag in ("en", "es"))
+    breakers = ModelBreakers(lambda: 0.0)
+    breakers.refused(english.source, of_account=True)
+    assert not breakers.allows(spanish.source)
+    # Another project may have money.
+    assert breakers.allows(spanish.fallbacks[0])
+
+
+def test_the_keys_of_services_beside_the_model_are_part_of_the_account() -> None:
+    loaded = load(
+        """\
+api: cascade
+api_key: ${KEY_A}
+model: claude-haiku-4-5
+session:
+  stt: {type: deepgram, api_key: "${KEY_B}"}
+  tts: {type: elevenlabs, voice: ann, api_key: "${KEY_A}"}
+"""
+    )
+    assert loaded.problems == ()
+    assert loaded.agent is not None
+    assert loaded.agent.source.credentials == ("sk-b", "sk-a")

@@ -10,6 +10,7 @@ import pytest
 from telephony.app.agents import load_agent
 from telephony.app.settings import Settings
 from telephony.calls.agent import Agent
+from telephony.realtime.linear_regex import Window
 
 SHIPPED = Path(__file__).parents[2] / "config" / "agents" / "openai.yaml"
 ENVIRON = {"OPENAI_API_KEY": "k", "SHOP_TOKEN": "s", "CRM_TOKEN": "c"}
@@ -76,5 +77,6 @@ def test_every_example_is_in_force(agent: Agent) -> None:
 def test_the_example_of_a_card_number_finds_one(agent: Agent) -> None:
     pattern = agent.guardrails.rules[1].pattern
     assert pattern is not None
-    assert pattern.search("it is 4111 1111 1111 1111")
-    assert not pattern.search("call 555 0100 please")
+    said, harmless = "it is 4111 1111 1111 1111", "call 555 0100 please"
+    assert pattern.found_in(Window(said, 0, len(said)))
+    assert not pattern.found_in(Window(harmless, 0, len(harmless)))

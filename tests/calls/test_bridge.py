@@ -127,10 +127,10 @@ def test_the_models_speech_is_played_to_its_end() -> None:
     scene = Scene()
     scene.speak(100)
     assert scene.bridge.caller_hears
-    assert not scene.bridge.was_heard
+    assert not scene.bridge.speech.was_heard
     scene.line.tick(times=7)
     assert scene.line.spoken == [LOUD] * 5 + [None] * 2
-    assert scene.bridge.was_heard
+    assert scene.bridge.speech.was_heard
     assert not scene.bridge.caller_hears
     assert scene.listener.told[-1] == "drained"
     assert scene.bridge.stats.responses == 1
@@ -171,6 +171,21 @@ def test_the_way_to_the_ear_is_taken_off() -> None:
     scene.line.tick(times=30)
     scene.bridge.digit_received("1")
     assert scene.model.last("conversation.item.truncate")["audio_end_ms"] == 500
+
+
+def test_what_we_cut_off_ourselves_is_no_interruption_by_the_caller() -> None:
+    scene = Scene()
+    scene.speak(2000)
+    scene.line.tick(times=10)
+    scene.bridge.interrupt_bot()
+    assert scene.model.last("conversation.item.truncate")["audio_end_ms"] == 200
+    stats = scene.bridge.stats
+    assert (stats.cut_offs, stats.barge_ins, stats.barge_in_s) == (1, 0, [])
+    assert scene.metrics.barge_in_sources == []
+    assert ("interrupted", "command", None) in scene.listener.told
+    # There is nothing left to be cut off.
+    scene.bridge.interrupt_bot()
+    assert stats.cut_offs == 1
 
 
 def test_speech_that_nobody_heard_is_deleted() -> None:
@@ -283,6 +298,7 @@ def test_a_turn_that_ends_without_a_session_is_ended_in_the_next_one() -> None:
     scene.line.tick(times=30)
     scene.connect()
     scene.model.get_ready()
+    scene.line.tick(times=10)
     assert scene.model.kinds[-2:] == ["input_audio_buffer.commit", "response.create"]
     assert scene.model.audio
 
@@ -439,3 +455,83 @@ def test_the_end_of_a_turn_is_told_and_by_whom() -> None:
     scene.line.say(SPEECH)
     scene.line.tick(times=30)
     assert scene.listener.turns == [True, False]
+
+
+def test_a_filler_answers_nobody_and_the_answer_after_it_is_measured() -> None:
+    scene = Scene()
+    scene.line.say(SPEECH)
+    scene.line.tick(times=25)
+    assert scene.bridge.caller_waits
+    scene.bridge.fill(LOUD * 100)
+    scene.line.tick(times=20)
+    assert scene.line.spoken[-1] == LOUD
+    assert not scene.bridge.speech.was_heard
+    assert scene.bridge.caller_waits
+    assert scene.bridge.stats.latencies == []
+    scene.speak(1000)
+    scene.line.tick(times=15)
+    [latency] = scene.bridge.stats.latencies
+    assert latency.model_to_caller_s <= 0.3
+    assert scene.bridge.speech.was_heard
+    assert not scene.bridge.caller_waits
+    scene.line.tick(times=60)
+    assert len(scene.bridge.stats.latencies) == 1
+    assert scene.bridge.quiet
+
+
+def test_a_caller_may_interrupt_the_filler() -> None:
+    scene = Scene()
+    scene.bridge.fill(LOUD * 100)
+    scene.line.tick(times=20)
+    sent = len(scene.model.sent)
+    scene.bridge.interrupt_bot()
+    assert not scene.bridge.caller_hears
+    assert "conversation.item.truncate" not in scene.model.kinds[sent:]
+
+
+def test_a_turn_that_ended_without_a_session_is_left_to_a_model_that_ends_turns_itself() -> None:
+    scene = Scene(session=SessionConfig(turn_detection=None))
+    scene.bridge.disconnected()
+    scene.line.say(SPEECH)
+    scene.line.tick(times=25)
+    bot = agent()
+    other = OpenAIRealtime(config_of(bot), Ids.seeded(2), PCMU, PCMU)
+    scene.bridge.change_session(bot, other)
+    scene.connect()
+    scene.model.get_ready()
+    assert scene.model.audio
+    assert "input_audio_buffer.commit" not in scene.model.kinds
+
+
+def test_a_long_turn_without_a_session_is_ended_when_the_next_one_has_heard_all_of_it() -> None:
+    scene = Scene(session=SessionConfig(model="m", turn_detection=None))
+    scene.bridge.disconnected()
+    for _ in range(3):
+        scene.line.say(SPEECH)
+    scene.line.tick(times=30)
+    scene.connect()
+    scene.model.get_ready()
+    assert "input_audio_buffer.commit" not in scene.model.kinds
+    assert not scene.bridge.quiet
+    while "input_audio_buffer.commit" not in scene.model.kinds:
+        heard = len(scene.model.audio)
+        scene.line.tick()
+        assert len(scene.model.audio) > heard or "input_audio_buffer.commit" in scene.model.kinds
+    said = b"".join(scene.model.audio)
+    assert said.count(SPEECH[8000:9600]) == 3
+    assert scene.model.kinds[-2:] == ["input_audio_buffer.commit", "response.create"]
+
+
+def test_a_turn_that_ends_while_the_session_still_hears_its_beginning_is_ended_after_that() -> None:
+    scene = Scene(session=SessionConfig(model="m", turn_detection=None))
+    scene.bridge.disconnected()
+    for _ in range(2):
+        scene.line.say(SPEECH)
+    scene.connect()
+    scene.model.get_ready()
+    assert scene.bridge.uplink.behind
+    while scene.bridge.uplink.behind:
+        scene.line.tick()
+        assert "input_audio_buffer.commit" not in scene.model.kinds
+    scene.line.tick(times=30)
+    assert scene.model.kinds.count("input_audio_buffer.commit") == 1

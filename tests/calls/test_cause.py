@@ -24,6 +24,12 @@ def test_statuses_refuse_a_call() -> None:
     assert cause.for_status(503) is cause.NO_MEDIA_PORTS
 
 
+def test_a_leg_that_failed_on_our_side_says_why() -> None:
+    assert cause.for_lost_leg("no_ack") is cause.NO_ACK
+    assert cause.for_lost_leg("media_failed") is cause.INTERNAL_ERROR
+    assert cause.for_lost_leg("timeout") is cause.SIGNALLING_FAILED
+
+
 def test_a_dialplan_may_reject_with_its_own_words() -> None:
     ending = cause.dialplan_rejected(486, "Busy")
     assert (ending.cause, ending.status, ending.reason) == ("dialplan_rejected", 486, "Busy")

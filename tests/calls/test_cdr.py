@@ -18,7 +18,6 @@ from telephony.calls.call import Call
 from telephony.calls.cdr import Cdr, CdrFile, cdr_of
 from telephony.calls.destination import TransferRecord
 from telephony.calls.model_link import LinkStats
-from telephony.calls.uplink import UplinkStats
 from tests.support.models import openai_agent
 
 FACTS = LegFacts(
@@ -54,15 +53,17 @@ def conversation(latencies_s: list[float]) -> Any:
         responses=3,
         barge_ins=2,
         barge_in_s=[0.012, 0.019],
+        cut_offs=1,
         latencies=[SimpleNamespace(total_s=latency) for latency in latencies_s],
         input_tokens=100,
         output_tokens=40,
     )
-    uplink = SimpleNamespace(stats=UplinkStats(appends_dropped=3, held_ms_dropped=100))
+    uplink = SimpleNamespace(dropped_ms=280)
     echo = SimpleNamespace(estimate=EchoEstimate(21.4, 140.9))
     return SimpleNamespace(
         bridge=SimpleNamespace(stats=stats, uplink=uplink, echo=echo),
         link=SimpleNamespace(stats=LinkStats(1, 2, 3), source=openai_agent().source),
+        agents=["front-desk", "billing"],
         spend=SimpleNamespace(usd=0.123456789, unpriced=0),
     )
 
@@ -82,7 +83,6 @@ def call(**changes: Any) -> Call:
         "transfers": SimpleNamespace(records=[]),
         "moves": SimpleNamespace(count=0),
         "route": SimpleNamespace(extension="main", agent="front-desk"),
-        "services": SimpleNamespace(agents={"front-desk": SimpleNamespace(append_ms=60)}),
         "conversation": conversation([0.9, 0.5, 0.7]),
         "ending": cause.CALLER_HUNG_UP,
         "received_at": 1000.0,
@@ -107,6 +107,8 @@ def test_an_answered_call() -> None:
     assert (cdr.rule, cdr.agent, cdr.codec) == ("main", "front-desk", "g722")
     assert (cdr.turns, cdr.turn_latency_p50_ms, cdr.turn_latency_max_ms) == (3, 700, 900)
     assert (cdr.barge_ins, cdr.barge_in_max_ms, cdr.model_reconnects) == (2, 19, 1)
+    assert cdr.cut_offs == 1
+    assert cdr.agents == ("front-desk", "billing")
     assert cdr.model_cost_usd == 0.123457
     assert (cdr.model, cdr.model_failovers, cdr.model_rollovers) == ("openai_realtime/test", 2, 3)
     assert cdr.model_audio_dropped_ms == 280
@@ -162,6 +164,9 @@ def test_the_log_line_is_flat_and_says_only_what_happened() -> None:
     assert fields["call"] == "c1"
     assert not {"trunk", "recording", "packets_late", "media"} & set(fields)
     assert all(not isinstance(value, dict) for value in fields.values())
+    assert fields["agents"] == ("front-desk", "billing")
+    alone = replace(cdr_of(call(), 1010.0, ENDED), agents=("front-desk",))
+    assert "agents" not in alone.to_log_fields()
 
 
 def test_what_is_not_known_of_the_media_is_null_in_the_file_and_not_in_the_log() -> None:

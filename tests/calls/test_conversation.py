@@ -6,11 +6,13 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 import structlog
 
+from telephony.audio.format import PCMU
 from telephony.base.errors import LocalProtocolError
 from telephony.base.interfaces import DigitsSent
 from telephony.calls import cause
@@ -18,16 +20,33 @@ from telephony.calls.agent import AgentLanguage
 from telephony.calls.call_tasks import CallTasks
 from telephony.calls.conversation import REPROMPT, Conversation
 from telephony.calls.destination import Destination, TransferResult
+from telephony.calls.handoff import Handoff
 from telephony.calls.keypad import KeypadConfig
+from telephony.calls.prompt_audio import PromptAudio
+from telephony.calls.tool_routing import CallPowers
 from telephony.calls.transfer_tool import CALLING, CANCELLED, NOT_CANCELLED, UNDER_WAY
 from telephony.realtime.approvals import ProviderApprovals
-from telephony.realtime.events import ApprovalRequested, ResponseFinished, ToolCallRequested
+from telephony.realtime.events import (
+    ApprovalRequested,
+    ResponseFinished,
+    ToolCallRequested,
+    Usage,
+    UsageReported,
+)
 from telephony.realtime.guardrails import Guardrails, Rule, read_phrase
 from telephony.realtime.tool_limits import ToolLimits
 from telephony.realtime.tool_schema import ToolContext
 from telephony.realtime.tools import ToolRegistry, tool_from_function
+from telephony.turns.silence import SilencePolicy
 from tests.support.eventually import eventually
-from tests.support.fake_call import FakeClock, FakeConnector, FakeMedia, agent, services
+from tests.support.fake_call import (
+    FakeClock,
+    FakeConnector,
+    FakeMedia,
+    Line20ms,
+    agent,
+    services,
+)
 from tests.support.phones import Watcher
 
 
@@ -60,10 +79,7 @@ class Scene:
             ),
             structlog.get_logger(),
             ToolContext("call-1", "+15550199", "+15550100"),
-            self._transfer,
-            self._give_up,
-            self._press,
-            self.recording,
+            CallPowers(self._transfer, self._give_up, self._press, self.recording),
         )
         self.pressed: list[str] = []
         self.sent: asyncio.Future[DigitsSent] = asyncio.get_running_loop().create_future()
@@ -266,7 +282,7 @@ async def test_a_greeting_lost_before_it_was_heard_is_asked_for_again() -> None:
 
 async def test_an_answer_lost_after_the_greeting_is_asked_for_without_it() -> None:
     async with scene(greeting="Say hello.") as s:
-        s.conversation.bridge.was_heard = True
+        s.conversation.bridge.speech.was_heard = True
         s.model.hear("response.created", response={"id": "r1"})
         await lose(s)
         assert "response" not in s.model.last("response.create")
@@ -292,7 +308,7 @@ async def test_a_caller_who_spoke_meanwhile_is_answered_by_the_model_itself() ->
         s.model.hear("response.created", response={"id": "r1"})
         s.model.on_closed(1006, "")
         await asyncio.sleep(0)
-        s.conversation.bridge._held_voice.heard_ms = 500.0
+        s.conversation.bridge._caller._held_voice.heard_ms = 500.0
         await eventually(lambda: s.watcher.reconnects)
         assert "response.create" not in s.model.kinds
 
@@ -323,7 +339,7 @@ async def test_the_end_of_the_call_is_no_lost_answer() -> None:
     async with scene() as s:
         s.model.hear("response.created", response={"id": "r1"})
         await s.conversation.close()
-    assert not s.conversation._answer_owed
+    assert not s.conversation._owed._owed
 
 
 async def test_hold_and_digits_reach_the_bridge() -> None:
@@ -555,12 +571,12 @@ async def test_held_and_parked_are_one_absence() -> None:
 async def test_falling_silent_has_a_limit() -> None:
     async with scene() as s:
         await s.conversation.fall_silent(60.0)
-        s.conversation.bridge._talking = True
+        s.conversation.bridge.speech.talking = True
         await s.conversation.fall_silent(0.0)
         waiting = asyncio.ensure_future(s.conversation.fall_silent(60.0))
         await asyncio.sleep(0)
         assert not waiting.done()
-        s.conversation.bridge._talking = False
+        s.conversation.bridge.speech.talking = False
         s.conversation.playout_drained()
         await waiting
 
@@ -729,7 +745,297 @@ async def test_a_goodbye_that_the_model_took_back_ends_nothing() -> None:
     async with scene() as s:
         running = asyncio.ensure_future(s.conversation.run())
         s.finished("r1", "hangup")
-        assert s.conversation._farewell.pending
+        assert s.conversation._tools.farewell.pending
         s.conversation.tool_calls_cancelled(["call_r1_hangup"])
-        assert not s.conversation._farewell.pending
+        assert not s.conversation._tools.farewell.pending
         running.cancel()
+
+
+async def test_a_failed_transfer_is_told_though_the_call_of_the_tool_wants_no_output() -> None:
+    async with scene(transfers=TRANSFERS) as s:
+        s.conversation.bridge.spoken_response_id = "r1"
+        s.finished("r1", "transfer", arguments=TO_SALES)
+        await eventually(lambda: s.transfers)
+        # The session that there is now has never heard of the call.
+        s.conversation.dialect.send_tool_output("call_r1_transfer", "gone", respond=False)
+        s.result.set_result(TransferResult("busy", 486, "Busy Here"))
+        await eventually(lambda: notes(s))
+        assert "the line is busy" in notes(s)[0]
+
+
+async def test_a_transfer_that_the_model_took_back_is_told_of_as_a_fact() -> None:
+    async with scene(transfers=TRANSFERS) as s:
+        s.conversation.bridge.spoken_response_id = "r1"
+        s.finished("r1", "transfer", arguments=TO_SALES)
+        await eventually(lambda: s.transfers)
+        s.conversation.tool_calls_cancelled(["call_r1_transfer"])
+        s.result.set_result(TransferResult("busy", 486, "Busy Here"))
+        await eventually(lambda: notes(s))
+        assert outputs(s) == []
+
+
+async def test_a_caller_waits_though_the_tools_call_wants_no_output() -> None:
+    async with scene(transfers=TRANSFERS) as s:
+        s.conversation.bridge.spoken_response_id = "r1"
+        s.finished("r1", "transfer", arguments=TO_DESK)
+        s.conversation.dialect.send_tool_output("call_r1_transfer", "gone", respond=False)
+        await eventually(lambda: s.transfers)
+        s.result.set_result(TransferResult("transferred", 200, "OK"))
+        assert notes(s) == [CALLING]
+
+
+@pytest.mark.parametrize("tool", ["pause_recording", "send_digits", "transfer", "handoff"])
+async def test_an_output_that_nobody_waits_for_ends_no_call(tool: str) -> None:
+    fields = {"recording_tools": ("pause_recording",), "can_send_digits": True}
+    handoffs = {"billing": Handoff("billing")}
+    async with scene(transfers=TRANSFERS, handoffs=handoffs, **fields) as s:
+        called = ToolCallRequested("call_unknown", tool, "{}", "item", "r1")
+        finished = ResponseFinished("r1", "completed", tool_calls=(called,))
+        s.conversation.response_finished(finished)
+        await asyncio.sleep(0.01)
+        assert outputs(s) == []
+
+
+async def test_a_handoff_goes_on_though_its_call_wants_no_output() -> None:
+    handoffs = {"billing": Handoff("billing-bot")}
+    async with scene(handoffs=handoffs) as s:
+        s.conversation._services.agents["billing-bot"] = agent(name="billing-bot")  # type: ignore[index]
+        s.conversation.bridge.spoken_response_id = "r1"
+        s.model.hear("response.created", response={"id": "r1"})
+        called = ToolCallRequested("call_unknown", "handoff", '{"to": "billing"}', "item", "r1")
+        s.conversation.response_finished(ResponseFinished("r1", "completed", tool_calls=(called,)))
+        s.finished("r1")
+        await eventually(lambda: s.conversation.agent.name == "billing-bot")
+
+
+async def test_after_a_handoff_manners_and_limits_are_those_of_the_agent_in_charge() -> None:
+    billing = agent(
+        name="billing",
+        filler="tone:busy",
+        tool_limits=ToolLimits(max_repeats=1),
+        recording_tools=("pause_recording",),
+        keypad=KeypadConfig(terminator="*"),
+    )
+    async with scene(filler="tone:ringback") as s:
+        conversation = s.conversation
+        played: list[bytes] = []
+        conversation.bridge.fill = played.append  # type: ignore[method-assign]
+        conversation._services.agents["billing"] = billing  # type: ignore[index]
+        assert await conversation.hand_off("billing")
+        assert conversation.agents == ["bot", "billing"]
+        # It is asked to speak; the connection is lost before it has.
+        s.model.hear("response.created", response={"id": "r1"})
+        s.watcher.reconnects.clear()
+        await lose(s)
+        busy = await PromptAudio().fetch("tone:busy", PCMU)
+        assert played == [busy]
+        for number in range(2):
+            s.finished(f"t{number}", "pause_recording")
+        assert "too often in a row" in outputs(s)[-1]
+        for digit in "1#*":
+            conversation.digit_received(digit)
+        last = s.model.last("conversation.item.create")["item"]
+        assert last["content"][0]["text"] == "The caller pressed 1#* on the keypad."
+
+
+async def test_after_a_handoff_a_silent_caller_is_asked_when_the_agent_in_charge_says() -> None:
+    billing = agent(name="billing", silence=SilencePolicy(reprompt_after_s=3.0))
+    async with scene(silence=SilencePolicy(reprompt_after_s=30.0)) as s:
+        s.conversation._services.agents["billing"] = billing  # type: ignore[index]
+        assert await s.conversation.hand_off("billing")
+        speak(s, "r1")
+        line = Line20ms(s.conversation.bridge, s.clock)
+        line.tick(times=10)
+        s.clock.now += 3.0
+        line.tick()
+        assert s.model.last("response.create")["response"] == {"instructions": REPROMPT}
+
+
+async def test_a_filler_that_cannot_be_read_is_no_reason_to_refuse_a_call(tmp_path: Path) -> None:
+    async with scene(filler=str(tmp_path / "gone.wav")) as s:
+        s.model.hear("response.created", response={"id": "r1"})
+        await lose(s)
+        assert s.conversation.bridge.speak(s.clock.now) is None
+
+
+async def test_what_a_call_may_cost_is_for_the_agent_in_charge_to_say() -> None:
+    async with scene(spend_limit_usd=5.0) as s:
+        s.conversation._services.agents["billing"] = agent(name="billing", spend_limit_usd=0.5)  # type: ignore[index]
+        assert s.conversation.spend.limit_usd == 5.0
+        assert await s.conversation.hand_off("billing")
+        assert s.conversation.spend.limit_usd == 0.5
+
+
+async def test_what_the_first_agent_called_before_the_change_is_its_own_to_run() -> None:
+    ran: list[str] = []
+
+    async def look() -> str:
+        """Look."""
+        ran.append("look")
+        return "seen"
+
+    async with scene(tools=ToolRegistry([look])) as s:
+        s.model.hear("response.created", response={"id": "r1"})
+        item = {"id": "i1", "type": "function_call", "name": "look", "call_id": "c1"}
+        item |= {"arguments": "{}", "status": "completed"}
+        s.model.hear("response.output_item.done", response_id="r1", item=item)
+        # No quiet moment came: the answer is in the midst.
+        assert await s.conversation.link.prepare(agent(name="billing"))
+        assert s.conversation.link.switch()
+        assert s.conversation.agent.name == "billing"
+        await eventually(lambda: ran)
+        await eventually(lambda: outputs(s) == ["seen"])
+
+
+async def test_what_the_session_that_is_left_has_used_is_paid_at_its_own_price() -> None:
+    async with scene() as s:
+        priced: list[str] = []
+        report = s.conversation.usage_reported
+
+        def usage_reported(usage: Usage, name: str) -> None:
+            priced.append(s.conversation.link.source.base_url)
+            report(usage, name)
+
+        s.conversation.usage_reported = usage_reported  # type: ignore[method-assign]
+        lost = s.conversation.dialect.connection_lost
+
+        def connection_lost(now: float) -> None:
+            lost(now)
+            s.conversation.dialect._session.events.append(UsageReported(Usage(input_tokens=1)))  # type: ignore[attr-defined]
+
+        s.conversation.dialect.connection_lost = connection_lost  # type: ignore[method-assign]
+        before = s.conversation.link.source.base_url
+        billing = agent(name="billing", base_url="http://other.test/v1")
+        assert await s.conversation.link.prepare(billing)
+        assert s.conversation.link.switch()
+        assert priced == [before]
+
+
+async def test_what_was_answered_in_the_moment_of_the_change_is_known_to_the_next_agent() -> None:
+    async with scene(recording_tools=("pause_recording",)) as s:
+        assert await s.conversation.link.prepare(agent(name="billing"))
+        s.connector.opened[0].hear("response.created", response={"id": "r1"})
+        item = {"id": "i1", "type": "function_call", "name": "pause_recording", "call_id": "c1"}
+        item |= {"arguments": "{}", "status": "completed"}
+        s.connector.opened[0].hear("response.output_item.done", response_id="r1", item=item)
+        assert s.conversation.link.switch()
+        assert s.recording.state == "paused"
+        assert outputs(s) == ['{"recording":"paused"}']
+
+
+async def test_an_entry_made_while_the_model_was_gone_is_answered() -> None:
+    async with scene() as s:
+        s.connector.gate = asyncio.Event()
+        s.model.on_closed(1006, "")
+        await eventually(lambda: s.connector.tries == 2)
+        for digit in "12#":
+            s.conversation.digit_received(digit)
+        s.connector.gate.set()
+        await eventually(lambda: s.watcher.reconnects)
+        told = [m["item"] for m in s.model.sent if m["type"] == "conversation.item.create"]
+        assert told[-1]["content"][0]["text"] == "The caller pressed 12# on the keypad."
+        assert s.model.kinds.count("response.create") == 1
+
+
+async def test_a_tool_that_ended_while_the_model_was_gone_is_spoken_about() -> None:
+    release = asyncio.Event()
+
+    async def slow() -> str:
+        """Take long."""
+        await release.wait()
+        return "late"
+
+    async with scene(tools=ToolRegistry([slow])) as s:
+        s.model.hear("response.created", response={"id": "r1"})
+        s.finished("r1", "slow")
+        s.connector.gate = asyncio.Event()
+        s.model.on_closed(1006, "")
+        await eventually(lambda: s.connector.tries == 2)
+        release.set()
+        await asyncio.sleep(0.01)
+        s.connector.gate.set()
+        await eventually(lambda: s.watcher.reconnects)
+        assert outputs(s) == ["late"]
+        await eventually(lambda: "response.create" in s.model.kinds)
+
+
+async def test_what_a_guardrail_corrects_while_the_model_is_gone_is_said_once() -> None:
+    rule = Rule("refund", "input", (read_phrase("refund"),), message="No refunds.")
+    async with scene(guardrails=Guardrails((rule,))) as s:
+        s.connector.gate = asyncio.Event()
+        s.model.on_closed(1006, "")
+        await eventually(lambda: s.connector.tries == 2)
+        s.conversation.transcript("user", "a refund please", "u1")
+        s.connector.gate.set()
+        await eventually(lambda: s.watcher.reconnects)
+        assert s.model.kinds.count("response.create") == 1
+
+
+async def test_a_caller_is_not_kept_from_a_transfer_by_a_rule_that_sends_them_away_too() -> None:
+    rule = Rule("refund", "input", (read_phrase("refund"),), remedy="transfer", transfer_to="sales")
+    async with scene(guardrails=Guardrails((rule,)), transfers=TRANSFERS) as s:
+        running = asyncio.ensure_future(s.conversation.run())
+        s.conversation.bridge.spoken_response_id = "r1"
+        s.finished("r1", "transfer", arguments=TO_DESK)
+        await eventually(lambda: s.transfers)
+        s.conversation.transcript("user", "a refund please", "u1")
+        await asyncio.sleep(0.01)
+        assert not running.done()
+        assert s.transfers == [TRANSFERS["desk"]]
+        # Nothing comes of it: there is no way back to the model.
+        s.result.set_result(TransferResult("busy", 486, ""))
+        assert await running is cause.GUARDRAIL
+
+
+async def test_a_caller_agrees_though_the_next_model_does_not_tell_of_turns() -> None:
+    done: list[str] = []
+    async with scene(tools=cancelling(done)) as s:
+        # This one tells, and so our own detector counts for nothing.
+        take_a_turn(s)
+        s.finished("r1", "cancel", arguments='{"order": "7"}')
+        yes = json.dumps({"token": json.loads(outputs(s)[0])["token"], "agreed": True})
+        await lose(s)
+        speak(s, "r2")
+        s.conversation.caller_turn_ended(by_model=False)
+        s.finished("r3", "confirm_action", arguments=yes)
+        await eventually(lambda: done)
+
+
+def fail(s: Scene, response_id: str) -> None:
+    """Let a response begin and fail, while the session goes on."""
+    s.model.hear("response.created", response={"id": response_id})
+    error = {"type": "server_error", "code": "server_error", "message": "sorry"}
+    details = {"type": "failed", "error": error}
+    answer = {"id": response_id, "status": "failed", "status_details": details}
+    s.model.hear("response.done", response=answer)
+
+
+async def test_an_answer_that_failed_is_asked_for_once_more() -> None:
+    async with scene(greeting="Say hello.") as s:
+        fail(s, "r1")
+        await eventually(lambda: "response.create" in s.model.kinds)
+        assert s.model.last("response.create")["response"] == {"instructions": "Say hello."}
+        fail(s, "r2")
+        await asyncio.sleep(0.01)
+        assert s.model.kinds.count("response.create") == 1
+        # Another turn is another answer.
+        speak(s, "r3")
+        fail(s, "r4")
+        await eventually(lambda: s.model.kinds.count("response.create") == 2)
+
+
+async def test_an_answer_that_failed_with_its_session_is_asked_for_once_of_the_next() -> None:
+    async with scene() as s:
+        s.model.hear("response.created", response={"id": "r1"})
+        await lose(s)
+        await asyncio.sleep(0.01)
+        assert len(s.connector.opened) == 2
+        assert [c.kinds.count("response.create") for c in s.connector.opened] == [0, 1]
+
+
+async def test_nobody_is_asked_again_for_an_answer_that_the_caller_cut_off() -> None:
+    async with scene() as s:
+        s.conversation.bridge.interrupted_response_id = "r1"
+        fail(s, "r1")
+        await asyncio.sleep(0.01)
+        assert "response.create" not in s.model.kinds

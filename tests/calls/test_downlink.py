@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import numpy as np
+
 from telephony.audio.format import L16_24K, PCMU
+from telephony.audio.g711 import l16_to_pcmu, pcmu_to_l16
 from telephony.calls.downlink import Downlink
 
 
@@ -111,3 +114,50 @@ def test_items_do_not_pile_up_in_a_long_call() -> None:
         down.finish_all()
         drain(down)
     assert down._playout.items_finished() == []
+
+
+FILLER = l16_to_pcmu((10_000 * np.sin(np.arange(160 * 100) * 0.3)).astype("<i2").tobytes())
+"""Two seconds of a tone."""
+
+
+def test_a_filler_plays_after_what_is_queued_and_to_its_end() -> None:
+    down = downlink()
+    down.write("a", b"\x01" * 400)
+    down.play(FILLER[:1000])
+    assert not down.idle
+    assert drain(down)[:3] == [b"\x01" * 160, b"\x01" * 160, b"\x01" * 80 + b"\xff" * 80]
+    assert down.idle
+    # Nobody's words were heard in it.
+    down.play(FILLER[:1000])
+    down.next_frame()
+    assert down.playing() is None
+    assert down.flush() == []
+    assert down.idle
+    assert down.next_frame() is None
+
+
+def test_an_answer_ends_the_filler_within_300_ms_and_without_a_click() -> None:
+    down = downlink()
+    down.play(FILLER)
+    for _ in range(5):
+        down.next_frame()
+    assert down.filling
+    down.write("a", b"\x01" * 16_000)
+    frames = drain(down)
+    answer_at = frames.index(b"\x01" * 160)
+    assert answer_at <= 15
+    heard = pcmu_to_l16(b"".join(frames[:answer_at]))
+    steps = np.abs(np.diff(np.frombuffer(heard, "<i2").astype(int)))
+    assert steps.max() < 4000
+    assert abs(int(np.frombuffer(heard, "<i2")[-1])) < 300
+    assert not down.filling
+    assert [h.item_id for h in down.flush()] == ["a"]
+
+
+def test_a_filler_that_has_not_begun_gives_way_to_the_answer() -> None:
+    down = downlink()
+    down.write("a", b"\x01" * 320)
+    down.play(FILLER)
+    down.write("b", b"\x02" * 320)
+    down.finish_all()
+    assert drain(down) == [b"\x01" * 160] * 2 + [b"\x02" * 160] * 2

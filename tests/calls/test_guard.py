@@ -205,3 +205,24 @@ async def test_without_rules_nothing_is_watched() -> None:
         s.says("a full refund")
         s.hears("anything")
         assert s.call.did == []
+
+
+async def test_a_rule_of_an_agent_who_no_longer_talks_is_not_held_against_the_one_who_does() -> (
+    None
+):
+    asked, release = asyncio.Event(), asyncio.Event()
+
+    async def slow(text: str, context: ToolContext) -> bool:
+        asked.set()
+        await release.wait()
+        return True
+
+    away = Rule("away", "input", function=slow, remedy="transfer", transfer_to="only-of-the-first")
+    async with scene(away) as s:
+        s.hears("anything")
+        await asked.wait()
+        s.guard.adopt(Guardrails((REFUND,)))
+        release.set()
+        await asyncio.sleep(0.01)
+        assert s.call.did == []
+        assert s.watcher.guardrail_trips == []

@@ -40,8 +40,9 @@ class Call:
         self.did: list[Any] = []
         self.outcome: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
 
-    def answer_tool(self, call_id: str, output: str, *, respond: bool = True) -> None:
+    def answer_tool(self, call_id: str, output: str, *, respond: bool = True) -> bool:
         self.did.append((output, respond))
+        return True
 
     def correct(self, text: str) -> None:
         self.did.append(text)

@@ -86,3 +86,15 @@ def test_a_key_that_is_held_for_long_does_not_part_the_entry() -> None:
     assert keypad.pause(3.7) == "The caller pressed 42 on the keypad."
     keypad.release(4.0)
     assert keypad.next_timer == float("inf")
+
+
+def test_another_agents_rules_are_those_of_the_next_entry() -> None:
+    keypad = Keypad(KeypadConfig())
+    keypad.press("1", 1.0)
+    keypad.follow(KeypadConfig(terminator="*", first_digit_ms=2000))
+    assert keypad.press("#", 1.1) == "The caller pressed 1# on the keypad."
+    keypad.press("2", 2.0)
+    keypad.press("#", 2.1)
+    assert keypad.press("*", 2.2) == "The caller pressed 2#* on the keypad."
+    keypad.expect(5.0)
+    assert keypad.next_timer == 7.0

@@ -4,6 +4,7 @@ import asyncio
 import gc
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -148,7 +149,7 @@ async def test_a_session_that_does_not_get_ready_in_time_is_given_up() -> None:
         with pytest.raises(ModelUnavailable, match="no session within"):
             await s.link.open()
         [connection] = s.connector.opened
-        assert connection.closed
+        await eventually(lambda: connection.closed)
         connection.get_ready()
         connection.on_closed(1000, "")
         await asyncio.sleep(0)
@@ -304,7 +305,7 @@ async def test_nothing_is_opened_after_the_end() -> None:
         s.link.timers_changed()
         await asyncio.sleep(0.01)
         assert s.connector.tries == 1
-        assert s.link._timer is None
+        assert s.link._timer._timer is None
 
 
 async def test_the_end_in_the_middle_of_a_try_leaves_no_connection() -> None:
@@ -337,16 +338,16 @@ async def test_the_dialects_deadlines_are_kept() -> None:
     async with scene() as s:
         await s.link.open()
         s.link.timers_changed()
-        timer = s.link._timer
+        timer = s.link._timer._timer
         assert timer is not None
         s.link.timers_changed()
-        assert s.link._timer is timer
+        assert s.link._timer._timer is timer
         # A request for a response starts a countdown that is due at once.
         s.dialect.create_response()
         s.link.timers_changed()
         await eventually(lambda: s.bridge.timers)
         assert timer.cancelled()
-        assert s.link._timer is not None
+        assert s.link._timer._timer is not None
 
 
 MUTE = ModelError(NO_RESPONSE, "the model began no response", fatal=True)
@@ -434,6 +435,9 @@ async def test_an_account_without_money_costs_no_second_try_of_the_same_model() 
         assert (s.happened, s.connector.tries) == (["restored"], 2)
         assert s.link.source.model.model == "other"
         assert not s.services.breakers.allows(s.link.agent.source)
+        # Nor in another voice.
+        model = OpenAIRealtimeModel(SessionConfig(model="test", voice="coral"))
+        assert not s.services.breakers.allows(replace(s.link.agent.source, model=model))
 
 
 async def test_a_model_that_is_slow_to_come_back_does_not_keep_the_caller() -> None:
@@ -481,7 +485,6 @@ async def test_a_session_is_prepared_beside_the_present_one_and_takes_its_place(
         assert [item.text for item in s.bridge.dialect.history] == ["before", "meanwhile"]
         assert second.kinds.count("conversation.item.create") == 2
         await eventually(lambda: first.closed)
-        assert s.link.stats.rollovers == 1
         assert s.happened == []
         # And the new one is guarded as the old one was.
         second.on_closed(1006, "")
@@ -499,6 +502,20 @@ async def test_a_session_that_was_prepared_takes_over_at_once_when_the_present_o
         await eventually(lambda: s.happened)
         assert s.happened == ["restored"]
         assert s.connector.tries == 2
+        # One change, counted once.
+        assert (s.link.stats.reconnects, s.link.stats.rollovers) == (1, 0)
+        assert s.metrics.reconnects == ["restored"]
+
+
+async def test_a_colleague_who_takes_over_from_a_lost_session_is_no_failover() -> None:
+    async with scene() as s:
+        await s.link.open()
+        assert await s.link.prepare(agent(name="billing"))
+        s.connector.opened[0].on_closed(1006, "")
+        await eventually(lambda: s.happened)
+        assert s.link.agent.name == "billing"
+        assert s.link.stats.failovers == 0
+        assert s.metrics.reconnects == ["restored"]
 
 
 async def test_a_prepared_session_that_is_lost_again_is_no_session() -> None:
@@ -614,3 +631,65 @@ async def test_the_end_while_a_session_is_given_up_leaves_no_complaint() -> None
         del preparing
         gc.collect()
     assert complaints == []
+
+
+async def test_a_session_that_was_prepared_closes_the_breaker_too() -> None:
+    async with scene() as s:
+        await s.link.open()
+        s.services.breakers.refused(s.link.source, of_account=True)
+        s.clock.now += REFUSED_S
+        assert await s.link.prepare(s.link.agent)
+        s.services.breakers.refused(s.link.source, of_account=True)
+        [(_, left_s)] = s.services.breakers.open_breakers()
+        assert left_s == REFUSED_S
+
+
+async def test_after_a_handoff_the_tries_are_those_of_the_agent_in_charge() -> None:
+    async with scene(reconnect_attempts=0) as s:
+        await s.link.open()
+        assert await s.link.prepare(agent(name="billing", reconnect_attempts=2))
+        assert s.link.switch()
+        s.connector.opened[-1].on_closed(1006, "")
+        await eventually(lambda: s.happened)
+        assert s.happened == ["restored"]
+
+
+async def test_nobody_waits_for_the_goodbye_of_a_model_that_never_got_ready() -> None:
+    async with scene(fallbacks=(other_model(),), failover_after_s=0.02) as s:
+        await s.link.open()
+        s.connector.ready = False
+        s.connector.opened[0].on_closed(1006, "")
+        await eventually(lambda: len(s.connector.opened) == 2)
+        mute = s.connector.opened[1]
+        goodbye = asyncio.Event()
+        close = mute.close
+
+        async def slow_close(code: int = 1000) -> None:
+            await goodbye.wait()
+            await close(code)
+
+        mute.close = slow_close  # type: ignore[method-assign]
+        s.connector.ready = True
+        await eventually(lambda: s.happened)
+        assert s.happened == ["restored"]
+        assert not mute.closed
+        goodbye.set()
+        await eventually(lambda: mute.closed)
+
+
+async def test_one_connection_that_cannot_be_closed_keeps_no_other_open() -> None:
+    async with scene() as s:
+        await s.link.open()
+        assert await s.link.prepare(s.link.agent)
+        present, standby = s.connector.opened
+        close = standby.close
+
+        async def fail(code: int = 1000) -> None:
+            await close(code)
+            raise RuntimeError("the library beneath failed")
+
+        standby.close = fail  # type: ignore[method-assign]
+        with pytest.raises(RuntimeError):
+            await s.link.close()
+        assert present.closed
+        standby.close = close  # type: ignore[method-assign]

@@ -100,7 +100,7 @@ async def test_a_caller_who_waits_hears_a_filler_until_the_other_model_answers()
         filled: list[bytes] = []
         conversation = p.present_call().conversation
         conversation.bridge.fill = filled.append
-        conversation._answer_owed = True
+        conversation._owed._owed = True
         for connection in list(p.model.connections):
             connection.abort()
         await eventually(lambda: p.watcher.reconnects)

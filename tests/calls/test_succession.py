@@ -8,7 +8,8 @@ import pytest
 import structlog
 
 from telephony.calls import succession
-from telephony.calls.succession import LAST_MOMENT_S, PATIENCE_S, Succession
+from telephony.calls.model_link import LinkStats
+from telephony.calls.succession import LAST_MOMENT_S, PATIENCE_S, TAKE_OVER_S, Succession
 from telephony.realtime.traits import Traits
 from tests.support.eventually import eventually
 from tests.support.fake_call import FakeClock, agent, services
@@ -23,6 +24,7 @@ class FakeLink:
         self.did: list[str] = []
         self.ready = True
         self.prepared = True
+        self.stats = LinkStats()
         self.agent = agent()
         self.source = self.agent.source
 
@@ -66,6 +68,8 @@ async def test_a_session_that_stands_ready_waits_for_silence(
     s.bridge.quiet = True
     assert await moving == "switched"
     assert s.link.did == ["prepare", "switch"]
+    assert s.link.stats.rollovers == 1
+    assert s.services.metrics.reconnects == ["rolled_over"]  # type: ignore[attr-defined]
 
 
 async def test_the_move_comes_before_the_end_whatever_happens(
@@ -184,3 +188,25 @@ async def test_a_move_does_not_wait_for_ever_for_a_session(monkeypatch: pytest.M
     assert await s.succession.move(agent()) == "failed"
     assert s.clock.now == pytest.approx(1000.0 + PATIENCE_S, abs=0.2)
     assert s.link.did == []
+
+
+async def test_nobody_waits_for_an_agent_who_cannot_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
+    s = Scene(monkeypatch, failures=99)
+    assert await s.succession.move(agent()) == "failed"
+    # The caller was told that somebody takes over, and hears nothing meanwhile.
+    assert s.clock.now - 1000.0 <= TAKE_OVER_S
+
+
+async def test_a_move_is_tried_again_when_the_session_was_lost_meanwhile(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    s = Scene(monkeypatch)
+    s.bridge.quiet = s.link.ready = False
+    moving = asyncio.ensure_future(s.succession.move(agent()))
+    await eventually(lambda: s.link.did)
+    s.link.prepared = s.link.established = False
+    s.bridge.dialect = SimpleNamespace(traits=Traits())
+    await eventually(lambda: s.link.did == ["prepare", "switch"])
+    s.link.established = s.link.prepared = s.link.ready = s.bridge.quiet = True
+    assert await moving == "switched"
+    assert s.link.did == ["prepare", "switch"] * 2

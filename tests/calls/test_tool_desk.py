@@ -9,7 +9,6 @@ from typing import Any
 
 import structlog
 
-from telephony.base.errors import LocalProtocolError
 from telephony.calls.agent import Agent
 from telephony.calls.call_tasks import CallTasks
 from telephony.calls.tool_desk import ToolDesk
@@ -32,11 +31,12 @@ class Side:
         self.unasked: list[str] = []
         self.made_to_talk: list[str] = []
 
-    def answer_tool(self, call_id: str, output: str, *, respond: bool = True) -> None:
+    def answer_tool(self, call_id: str, output: str, *, respond: bool = True) -> bool:
         assert call_id not in self.outputs
         self.outputs[call_id] = output
         if not respond:
             self.unasked.append(call_id)
+        return True
 
     def make_talk(self, instructions: str) -> None:
         self.made_to_talk.append(instructions)
@@ -273,8 +273,8 @@ async def test_a_session_that_never_heard_of_a_call_gets_no_output_for_it() -> N
         await release.wait()
         return "at last"
 
-    def refuse(call_id: str, output: str, *, respond: bool = True) -> None:
-        raise LocalProtocolError(call_id)
+    def refuse(call_id: str, output: str, *, respond: bool = True) -> bool:
+        return False
 
     async with scene(slow, look) as s:
         s.call("slow")

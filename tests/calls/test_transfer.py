@@ -349,7 +349,7 @@ async def test_a_model_that_is_lost_does_not_take_the_way_out_with_it(ending: ca
     async with scene() as s:
         transfer, _ = await s.consult()
         assert s.call.conversation is not None
-        s.call.conversation._end(ending)
+        s.call.conversation.end(ending)
         await asyncio.sleep(0.01)
         assert s.call.ending is None
         s.call.transfer_finished(200, "OK")

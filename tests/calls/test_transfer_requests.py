@@ -24,8 +24,9 @@ class Call:
         self.closed = False
         self.did: list[Any] = []
 
-    def answer_tool(self, call_id: str, output: str, *, respond: bool = True) -> None:
+    def answer_tool(self, call_id: str, output: str, *, respond: bool = True) -> bool:
         self.did.append(output)
+        return True
 
     def tell(self, text: str) -> None:
         self.did.append(text)
@@ -72,3 +73,37 @@ async def test_what_follows_a_failure() -> None:
     busy = TransferResult("busy", 486, "Busy Here")
     assert await send_away(busy, lambda: failed.append(True)) == [SALES]
     assert failed == [True]
+
+
+class Farewell:
+    """Says goodbye when the test lets it."""
+
+    def requested(self, call: Any, wish: Any, depart: Any, *, interrupted: bool) -> None:
+        self.depart = depart
+
+
+async def test_a_caller_who_is_sent_away_before_the_announcement_was_heard_goes_once() -> None:
+    dialled: list[Destination] = []
+    outcome: asyncio.Future[TransferResult] = asyncio.get_running_loop().create_future()
+
+    async def transfer(destination: Destination) -> TransferResult:
+        dialled.append(destination)
+        return await outcome
+
+    ended: list[bool] = []
+    farewell: Any = Farewell()
+    async with asyncio.TaskGroup() as group:
+        tasks = CallTasks(group, lambda error: pytest.fail(str(error)))
+        call = Call()
+        log = structlog.get_logger()
+        requests = TransferRequests(farewell, call, transfer, lambda: False, tasks, log)
+        asked = ToolCallRequested("c1", "transfer", '{"destination": "sales"}', "item", "r1")
+        requests.requested(asked, interrupted=False)
+        requests.send_away("sales", lambda: ended.append(True))
+        farewell.depart(False)
+        await asyncio.sleep(0)
+        assert dialled == [SALES]
+        assert ended == []
+        assert "under way" in call.did[0]
+        outcome.set_result(TransferResult("busy", 486, ""))
+    assert ended == [True]

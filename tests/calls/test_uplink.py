@@ -1,7 +1,13 @@
 from __future__ import annotations
 
-from telephony.audio.format import L16_24K, PCMU
-from telephony.calls.uplink import Uplink
+import numpy as np
+import pytest
+
+from telephony.audio.convert import Converter
+from telephony.audio.format import L16_16K, L16_24K, PCMU
+from telephony.audio.g711 import encode
+from telephony.audio.level import rms
+from telephony.calls.uplink import AT_ONCE_MS, PER_FRAME_MS, Uplink
 
 FRAME = b"\x10" * 160
 
@@ -97,12 +103,28 @@ def test_dropped_audio_has_no_place_in_the_models_timeline() -> None:
     assert abs(after - before - 0.1) < 1e-9
 
 
-def test_audio_kept_for_another_format_is_dropped_and_counted() -> None:
-    model, uplink = Model(), Uplink(PCMU, PCMU, ptime_ms=20, append_ms=20)
-    hear(uplink, 3)
-    uplink.connect(L16_24K, model, 0.06)
-    assert model.appends == []
-    assert uplink.dropped_ms == 60
+def test_audio_kept_while_no_model_was_there_is_converted_for_whichever_comes() -> None:
+    first, second = Model(), Model()
+    uplink = Uplink(PCMU, PCMU, ptime_ms=20, append_ms=20)
+    uplink.connect(PCMU, first, 0.0)
+    hear(uplink, 1)
+    uplink.disconnect()
+    said = [encode(PCMU, tone(400, index)) for index in range(3)]
+    for index, frame in enumerate(said):
+        uplink.hear(frame, 1.0 + index * 0.02)
+    uplink.connect(L16_16K, second, 1.06)
+    assert uplink.appended_ms == 60
+    assert uplink.dropped_ms == 0
+    # One stream, not three: the resampler keeps its state from frame to frame.
+    converter = Converter(PCMU, L16_16K)
+    assert second.appends == [converter.convert(frame) for frame in said]
+    assert rms(b"".join(second.appends)) > 4000
+
+
+def tone(frequency_hz: float, frame: int) -> bytes:
+    """Return 20 ms of a sine at 8 kHz, the ``frame``-th of a stream."""
+    at = (np.arange(160) + 160 * frame) / 8000
+    return (10_000 * np.sin(2 * np.pi * frequency_hz * at)).astype("<i2").tobytes()
 
 
 def test_what_was_kept_is_told_from_what_is_heard_now() -> None:
@@ -128,3 +150,41 @@ def test_what_was_kept_while_the_caller_heard_us_can_be_silence() -> None:
     silent, heard = PCMU.silence(320), b"\4" * 160 + b"\5" * 160
     assert model.appends == [silent, silent, heard]
     assert uplink.appended_ms == 120
+
+
+def test_much_that_was_kept_is_sent_in_portions_and_in_order() -> None:
+    """All at once it would be more than a connection's buffers hold, and lose its beginning."""
+    model, uplink = Model(), Uplink(PCMU, L16_24K, ptime_ms=20, append_ms=60)
+    hear(uplink, 3 * 80)
+    assert not uplink.behind
+    uplink.connect(L16_24K, model, 4.8)
+    assert len(model.appends) * 60 <= AT_ONCE_MS
+    assert uplink.behind
+    told: list[bool] = []
+    while uplink.behind:
+        before = len(model.appends)
+        told.append(uplink.catching_up)
+        uplink.hear(FRAME, 5.0)
+        assert (len(model.appends) - before) * 60 <= PER_FRAME_MS
+    assert len(told) <= 20
+    assert not any(told)
+    heard = [bytes([index % 256]) * 160 for index in range(240)] + [FRAME] * len(told)
+    converter = Converter(PCMU, L16_24K)
+    whole = [b"".join(heard[n : n + 3]) for n in range(0, len(heard) - len(heard) % 3, 3)]
+    assert model.appends == [converter.convert(append) for append in whole]
+    assert uplink.dropped_ms == 0
+    assert uplink.time_of(0) == pytest.approx(0.0)
+
+
+def test_what_was_not_sent_yet_when_the_model_is_lost_again_is_kept() -> None:
+    first, second = Model(), Model()
+    uplink = Uplink(PCMU, PCMU, ptime_ms=20, append_ms=60)
+    hear(uplink, 3 * 80)
+    uplink.connect(PCMU, first, 4.8)
+    uplink.disconnect()
+    assert not uplink.behind
+    uplink.connect(PCMU, second, 4.8)
+    while uplink.behind:
+        uplink.hear(FRAME, 5.0)
+    sent = b"".join(first.appends + second.appends)
+    assert sent[: 240 * 160] == b"".join(bytes([index % 256]) * 160 for index in range(240))

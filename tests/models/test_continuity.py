@@ -93,6 +93,34 @@ async def test_a_model_of_another_vendor_takes_over(scene: Scene, other: str) ->
     assert p.watcher.reconnects[-1] == "failed_over"
 
 
+FORMATS = [("openai_realtime", "gemini_live"), ("gemini_live", "openai_realtime")]
+"""G.711 as the line has it, and 16 kHz."""
+
+
+@pytest.mark.parametrize(("api", "other"), FORMATS)
+async def test_a_model_with_another_format_hears_what_was_said_before_it_came(
+    scene: Scene, other: str
+) -> None:
+    async with AsyncExitStack() as stack:
+        second = await stack.enter_async_context(FAR_MODELS[other](REMEMBERS))
+        # Long enough to say something in.
+        gap = {"reconnect_initial_s": 2.0, "reconnect_maximum_s": 2.0}
+        fields = {"fallbacks": (second.source,), **gap}
+        p, far = await stack.enter_async_context(scene(REMEMBERS, **fields))
+        caller = await first_turn(p, far)
+        bridge = p.present_call().conversation.bridge
+        far.refuse()
+        far.drop()
+        await eventually(lambda: not bridge.dialect.ready)
+        await caller.say(second.words)
+        assert not second.sessions
+        await eventually(lambda: p.watcher.reconnects == ["failed_over"])
+        # Two turns of the caller: the one that it was told of, and the one that it heard.
+        await eventually(lambda: KNOWS in second.said())
+        assert bridge.uplink.dropped_ms == 0
+        await caller.hang_up()
+
+
 async def test_a_call_that_the_first_model_refuses_is_taken_by_the_second(scene: Scene) -> None:
     async with AsyncExitStack() as stack:
         second = await stack.enter_async_context(FAR_MODELS["openai_realtime"](REMEMBERS))

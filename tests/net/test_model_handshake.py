@@ -45,6 +45,8 @@ def test_the_status_decides_whether_to_try_again(status: int, fatal: bool) -> No
     refusal = InvalidStatus(Response(status, "Because", Headers(), b""))
     error = handshake_error(refusal, "lost")
     assert (error.status, error.fatal, str(error)) == (status, fatal, f"HTTP {status} Because")
+    # A key that is not known is not known to any other session either.
+    assert error.of_account == (status in (401, 403))
 
 
 def test_an_empty_account_is_told_from_a_busy_server() -> None:
@@ -52,6 +54,7 @@ def test_an_empty_account_is_told_from_a_busy_server() -> None:
     refusal = InvalidStatus(Response(429, "Too Many Requests", Headers(), body))
     error = handshake_error(refusal, "lost")
     assert error.fatal
+    assert error.of_account
     assert str(error) == "HTTP 429 Too Many Requests: You exceeded your quota"
 
 

@@ -71,7 +71,7 @@ class Story:
         elif event == "drain":
             call.end(cause.DRAIN_DEADLINE)
         elif event == "model_lost" and call.conversation is not None:
-            call.conversation._end(cause.MODEL_LOST)
+            call.conversation.end(cause.MODEL_LOST)
         elif event in ("replacement_stands", "replacement_fails"):
             self._replacement(event)
         elif here:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from telephony.realtime.guardrails import Finding, Rule, TranscriptWatch, Trip, read_phrase
+from telephony.realtime.linear_regex import LinearRegex
 
 _WORDS = [
     "refund",
@@ -37,9 +37,9 @@ _RULES = [
         ),
     ),
     Rule("han", "output", (read_phrase("返金"),)),
-    Rule("digits", "output", pattern=re.compile(r"\d{4}\W*\d{4}$")),
-    Rule("ahead", "output", pattern=re.compile(r"refund(?! full)")),
-    Rule("start", "output", pattern=re.compile(r"\Are")),
+    Rule("digits", "output", pattern=LinearRegex(r"\d{4}\W*\d{4}$")),
+    Rule("ahead", "output", pattern=LinearRegex(r"refund\b.[^f]")),
+    Rule("start", "output", pattern=LinearRegex(r"\Are")),
     Rule("check", "output", function=lambda text, context: False),
 ]
 

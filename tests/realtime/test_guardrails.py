@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import re
-
 import pytest
 
 from telephony.realtime.guardrails import (
@@ -12,6 +10,7 @@ from telephony.realtime.guardrails import (
     Trip,
     read_phrase,
 )
+from telephony.realtime.linear_regex import LinearRegex
 
 
 def rule(*phrases: str, name: str = "money") -> Rule:
@@ -76,7 +75,7 @@ def test_several_rules_are_broken_in_the_order_of_the_text() -> None:
 
 
 def test_a_regular_expression_sees_so_much_of_the_text() -> None:
-    watch = TranscriptWatch([Rule("card", "output", pattern=re.compile(r"\d{4} \d{4}$"))])
+    watch = TranscriptWatch([Rule("card", "output", pattern=LinearRegex(r"\d{4} \d{4}$"))])
     assert names(watch.append("i", "x" * 500 + " 1234 5678, ")) == ["card"]
 
 
@@ -111,6 +110,6 @@ def test_the_words_of_a_phrase() -> None:
 
 
 def test_what_follows_the_last_word_may_be_what_a_pattern_waits_for() -> None:
-    watch = TranscriptWatch([Rule("loud", "output", pattern=re.compile(r"no!+$"))])
+    watch = TranscriptWatch([Rule("loud", "output", pattern=LinearRegex(r"no!+$"))])
     assert watch.append("i", "oh no!!") == []
     assert names(watch.finish("i", "oh no!!")) == ["loud"]

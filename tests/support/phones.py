@@ -52,6 +52,7 @@ class Watcher:
     transcripts: list[tuple[str, str]] = field(default_factory=list)
     latencies: list[TurnLatency] = field(default_factory=list)
     barge_ins: list[tuple[str, float]] = field(default_factory=list)
+    barge_in_sources: list[str] = field(default_factory=list)
     finished: list[tuple[str, str]] = field(default_factory=list)
     echoes: list[tuple[float, float]] = field(default_factory=list)
     reconnects: list[str] = field(default_factory=list)
@@ -73,7 +74,8 @@ class Watcher:
         self, total_s: float, caller_to_model_s: float | None, model_to_caller_s: float | None
     ) -> None: ...
 
-    def barge_in(self, seconds: float, source: str) -> None: ...
+    def barge_in(self, seconds: float, source: str) -> None:
+        self.barge_in_sources.append(source)
 
     def echo_measured(self, return_loss_db: float, delay_s: float) -> None:
         self.echoes.append((return_loss_db, delay_s))

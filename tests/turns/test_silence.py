@@ -92,3 +92,11 @@ def test_no_question_at_all_hangs_up_at_once() -> None:
 def test_nonsense_is_refused(wrong) -> None:
     with pytest.raises(ValueError):
         SilencePolicy(**wrong)
+
+
+def test_another_policy_is_followed_from_where_the_silence_stands() -> None:
+    watch = SilenceWatch(SilencePolicy(reprompt_after_s=30.0), 0.0)
+    watch.follow(SilencePolicy(reprompt_after_s=3.0, max_reprompts=0))
+    assert watch.next_timer() == 3.0
+    watch.handle_timer(3.0)
+    assert watch.commands() == [HangUpSilentCaller(0)]
