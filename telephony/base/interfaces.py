@@ -19,8 +19,9 @@ Clock = Callable[[], float]
 
 Encoding = Literal["pcmu", "pcma", "l16"]
 
-DigitWay = Literal["rfc4733", "info", "inband"]
-"""How a digit travels: as a telephone-event, in a SIP INFO, as a tone in the audio."""
+DigitWay = Literal["rfc4733", "info", "inband", "hosted"]
+"""How a digit travels: as a telephone-event, in a SIP INFO, as a tone in the audio; or however the
+provider sends it who has the caller's line."""
 
 DigitMode = Literal["auto", "rfc4733", "info", "inband"]
 """How digits are to be sent; ``auto``: the first of them that the peer can take."""

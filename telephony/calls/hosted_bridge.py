@@ -105,6 +105,14 @@ class HostedBridge:
         """Another agent talks from now on; the session is theirs already."""
         self._agent = agent
         self.dialect.cut_off_unseen = watches_bot(agent)
+        self._keypad.follow(agent.keypad)
+        if agent.silence is None:
+            self._silence = None
+        elif self._silence is None:
+            self._silence = SilenceWatch(agent.silence, self._clock())
+        else:
+            self._silence.follow(agent.silence)
+        self._set_timer()
 
     def restored(self) -> None:
         """There is a sideband again; what happened in between nobody tells."""
@@ -194,8 +202,9 @@ class HostedBridge:
             self._silence.playout_drained(now)
         if event.cleared and heard:
             self.interrupted_response_id = heard
-            self.stats.barge_ins += 1
             reason, self._cut_off_for = self._cut_off_for or "server", ""
+            self.stats.barge_ins += reason in ("server", "digit")
+            self.stats.cut_offs += reason in ("guardrail", "unwatched")
             self._listener.interrupted(reason)
             return
         self._listener.playout_drained()

@@ -177,6 +177,7 @@ class HostedCall(Call):
             self.log,
             context,
             self.transfer,
+            self.line.recording,
         )
         try:
             await conversation.connect()

@@ -21,6 +21,8 @@ def cdr_of_hosted(call: HostedCall, now: float, wall_clock: datetime) -> Cdr:
         responses=stats.responses,
         turns=stats.turns,
         barge_ins=stats.barge_ins,
+        cut_offs=stats.cut_offs,
+        agents=tuple(call.hosted.agents),
         model_reconnects=call.hosted.link.reconnects,
         model_input_tokens=stats.input_tokens,
         model_output_tokens=stats.output_tokens,

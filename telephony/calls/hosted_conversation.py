@@ -7,46 +7,34 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
+from telephony.base.errors import LocalProtocolError
+from telephony.base.interfaces import DigitsSent
 from telephony.calls import cause
 from telephony.calls.agent import Agent
-from telephony.calls.built_in_tools import (
-    hands_off,
-    hangs_up,
-    sends_digits,
-    switches_language,
-    transfers,
-)
 from telephony.calls.call_tasks import CallTasks
 from telephony.calls.cause import Ending
 from telephony.calls.conversation import REPROMPT, SPENT, SPENT_LIMIT_S
 from telephony.calls.destination import Destination, TransferResult
-from telephony.calls.digits_tool import SEND_DIGITS, wanted_keys
-from telephony.calls.farewell import Farewell
-from telephony.calls.goodbye import GOODBYE, HANGUP
 from telephony.calls.guard import Guard
-from telephony.calls.handoff_tool import HANDED_OVER, HANDOFF, SWITCH_LANGUAGE, SWITCHED
-from telephony.calls.handovers import Handovers
+from telephony.calls.handoff_tool import HANDED_OVER, SWITCHED
 from telephony.calls.hosted_bridge import HostedBridge
 from telephony.calls.hosted_lacks import watches_bot
 from telephony.calls.hosted_succession import HostedSuccession
+from telephony.calls.recording_tool import Pausable
 from telephony.calls.services import CallServices
 from telephony.calls.sideband_link import SidebandLink, SidebandPlace
 from telephony.calls.spend import CallSpend
 from telephony.calls.succession import said
-from telephony.calls.tool_desk import ToolDesk
-from telephony.calls.transfer_requests import TransferRequests
-from telephony.calls.transfer_tool import TRANSFER
+from telephony.calls.tool_routing import CallPowers, ToolRouting
 from telephony.realtime.dialect import RealtimeModel
 from telephony.realtime.events import (
     ApprovalRequested,
     ModelError,
     ResponseFinished,
-    ToolCallRequested,
     Usage,
 )
 from telephony.realtime.hosted.sideband_dialect import SidebandDialect
 from telephony.realtime.tool_schema import ToolContext
-from telephony.realtime.tools import encode_output, error_output
 
 SendOn = Callable[[Destination], Awaitable[TransferResult]]
 """Sends the caller of a call on; when that succeeds the call ends by itself."""
@@ -78,6 +66,7 @@ class HostedConversation:
         log: Any,
         context: ToolContext,
         transfer: SendOn,
+        recording: Pausable,
     ) -> None:
         self.agent = agent
         self.closed = False
@@ -102,13 +91,11 @@ class HostedConversation:
         )
         self.spend = CallSpend(services.spend, agent.spend_limit_usd)
         self._succession = HostedSuccession(self.bridge, services.clock)
-        self._farewell = Farewell(self.bridge)
-        self._desk = ToolDesk(self, tasks, services, log, self._context, agent.tool_limits)
+        powers = CallPowers(transfer, lambda: False, self._press_keys, recording)
+        self._tools = ToolRouting(self, self.bridge, powers, tasks, services, log, self._context)
         self._guard = Guard(agent.guardrails, self, tasks, services, log, self._context)
-        self._handovers = Handovers(self._farewell, self, tasks, log)
-        self._transfers = TransferRequests(
-            self._farewell, self, transfer, lambda: False, tasks, log
-        )
+        self.agents = [agent.name]
+        """Who has talked on this call, in order."""
         self._held = watches_bot(agent)
         self._ending: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
 
@@ -133,7 +120,7 @@ class HostedConversation:
 
     async def close(self) -> None:
         self.closed = True
-        self._farewell.close()
+        self._tools.farewell.close()
         self.bridge.close()
         await self.link.close()
 
@@ -141,14 +128,15 @@ class HostedConversation:
         self._dialect.create_response(instructions)
         self.bridge.send_control()
 
-    def _end(self, ending: Ending) -> None:
+    def end(self, ending: Ending) -> None:
+        """Be done with the call for this reason, unless there is one already."""
         if not self._ending.done():
             self._ending.set_result(ending)
 
     # The sideband
 
     def _sideband_ended(self, call_is_over: bool) -> None:
-        self._end(cause.CALLER_HUNG_UP if call_is_over else cause.MODEL_LOST)
+        self.end(cause.CALLER_HUNG_UP if call_is_over else cause.MODEL_LOST)
 
     def session_ready(self) -> None:
         self.link.session_ready()
@@ -165,7 +153,7 @@ class HostedConversation:
     def session_closed(self, reason: str) -> None:
         self._log.info("session.closed", reason=reason)
         ends = {"expired": cause.MAX_DURATION, "content": cause.MODEL_LOST}
-        self._end(ends.get(reason, cause.CALLER_HUNG_UP))
+        self.end(ends.get(reason, cause.CALLER_HUNG_UP))
 
     def model_failed(self, error: ModelError) -> None:
         log = self._log.warning if error.fatal else self._log.info
@@ -185,23 +173,23 @@ class HostedConversation:
             self._services.observer.transcript_finished(self._context.call_id, role, text)
 
     def caller_turn_ended(self) -> None:
-        self._desk.caller_turn_ended()
+        self._tools.caller_turn_ended(by_model=True)
 
     def digit_received(self) -> None:
         self._log.info("digit.received")
 
     def caller_silent(self, hang_up: bool) -> None:
         if hang_up:
-            self._end(cause.SILENT_CALLER)
+            self.end(cause.SILENT_CALLER)
         else:
             self._ask(REPROMPT)
 
     def playout_drained(self) -> None:
-        self._farewell.playout_drained()
+        self._tools.farewell.playout_drained()
 
     def interrupted(self, reason: str) -> None:
         self._log.info("bot.interrupted", reason=reason)
-        self._farewell.interrupted()
+        self._tools.farewell.interrupted()
         if reason == "unwatched":
             self.correct(UNWATCHED)
 
@@ -213,49 +201,19 @@ class HostedConversation:
         cut_off = event.status == "cancelled" or (
             event.response_id == self.bridge.interrupted_response_id
         )
-        self._desk.response_finished(event.response_id, calls_tools=bool(event.tool_calls))
-        for call in event.tool_calls:
-            self._tool_called(call, interrupted=cut_off)
-        self._desk.all_requested()
-        self._farewell.response_finished(event)
+        self._tools.response_finished(event, interrupted=cut_off)
 
     # Tools
 
-    def _tool_called(self, call: ToolCallRequested, *, interrupted: bool) -> None:
-        agent = self.agent
-        if call.name == HANGUP and hangs_up(agent):
-            self._log.info("hangup.requested")
-            self._farewell.requested(
-                call, GOODBYE, lambda _: self._end(cause.BOT_HUNG_UP), interrupted=interrupted
-            )
-        elif not self._desk.admits(call, essential=call.name in (TRANSFER, HANDOFF)):
-            return
-        elif call.name == TRANSFER and transfers(agent):
-            self._transfers.requested(call, interrupted=interrupted)
-        elif call.name == SEND_DIGITS and sends_digits(agent):
-            self._tasks.start(self._send_digits, call)
-        elif call.name == HANDOFF and hands_off(agent):
-            self._handovers.requested(call, interrupted=interrupted)
-        elif call.name == SWITCH_LANGUAGE and switches_language(agent):
-            self._handovers.language_requested(call, interrupted=interrupted)
-        else:
-            self._desk.requested(call)
-
-    async def _send_digits(self, call: ToolCallRequested) -> None:
-        """Press the keys that the model asked for; what they are may be a secret."""
-        try:
-            keys = wanted_keys(call.arguments)
-        except ValueError as error:
-            self.answer_tool(call.call_id, error_output(str(error)))
-            return
+    async def _press_keys(self, keys: str) -> DigitsSent:
+        """Press the keys that the model asked for, on the caller's line at the provider."""
         for key in keys:
             if key == ",":
                 await asyncio.sleep(PAUSE_S)
             else:
                 self._dialect.send_digit(key)
                 self.bridge.send_control()
-        self._log.info("digits.sent", count=len(keys))
-        self.answer_tool(call.call_id, encode_output({"sent": keys}))
+        return DigitsSent(keys, "hosted")
 
     def approval_requested(self, event: ApprovalRequested) -> None:
         """The model's provider asks before it calls a tool of its own."""
@@ -270,9 +228,14 @@ class HostedConversation:
     def last_said(self) -> str:
         return self.bridge.spoken_response_id
 
-    def answer_tool(self, call_id: str, output: str, *, respond: bool = True) -> None:
-        self._dialect.send_tool_output(call_id, output, respond=respond)
+    def answer_tool(self, call_id: str, output: str, *, respond: bool = True) -> bool:
+        try:
+            self._dialect.send_tool_output(call_id, output, respond=respond)
+        except LocalProtocolError:
+            self._log.warning("tool.output_dropped")
+            return False
         self.bridge.send_control()
+        return True
 
     def make_talk(self, instructions: str) -> None:
         self._dialect.create_response(instructions, tool_choice="none")
@@ -282,7 +245,7 @@ class HostedConversation:
 
     def interrupt_bot(self) -> None:
         self.bridge.interrupt_bot("guardrail")
-        self._farewell.interrupted()
+        self._tools.farewell.interrupted()
 
     def tell(self, text: str) -> None:
         self._dialect.add_system_text(text)
@@ -293,11 +256,11 @@ class HostedConversation:
         self._ask()
 
     def send_away(self, destination: str) -> None:
-        self._transfers.send_away(destination, self.give_up)
+        self._tools.send_away(destination, self.give_up)
 
     def give_up(self) -> None:
         """Hang up: there is no recorded goodbye where the audio is not ours."""
-        self._end(cause.GUARDRAIL)
+        self.end(cause.GUARDRAIL)
 
     # Another agent
 
@@ -308,10 +271,15 @@ class HostedConversation:
             return False
         self._context.variables.adopt(agent.variables)
         self._context = replace(self._context, instructions=agent.instructions)
-        self._desk.context = self._guard.context = self._context
+        self._guard.context = self._context
+        self._tools.know(self._context)
         self.agent = agent
         self.bridge.change_agent(agent)
         self._guard.adopt(agent.guardrails)
+        self._tools.adopt(agent)
+        self.spend.follow(agent.spend_limit_usd)
+        if agent.name != self.agents[-1]:
+            self.agents.append(agent.name)
         self._log.info("agent.changed", agent=name, language=agent.language)
         self._ask(SWITCHED if language else HANDED_OVER)
         return True
@@ -331,4 +299,4 @@ class HostedConversation:
         """Say goodbye: no more money may be spent on this call."""
         self._ask(SPENT)
         await said(self.bridge, SPENT_LIMIT_S)
-        self._end(cause.SPEND_LIMIT)
+        self.end(cause.SPEND_LIMIT)

@@ -10,11 +10,15 @@ from telephony.realtime import events as model
 
 @dataclass(slots=True)
 class HostedStats:
-    """What the sideband told of a call, for its CDR."""
+    """What the sideband told of a call, for its CDR.
+
+    ``barge_ins`` are the caller's, ``cut_offs`` are for reasons of ours: a guardrail's rule.
+    """
 
     responses: int = 0
     turns: int = 0
     barge_ins: int = 0
+    cut_offs: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
 

@@ -310,7 +310,8 @@ async def test_another_agent_takes_over_in_the_same_session(
         call.say("caller_yes")
         record = await ended(bot, call)
         assert record["cause"] == "guardrail"
-        assert record["agent"] == "bot"
+        assert (record["agent"], record["agents"]) == ("bot", ["bot", "billing"])
+        assert record["cut_offs"] == 1
 
 
 async def test_nobody_is_handed_to_an_agent_of_another_model(

@@ -8,6 +8,7 @@ from typing import Any
 from telephony.audio.format import PCMU
 from telephony.calls.call_tasks import CallTasks
 from telephony.calls.hosted_bridge import STALE_S, HostedBridge
+from telephony.calls.keypad import KeypadConfig
 from telephony.realtime import events as model
 from telephony.realtime.guardrails import Guardrails, Rule
 from telephony.realtime.traits import Traits
@@ -134,7 +135,7 @@ async def test_who_cut_the_bot_off_is_told() -> None:
         s.speak("r3")
         s.hear(model.SpeechStarted("i", 0), model.PlayoutEnded("r3", cleared=True))
         assert s.listener.told[-1] == ("interrupted", "server")
-        assert s.bridge.stats.barge_ins == 3
+        assert (s.bridge.stats.barge_ins, s.bridge.stats.cut_offs) == (2, 1)
         assert s.dialect.did == ["interrupt"] * 2
 
 
@@ -266,3 +267,16 @@ async def test_what_was_used_is_counted_and_told() -> None:
         assert (s.bridge.stats.input_tokens, s.bridge.stats.output_tokens) == (6, 4)
         told = [rest for name, *rest in s.listener.told if name == "usage_reported"]
         assert told == [[usage, "whisper"], [usage, ""]]
+
+
+async def test_another_agent_has_manners_of_its_own() -> None:
+    async with scene() as s:
+        s.bridge.change_agent(agent(silence=SilencePolicy(reprompt_after_s=1.0, max_reprompts=0)))
+        s.wait(1.1)
+        assert s.listener.told == [("caller_silent", True)]
+        s.bridge.change_agent(agent(silence=SilencePolicy(reprompt_after_s=9.0)))
+        s.bridge.change_agent(agent(keypad=KeypadConfig(max_length=1)))
+        s.wait(20.0)
+        assert len(s.listener.told) == 1
+        s.hear(model.DigitReported("4"))
+        assert s.dialect.did[0] == "The caller pressed 4 on the keypad."

@@ -34,6 +34,17 @@ from tests.support.eventually import eventually
 from tests.support.fake_call import FakeConnector, agent, services
 from tests.support.phones import Watcher
 
+
+class Unrecorded:
+    """A recording that there is none of."""
+
+    state = "off"
+
+    def pause(self) -> None: ...
+
+    def resume(self) -> None: ...
+
+
 SALES = {"destination": "sales"}
 
 
@@ -68,6 +79,7 @@ class Scene:
             structlog.get_logger(),
             ToolContext("call", "+15550199", "+15550100"),
             self.send_on,
+            Unrecorded(),
         )
 
     async def send_on(self, destination: Destination) -> TransferResult:
@@ -390,6 +402,7 @@ async def test_another_agent_takes_the_call_over() -> None:
         assert s.conversation.agent.name == "bot"
         s.hear("session.updated", session={})
         await eventually(lambda: s.conversation.agent.name == "billing")
+        assert s.conversation.agents == ["bot", "billing"]
         await eventually(lambda: s.kinds[-1] == "response.create")
         s.begin("r2", "That is one euro, ")
         assert s.watcher.guardrail_trips == [("prices", "output")]
