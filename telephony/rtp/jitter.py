@@ -65,7 +65,10 @@ class JitterBuffer:
         self.excess_samples = 0
         """What to take out of speech after the last pop, or (under 0) to put in."""
         self.reviewed = False
-        """Set with each review of the target; who follows :attr:`surplus_ms` takes it back."""
+        """Set with each review of the target, once that is settled.
+
+        Who follows :attr:`surplus_ms` takes it back.
+        """
         self._forget_position()
         self._set_bounds()
 
@@ -138,7 +141,7 @@ class JitterBuffer:
         if self._credit:
             self._end_underrun(sequence, transit, now)
         if self._estimate.observe(transit):
-            self.reviewed = True
+            self.reviewed = self._estimate.settled
             self._bounds.reviewed()
             self._set_bounds()
         self._packets[sequence] = (timestamp, packet)
