@@ -125,9 +125,9 @@ class Uplink:
             return
         audio = self._converter.convert(b"".join(frames))
         frames.clear()
-        if self._appended_ms == 0:
-            self._started_at = now - self._append_ms / 1000
         if self._send is not None:
+            # Again each time: frames follow the caller's clock, which is not ours.
+            self._started_at = now - (self._appended_ms + self._append_ms) / 1000
             self._deliver(audio)
             return
         if len(self._held) == self._held.maxlen:
