@@ -96,8 +96,12 @@ class JitterBuffer:
 
     @property
     def surplus_ms(self) -> float:
-        """By how much the last delay was over the target; 0 while pops have no fixed phase."""
-        if self._next_timestamp < 0 or self._in_silence or self._frame != self._pull:
+        """By how much the last delay was over the target; 0 while pops have no fixed phase.
+
+        And while what is to be popped next is late: its delay will be another one.
+        """
+        waiting = self._in_silence or self._credit
+        if self._next_timestamp < 0 or waiting or self._frame != self._pull:
             return 0.0
         return (self._delay - self._bounds.target) * 1000 / self._rate
 

@@ -103,6 +103,18 @@ def test_a_silent_sender_has_no_surplus() -> None:
     assert buffer.surplus_ms == 0
 
 
+def test_what_is_late_has_no_surplus_before_it_came() -> None:
+    buffer = JitterBuffer(JitterConfig(start_ms=5))
+    for index in range(50):
+        buffer.push(packet(index), index * 0.02)
+        buffer.pop(index * 0.02 + 0.015)
+    assert buffer.pop(1.015) is None
+    assert buffer.surplus_ms == 0
+    buffer.push(packet(50), 1.02)
+    buffer.pop(1.035)
+    assert buffer.surplus_ms > 20
+
+
 def test_jitter_raises_the_target_above_nearly_all_packets_and_loses_none() -> None:
     random = Random(3)
     arrivals = [(time_s + random.uniform(0, 0.060), i) for i, time_s in enumerate(steady(2000))]
