@@ -143,8 +143,8 @@ class Uplink:
         audio = b"".join(frames)
         frames.clear()
         if self._send is not None and not self._held:
-            if self._appended_ms == 0:
-                self._started_at = now - self._append_ms / 1000
+            # Again each time: frames follow the caller's clock, which is not ours.
+            self._started_at = now - (self._appended_ms + self._append_ms) / 1000
             self._deliver(audio)
             return
         if len(self._held) == self._held.maxlen:

@@ -45,7 +45,7 @@ class Slot:
     ``skipped`` to advance its RTP timestamp over the time it could not send in.
     """
 
-    __slots__ = ("_sub_tick", "active", "callback", "skipped", "ticks")
+    __slots__ = ("_due_ms", "_sub_tick", "active", "callback", "skipped", "ticks")
 
     def __init__(self, callback: Callable[[float], None], sub_tick: _SubTick) -> None:
         self.callback = callback
@@ -53,10 +53,11 @@ class Slot:
         self.ticks = 0
         self.skipped = 0
         self._sub_tick = sub_tick
+        self._due_ms = 0  # the first tick on this sub-tick
 
 
 class _SubTick:
-    """The legs that share a period and a phase; those ``joining`` tick from the next but one."""
+    """The legs that share a period and a phase; those ``joining`` tick from a later deadline on."""
 
     __slots__ = ("armed", "deadline_ms", "joining", "period_ms", "phase_ms", "slots")
 
@@ -68,12 +69,23 @@ class _SubTick:
         self.joining: tuple[Slot, ...] = ()
         self.armed = False
 
-    def join(self, missed: int) -> None:
-        """Take in those that were joining, after ``missed`` of the ticks to come were missed."""
+    def join(self, due_ms: int) -> int:
+        """Take in those that are to tick by ``due_ms``; return how many slots they missed."""
+        missed, later = 0, []
         for slot in self.joining:
-            slot.skipped += missed
-        self.slots += self.joining
-        self.joining = ()
+            if slot._due_ms > due_ms:
+                later.append(slot)
+                continue
+            behind = (due_ms - slot._due_ms) // self.period_ms
+            slot.skipped += behind
+            missed += behind
+            self.slots += (slot,)
+        self.joining = tuple(later)
+        return missed
+
+    @property
+    def legs(self) -> int:
+        return len(self.slots) + len(self.joining)
 
     def leave(self, slot: Slot) -> None:
         self.slots = tuple(other for other in self.slots if other is not slot)
@@ -117,8 +129,7 @@ class Pacer:
     @property
     def legs(self) -> int:
         """How many legs are being paced."""
-        every = (s for phases in self._sub_ticks.values() for s in phases)
-        return sum(len(s.slots) + len(s.joining) for s in every)
+        return sum(s.legs for phases in self._sub_ticks.values() for s in phases)
 
     def add(self, callback: Callable[[float], None], ptime_ms: int | None = None) -> Slot:
         """Put a leg on the least loaded sub-tick; its first tick comes within one ptime.
@@ -126,11 +137,11 @@ class Pacer:
         ``ptime_ms`` other than the pacer's own must be a multiple of the sub-tick.
         """
         phases = self._phases(self.ptime_ms if ptime_ms is None else ptime_ms)
-        sub_tick = min(phases, key=lambda candidate: len(candidate.slots))
+        sub_tick = min(phases, key=lambda candidate: candidate.legs)
         slot = Slot(callback, sub_tick)
-        sub_tick.slots += (slot,)
-        if not sub_tick.armed:
-            self._arm_sub_tick(sub_tick)
+        origin_ms = self._t0_ms + sub_tick.phase_ms
+        elapsed_slots = math.floor((self._clock() * 1000 - origin_ms) / sub_tick.period_ms)
+        self._join(sub_tick, slot, origin_ms + (elapsed_slots + 1) * sub_tick.period_ms)
         return slot
 
     def remove(self, slot: Slot) -> None:
@@ -142,13 +153,13 @@ class Pacer:
     def shift(self, slot: Slot, earlier_ms: int) -> int:
         """Let a leg tick so much earlier from its next tick on, or later (under 0).
 
-        To be called in the leg's own callback. The shift is shorter than a ptime, a multiple of
-        the sub-tick, and smaller where too many legs tick already; there is none in a late tick.
+        To be called in the leg's own callback, once. The shift is shorter than a ptime, a multiple
+        of the sub-tick, and smaller where too many legs tick already; there is none in a late tick.
         Returns what was done.
         """
         old = slot._sub_tick
-        late_ms = self._clock() * 1000 - (old.deadline_ms - old.period_ms)
-        if not slot.active or late_ms >= self.sub_tick_ms:
+        late_ms = self._clock() * 1000 + _EPSILON_MS - (old.deadline_ms - old.period_ms)
+        if not slot.active or not 0 <= late_ms < self.sub_tick_ms:
             return 0
         new = self._phase_towards(old, earlier_ms)
         moved_ms = (old.phase_ms - new.phase_ms) % old.period_ms
@@ -158,12 +169,7 @@ class Pacer:
             return 0
         old.leave(slot)
         slot._sub_tick = new
-        if moved_ms > 0:
-            new.slots += (slot,)
-        else:
-            new.joining += (slot,)
-        if not new.armed:
-            self._arm_sub_tick(new)
+        self._join(new, slot, old.deadline_ms - moved_ms)
         self.stats.shifts += 1
         return moved_ms
 
@@ -171,11 +177,11 @@ class Pacer:
         """Return the sub-tick so much earlier than ``old``, or the next to it with room."""
         phases = self._sub_ticks[old.period_ms]
         step_ms = self.sub_tick_ms if earlier_ms > 0 else -self.sub_tick_ms
-        crowd = max(_CROWD_LEGS, _CROWD_SHARE * sum(len(p.slots) for p in phases) // len(phases))
+        crowd = max(_CROWD_LEGS, _CROWD_SHARE * sum(p.legs for p in phases) // len(phases))
         for by_ms in range(int(earlier_ms / step_ms) * step_ms, 0, -step_ms):
             phase_ms = (old.phase_ms - by_ms) % old.period_ms
             phase = phases[phase_ms // self.sub_tick_ms]
-            if len(phase.slots) + len(phase.joining) < crowd:
+            if phase.legs < crowd:
                 return phase
         return old
 
@@ -199,13 +205,15 @@ class Pacer:
             self._sub_ticks[period_ms] = phases
         return phases
 
-    def _arm_sub_tick(self, sub_tick: _SubTick) -> None:
-        origin_ms = self._t0_ms + sub_tick.phase_ms
-        elapsed_slots = math.floor((self._clock() * 1000 - origin_ms) / sub_tick.period_ms)
-        sub_tick.deadline_ms = origin_ms + (elapsed_slots + 1) * sub_tick.period_ms
-        sub_tick.armed = True
-        heapq.heappush(self._due, sub_tick)
-        self._arm_timer()
+    def _join(self, sub_tick: _SubTick, slot: Slot, due_ms: int) -> None:
+        """Let a leg tick with ``sub_tick`` from ``due_ms`` on, which is one of its deadlines."""
+        slot._due_ms = due_ms
+        sub_tick.joining += (slot,)
+        if not sub_tick.armed:
+            sub_tick.deadline_ms = due_ms
+            sub_tick.armed = True
+            heapq.heappush(self._due, sub_tick)
+            self._arm_timer()
 
     def _arm_timer(self) -> None:
         deadline_ms = self._due[0].deadline_ms
@@ -230,12 +238,9 @@ class Pacer:
                 sub_tick = due[0]
                 if sub_tick.slots or sub_tick.joining:
                     now = self._clock()
-                    slots, missed = sub_tick.slots, self._advance(sub_tick, now)
+                    self._advance(sub_tick, now)
                     heapq.heapreplace(due, sub_tick)
-                    if sub_tick.joining:
-                        sub_tick.join(max(missed - 1, 0))
-                        slots = sub_tick.slots if missed else slots
-                    self._run(slots, now)
+                    self._run(sub_tick.slots, now)
                 else:
                     sub_tick.armed = False
                     heapq.heappop(due)
@@ -243,8 +248,8 @@ class Pacer:
             if due and self._timer is None:
                 self._arm_timer()
 
-    def _advance(self, sub_tick: _SubTick, now: float) -> int:
-        """Set the next deadline after ``now``; count and return the slots missed until it."""
+    def _advance(self, sub_tick: _SubTick, now: float) -> None:
+        """Set the next deadline after ``now``; count the slots missed until it."""
         late_ms = now * 1000 + _EPSILON_MS - sub_tick.deadline_ms
         missed = int(late_ms // sub_tick.period_ms)
         sub_tick.deadline_ms += (missed + 1) * sub_tick.period_ms
@@ -255,7 +260,8 @@ class Pacer:
             self.stats.skipped += missed * len(sub_tick.slots)
             for slot in sub_tick.slots:
                 slot.skipped += missed
-        return missed
+        if sub_tick.joining:
+            self.stats.skipped += sub_tick.join(sub_tick.deadline_ms - sub_tick.period_ms)
 
     def _run(self, slots: tuple[Slot, ...], now: float) -> None:
         for slot in slots:

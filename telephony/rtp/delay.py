@@ -72,6 +72,11 @@ class DelayEstimate:
         self.target = start_samples
         self.restart(0.0)
 
+    @property
+    def settled(self) -> bool:
+        """Tell whether the delay to start with has been given up for what packets need."""
+        return self._reviews >= _FIRST_REVIEWS
+
     def restart(self, transit: float) -> None:
         """Forget the base: ``transit`` is the first of a new source. The target stays."""
         self.base = transit

@@ -65,7 +65,10 @@ class JitterBuffer:
         self.excess_samples = 0
         """What to take out of speech after the last pop, or (under 0) to put in."""
         self.reviewed = False
-        """Set with each review of the target; who follows :attr:`surplus_ms` takes it back."""
+        """Set with each review of the target, once that is settled.
+
+        Who follows :attr:`surplus_ms` takes it back.
+        """
         self._forget_position()
         self._set_bounds()
 
@@ -93,8 +96,12 @@ class JitterBuffer:
 
     @property
     def surplus_ms(self) -> float:
-        """By how much the last delay was over the target; 0 while pops have no fixed phase."""
-        if self._next_timestamp < 0 or self._in_silence or self._frame != self._pull:
+        """By how much the last delay was over the target; 0 while pops have no fixed phase.
+
+        And while what is to be popped next is late: its delay will be another one.
+        """
+        waiting = self._in_silence or self._credit
+        if self._next_timestamp < 0 or waiting or self._frame != self._pull:
             return 0.0
         return (self._delay - self._bounds.target) * 1000 / self._rate
 
@@ -138,7 +145,7 @@ class JitterBuffer:
         if self._credit:
             self._end_underrun(sequence, transit, now)
         if self._estimate.observe(transit):
-            self.reviewed = True
+            self.reviewed = self._estimate.settled
             self._bounds.reviewed()
             self._set_bounds()
         self._packets[sequence] = (timestamp, packet)

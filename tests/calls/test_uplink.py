@@ -188,3 +188,22 @@ def test_what_was_not_sent_yet_when_the_model_is_lost_again_is_kept() -> None:
         uplink.hear(FRAME, 5.0)
     sent = b"".join(first.appends + second.appends)
     assert sent[: 240 * 160] == b"".join(bytes([index % 256]) * 160 for index in range(240))
+
+
+def test_the_timeline_follows_a_caller_whose_clock_is_not_ours() -> None:
+    """An hour of frames that come 200 ppm too fast; a stall made up for; one append dropped."""
+    model, uplink = Model(), Uplink(PCMU, PCMU, ptime_ms=20, append_ms=20)
+    uplink.connect(PCMU, model, 0.0)
+    for count in range(1, 180_001):
+        uplink.hear(FRAME, count * 0.02 * (1 - 200e-6))
+    heard_at = uplink.time_of(3_599_000)
+    assert heard_at == pytest.approx(3600 * (1 - 200e-6) - 1.0, abs=0.001)
+    now = 3600.0
+    for _ in range(5):
+        uplink.hear(FRAME, now)
+    assert uplink.time_of(uplink.appended_ms) == pytest.approx(now)
+    model.takes = False
+    uplink.hear(FRAME, now + 0.02)
+    model.takes = True
+    uplink.hear(FRAME, now + 0.04)
+    assert uplink.time_of(uplink.appended_ms) == pytest.approx(now + 0.04)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from itertools import pairwise
 
@@ -207,6 +208,57 @@ def test_nobody_moves_to_a_crowded_phase(earlier_ms: int) -> None:
             pacer.remove(slot)
     loop.run_until(1000.2)
     assert leg.done == earlier_ms - (2 if earlier_ms > 0 else -2)
+
+
+@pytest.mark.parametrize(("legs", "most"), [(1, 1), (16, 16), (17, 16), (300, 90)])
+def test_legs_that_want_one_phase_crowd_no_more_than_it_takes(legs: int, most: int) -> None:
+    """As those do whose peers are one machine with one clock."""
+    loop = FakeLoop()
+    pacer = make(loop)
+    slots: list[Slot] = []
+
+    def wish(number: int) -> Callable[[float], None]:
+        def towards(now: float) -> None:
+            pacer.shift(slots[number], round(1000 * (now - 1000)) % 20)
+
+        return towards
+
+    slots += [pacer.add(wish(number)) for number in range(legs)]
+    loop.run_until(1001.0)
+    crowds = Counter(slot._sub_tick.phase_ms for slot in slots)
+    assert max(crowds.values()) == crowds[0] == most
+    assert pacer.legs == legs
+    ticks = pacer.stats.ticks
+    assert {slot.skipped for slot in slots} == {0}
+    loop.run_until(1002.0)
+    assert pacer.stats.ticks - ticks == 50 * legs
+
+
+@pytest.mark.parametrize("stall_s", [0.003, 0.05, 0.09])
+def test_a_leg_added_during_a_stall_misses_nothing(stall_s: float) -> None:
+    loop = FakeLoop()
+    pacer = make(loop)
+    for _ in range(10):
+        pacer.add(lambda now: None)
+    loop.run_until(1000.03)
+    loop.stall(stall_s)
+    ticks, callback = recorder()
+    slot = pacer.add(callback)
+    added_at = loop.now
+    loop.run_until(1000.5)
+    assert (slot.skipped, pacer.legs) == (0, 11)
+    assert 0 <= ticks[0] - added_at <= 0.0201
+    assert {round(1000 * (b - a)) for a, b in pairwise(ticks)} == {20}
+
+
+def test_a_leg_moves_once_in_a_tick() -> None:
+    loop = FakeLoop()
+    pacer = make(loop)
+    slots: list[Slot] = []
+    done: list[int] = []
+    slots.append(pacer.add(lambda now: done.extend(pacer.shift(slots[0], -8) for _ in range(3))))
+    loop.run_until(1000.021)
+    assert done == [-8, 0, 0]
 
 
 def test_a_late_tick_moves_nobody() -> None:

@@ -28,6 +28,17 @@ def test_the_base_rises_when_the_fast_packets_are_some_seconds_old() -> None:
     assert delay.base == 100
 
 
+def test_it_is_settled_after_four_reviews() -> None:
+    delay = estimate()
+    delay.restart(0)
+    feed(delay, *[0.0] * 127)
+    assert not delay.settled
+    feed(delay, 0.0)
+    assert delay.settled
+    delay.restart(900)
+    assert delay.settled
+
+
 def test_the_target_covers_what_is_often_late() -> None:
     delay = estimate()
     delay.restart(0)

@@ -107,3 +107,23 @@ def test_a_sender_of_another_clock_is_heard_whole_for_an_hour(ppm: int) -> None:
     assert buffer.stats.discarded <= 3
     assert dry == buffer.stats.lost == buffer.stats.late == 0
     assert abs(buffer.surplus_ms) < 4
+
+
+@pytest.mark.parametrize("first_tick_s", [0.0001, 0.0073, 0.0131, 0.0199])
+def test_what_the_start_has_too_much_is_not_followed(first_tick_s: float) -> None:
+    """It is given up anyway. A frame too much may go in a pause after 10 s."""
+    buffer, phase = JitterBuffer(JitterConfig(), is_quiet=lambda _: True), TickPhase(2)
+    tick_s, sent = first_tick_s, 0
+    while tick_s < 20:
+        while sent * 0.02 <= tick_s:
+            buffer.push(packet(sent), sent * 0.02)
+            sent += 1
+        buffer.pop(tick_s)
+        tick_s += 0.02
+        if buffer.reviewed:
+            buffer.reviewed = False
+            earlier_ms = phase.wanted_ms(buffer.surplus_ms, PTIME_MS, True, tick_s)
+            phase.shifted(earlier_ms)
+            tick_s -= earlier_ms / 1000
+        assert tick_s < 12 or buffer.delay_ms < buffer.target_ms + 4
+    assert phase.shifted_ms <= PTIME_MS
