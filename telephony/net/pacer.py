@@ -140,7 +140,8 @@ class Pacer:
         sub_tick = min(phases, key=lambda candidate: candidate.legs)
         slot = Slot(callback, sub_tick)
         origin_ms = self._t0_ms + sub_tick.phase_ms
-        elapsed_slots = math.floor((self._clock() * 1000 - origin_ms) / sub_tick.period_ms)
+        since_ms = self._clock() * 1000 + _EPSILON_MS - origin_ms
+        elapsed_slots = math.floor(since_ms / sub_tick.period_ms)
         self._join(sub_tick, slot, origin_ms + (elapsed_slots + 1) * sub_tick.period_ms)
         return slot
 

@@ -15,8 +15,8 @@ _UNNOTICED_MS = 2
 class TickPhase:
     """Decides on shifts of one leg's ticks, which are also when it sends.
 
-    A packet that is sent early does no harm. One that is late may miss its turn with the peer: so
-    by much only while nobody speaks. The sum of all shifts stays within 20 ms and what clocks that
+    A packet that is sent early waits with the peer. One that is late may miss its turn there: so by
+    much only while nobody speaks. The sum of all shifts stays within 20 ms and what clocks that
     differ by 200 ppm need: the phase of a peer that follows ours, as we follow his, has no end.
     """
 
@@ -32,7 +32,8 @@ class TickPhase:
     def wanted_ms(self, surplus_ms: float, ptime_ms: int, speaking: bool, now: float) -> int:
         """Return how much earlier (under 0: later) to tick, for a delay so much over its target.
 
-        Whole frames of surplus are the jitter buffer's to drop.
+        Whole frames of surplus are the jitter buffer's to drop, in a pause. Ticks that took them
+        away would leave the peer one of ours too many.
         """
         if surplus_ms >= 0:
             early_ms = surplus_ms % ptime_ms

@@ -251,6 +251,28 @@ def test_a_leg_added_during_a_stall_misses_nothing(stall_s: float) -> None:
     assert {round(1000 * (b - a)) for a, b in pairwise(ticks)} == {20}
 
 
+def test_a_leg_added_in_a_tick_that_comes_a_hair_early_misses_nothing() -> None:
+    loop = FakeLoop()
+    drawn: list[float] = []
+
+    def clock() -> float:
+        drawn.append(loop.now)
+        return loop.now - (4e-7 if len(drawn) > 1 else 0.0)
+
+    pacer = Pacer(loop, clock, sub_tick_ms=20)  # type: ignore[arg-type]
+    ticks, callback = recorder()
+    added: list[Slot] = []
+
+    def add_once(now: float) -> None:
+        if not added:
+            added.append(pacer.add(callback))
+
+    pacer.add(add_once)
+    loop.run_until(1000.07)
+    assert ticks == pytest.approx([1000.04, 1000.06])
+    assert added[0].skipped == 0
+
+
 def test_a_leg_moves_once_in_a_tick() -> None:
     loop = FakeLoop()
     pacer = make(loop)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -28,11 +29,20 @@ VOICE = bytes([0x10, 0x90]) * 80
 EPOCH_TOLERANCE_S = 1e-3
 
 
+MEDIA = NegotiatedMedia(
+    PEER, 0, "pcmu", {0: "pcmu"}, 101, 20, "sendrecv", False, None, RtcpPeer(PEER, True)
+)
+HOLD = replace(MEDIA, direction="recvonly", hold=True)
+
+
 class Sink:
     says: bytes | None = VOICE
 
+    def __init__(self) -> None:
+        self.heard: list[bytes] = []
+
     def hear(self, frame: bytes, now: float) -> None:
-        pass
+        self.heard.append(frame)
 
     def speak(self, now: float) -> bytes | None:
         return self.says
@@ -52,13 +62,12 @@ class Call:
         self._first_at, self._interval_s, self._count = loop.now + 0.0131, interval_s, 0
         endpoint: Any = self.media._endpoint
         endpoint.send = self._note
-        self.media.negotiated(
-            NegotiatedMedia(
-                PEER, 0, "pcmu", {0: "pcmu"}, 101, 20, "sendrecv", False, None, RtcpPeer(PEER, True)
-            )
-        )
+        self.negotiate(MEDIA)
         self.media.start(self.sink)
         self._arrive()
+
+    def negotiate(self, media: NegotiatedMedia) -> None:
+        self.media.negotiated(media)
 
     def _note(self, data: bytes, address: tuple[str, int]) -> None:
         if 200 <= data[1] <= 207:
@@ -156,3 +165,32 @@ async def test_keys_are_sent_whole_while_ticks_move(ppm: int) -> None:
         numbers = [packet.sequence_number for _, packet in c.sent]
         assert {(b - a) % 2**16 for a, b in pairwise(numbers)} == {1}
         assert max(c.intervals_ms) <= 22
+
+
+async def test_stalls_between_shifts_lose_no_time_in_either_direction() -> None:
+    """What the bot could not send is skipped, what the caller sent meanwhile is made up for."""
+    async with call(150) as c:
+        c.run(5)
+        for number in range(150):
+            c.loop.stall(0.005 * (number % 40))
+            c.run(1)
+        c.run(10)
+        elapsed_s = c.sent[-1][0] - c.sent[0][0]
+        ticks = (c.sent[-1][1].timestamp - c.sent[0][1].timestamp) % 2**32 / 160
+        stats = c.media.stats()
+        assert abs(elapsed_s * 50 - ticks) * 20 <= stats.ticks_shifted_ms + 20
+        assert stats.packets_lost == 0
+        assert len(c.sink.heard) == pytest.approx(ticks, abs=2)
+
+
+async def test_a_held_call_stays_where_it_is_and_goes_on_following() -> None:
+    async with call(180) as c:
+        c.run(20)
+        shifted_ms = c.media.stats().ticks_shifted_ms
+        c.negotiate(HOLD)
+        c.run(60)
+        assert c.media.stats().ticks_shifted_ms == shifted_ms
+        c.negotiate(MEDIA)
+        c.run(60)
+        assert c.media.stats().ticks_shifted_ms > shifted_ms
+        assert c.media.stats().jitter_buffer_delay_ms < 12
