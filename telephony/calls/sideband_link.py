@@ -65,6 +65,8 @@ class SidebandLink:
         self._connection: ModelConnection | None = None
         self._generation = 0
         self._ready: asyncio.Future[None] | None = None
+        self._failure: ModelUnavailable | None = None
+        self._reconnecting = False
         self._connected_at = 0.0
         self._closed = False
         self._backoff = Backoff(
@@ -92,6 +94,7 @@ class SidebandLink:
         self._generation += 1
         generation = self._generation
         ready = self._ready = asyncio.get_running_loop().create_future()
+        self._failure = None
         limit_s = self._agent.source.connect_timeout_s
         try:
             async with asyncio.timeout(limit_s):
@@ -106,6 +109,9 @@ class SidebandLink:
                 self._on_message()
                 self.flush()
                 await ready
+                if self._failure is not None:
+                    # Ready and lost again before this task had its turn.
+                    raise self._failure
         except TimeoutError:
             await self._detach()
             raise ModelUnavailable(f"no sideband within {limit_s:g} s") from None
@@ -167,9 +173,13 @@ class SidebandLink:
 
     def _ended(self, reason: str, *, retry: bool) -> None:
         if self._ready is not None:
+            self._failure = ModelUnavailable(reason, fatal=not retry)
             if not self._ready.done():
-                self._ready.set_exception(ModelUnavailable(reason, fatal=not retry))
+                self._ready.set_exception(self._failure)
             return
+        if self._reconnecting:
+            return
+        self._reconnecting = True
         self._log.warning("sideband.lost", reason=reason)
         self._tasks.start(self._reconnect, retry)
 
@@ -185,6 +195,8 @@ class SidebandLink:
             self._metrics.model_reconnected("lost")
             self._on_end(False)
             return
+        finally:
+            self._reconnecting = False
         self.reconnects += 1
         self._metrics.model_reconnected("restored")
         self._log.info("sideband.restored", reconnects=self.reconnects)

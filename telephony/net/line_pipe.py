@@ -9,6 +9,8 @@ from typing import TextIO
 
 _CHUNK_BYTES = 4096
 _LONGEST_LINE_BYTES = 1000
+_LAST_CHUNKS = 32
+"""More than a pipe holds: a program that never stops writing is not listened to for ever."""
 
 
 class LinePipe:
@@ -31,8 +33,10 @@ class LinePipe:
     def close(self) -> None:
         """Tell what was written until now, and no more. Twice is once."""
         self.end.close()
-        while self._open:
-            self._readable(last=True)
+        for _ in range(_LAST_CHUNKS):
+            if self._open:
+                self._readable(last=True)
+        self._finish()
 
     def _readable(self, *, last: bool = False) -> None:
         try:
@@ -46,10 +50,15 @@ class LinePipe:
         for line in lines:
             self._tell(line)
         if not data:
-            self._tell(self._begun)
-            self._open = False
-            self._loop.remove_reader(self._reading)
-            os.close(self._reading)
+            self._finish()
+
+    def _finish(self) -> None:
+        if not self._open:
+            return
+        self._open = False
+        self._loop.remove_reader(self._reading)
+        os.close(self._reading)
+        self._tell(self._begun)
 
     def _tell(self, line: bytes) -> None:
         text = line[:_LONGEST_LINE_BYTES].decode("utf-8", "replace").strip()

@@ -199,7 +199,7 @@ class SipEndpoint:
                 listener(flow)
 
     def _undelivered(self, lost: Undelivered) -> None:
-        """A request of ours that nobody takes fails at once; its flow may be used again."""
+        """A request of ours that nobody takes may fail of it; its flow may be used again."""
         if self._closed:
             return
         flow = self.user_agent.datagram_undelivered(lost.head, self.clock())

@@ -94,10 +94,11 @@ class SipUdp:
         try:
             try:
                 self._write(data, flow)
-            except OSError as error:
-                # It may be the error of an earlier datagram: this one is sent if that was all.
-                if isinstance(error, BlockingIOError) or not self._take_errors():
-                    raise
+            except BlockingIOError:
+                raise
+            except OSError:
+                # It may be the error of an earlier datagram: then this one can be sent.
+                self._take_errors()
                 self._write(data, flow)
         except BlockingIOError:
             self.stats.send_blocked += 1
@@ -137,10 +138,10 @@ class SipUdp:
                 )
             except BlockingIOError:
                 if not taken:
-                    self._woken_by_error()
+                    self._take_errors()
                 return
             except OSError:
-                if not self._woken_by_error():
+                if not self._take_errors():
                     stats.receive_errors += 1
                 return
             stats.received += 1
@@ -152,18 +153,14 @@ class SipUdp:
                 local = self._destination(ancillary) if ancillary else self.local
                 self._receive(data, Flow("udp", source[:2], local))
 
-    def _woken_by_error(self) -> int:
-        """Take what waits in the error queue, and go on listening; returns how much it was."""
-        count = self._take_errors()
-        if self._socket.fileno() >= 0:
-            # libuv no longer watches a descriptor that was in error.
-            self._loop.remove_reader(self._socket.fileno())
-            self._loop.add_reader(self._socket.fileno(), self._readable)
-        return count
-
     def _take_errors(self) -> int:
+        """Take what waits in the error queue, and go on listening; returns how much it was."""
         lost, count = read_errors(self._socket)
         self.stats.undelivered += len(lost)
+        if self._socket.fileno() >= 0:
+            # libuv no longer watches a descriptor that was in error, whoever takes the error.
+            self._loop.remove_reader(self._socket.fileno())
+            self._loop.add_reader(self._socket.fileno(), self._readable)
         for each in lost:
             self._on_undelivered(each)
         return count

@@ -52,7 +52,8 @@ def ask_for_errors(udp: socket.socket) -> None:
 def read_errors(udp: socket.socket) -> tuple[list[Undelivered], int]:
     """Empty the error queue; return what is unreachable, and how many errors there were.
 
-    Host, net, port or protocol: only these say that a request is lost (RFC 3261 section 18.4).
+    Host, net, port or protocol: only these say that a request is lost (RFC 3261 section 18.4). The
+    queue is bounded by the receive buffer; what is left in it would be the error of the next send.
     """
     unreachable: list[Undelivered] = []
     count = 0

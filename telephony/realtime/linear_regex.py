@@ -18,8 +18,9 @@ from __future__ import annotations
 import re
 import sys
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from itertools import groupby
 from re import _constants as op  # type: ignore[attr-defined]
 from re import _parser as parser  # type: ignore[attr-defined]
 from typing import Any
@@ -32,9 +33,13 @@ _MAX_MEMORY_BYTES = 4 << 20
 MARK = "\ue000"
 """Stands at boundaries of words: a character of the private use area, which nobody says."""
 _MARKS = 3 * MARK
-"""So many ``\\b`` may stand together in a pattern."""
+"""So many ``\\b`` of different groups may stand together in a pattern."""
 
 _BOUNDARY = re.compile(r"\b")
+_ONE_I = frozenset(map(ord, "Iiİı"))
+"""Python takes these for one letter in two cases; RE2 does not."""
+# Between two characters these commute; only in this order do they find the marks.
+_ORDER = {op.AT_BEGINNING: 0, op.AT_BEGINNING_STRING: 0, op.AT_BOUNDARY: 1}
 _UNSUPPORTED = {
     op.ASSERT: ("a condition on what follows or goes before", "write it as a rule of its own"),
     op.ASSERT_NOT: ("a condition on what may not follow", "write what may follow, as in [^a-z]"),
@@ -59,14 +64,18 @@ def marked(text: str) -> str:
 class Window:
     """A part of a text to search in, and the character before it, if there is one.
 
-    Patterns are many and the marks the same for all: they are made when the first one asks.
+    What RE2 can't be given, halves of surrogate pairs and the mark itself, becomes "?". Patterns
+    are many and the marks the same for all: they are made when the first one asks.
     """
 
     __slots__ = ("_marked", "start", "text")
 
     def __init__(self, text: str, start: int, end: int) -> None:
         self.start = min(start, 1)
-        self.text = text[start - self.start : end]
+        text = text[start - self.start : end]
+        if not text.isascii():
+            text = text.replace(MARK, "?").encode("utf-8", "replace").decode()
+        self.text = text
         self._marked: str | None = None
 
     @property
@@ -105,7 +114,8 @@ class LinearRegex:
         try:
             self._search = re2.compile(f"(?is){writer.sequence(tree)}", options).search
         except re2.error as error:
-            raise ValueError(f"the regex can't be used: {_told(error)}") from None
+            problem = f"the regex can't be used: {_told(error)}\nfix: repeat less in it"
+            raise ValueError(problem) from None
 
     def found_in(self, window: Window) -> bool:
         """Tell whether it is found there."""
@@ -156,14 +166,15 @@ class _Writer:
 
     def __init__(self, on_words: bool, *, multiline: bool) -> None:
         self._on_words = on_words
+        self._ignores_case = True
         self._lines = "(?m:{})" if multiline else "(?:{})"
 
     def sequence(self, tree: Iterable[Any]) -> str:
-        return "".join(self._node(kind, value) for kind, value in tree)
+        return "".join(self._node(kind, value) for kind, value in _in_order(tree))
 
     def _node(self, kind: Any, value: Any) -> str:
         if kind is op.LITERAL:
-            return self._character(f"[{_code(value)}]")
+            return self._class([(op.LITERAL, value)])
         if kind is op.NOT_LITERAL:
             return self._class([(op.NEGATE, None), (op.LITERAL, value)])
         if kind is op.ANY:
@@ -188,8 +199,12 @@ class _Writer:
         _, added, removed, inner = value
         if added & ~(re.IGNORECASE | re.DOTALL | re.VERBOSE) or removed & re.DOTALL:
             raise _unsupported("a flag of a group", "use (?i:...) and (?-i:...) only")
-        sensitive = "-i" if removed & re.IGNORECASE else ""
-        return f"(?{sensitive}:{self.sequence(inner)})"
+        before = self._ignores_case
+        self._ignores_case = bool((before or added & re.IGNORECASE) and not removed & re.IGNORECASE)
+        flag = "i" if self._ignores_case else "-i"
+        written = f"(?{flag}:{self.sequence(inner)})"
+        self._ignores_case = before
+        return written
 
     def _place(self, value: Any) -> str:
         if value is op.AT_BOUNDARY:
@@ -207,22 +222,36 @@ class _Writer:
         return rf"(?:{mark}(?:{self._lines.format('$')}|\n\z))"
 
     def _class(self, members: Iterable[Any]) -> str:
-        negated, parts = False, []
+        negated, parts = False, list[str]()
         for kind, value in members:
             if kind is op.NEGATE:
                 negated = True
             elif kind is op.LITERAL:
-                parts.append(_code(value))
+                parts += self._range(value, value)
             elif kind is op.RANGE:
-                parts.append(f"{_code(value[0])}-{_code(value[1])}")
+                parts += self._range(*value)
             else:
                 parts.append(_all_of(_CATEGORIES[value]))
         if negated:
             return self._character(f"[^{''.join(parts)}{_code(ord(MARK))}]")
         return self._character(f"[{''.join(parts)}]")
 
+    def _range(self, first: int, last: int) -> Iterator[str]:
+        yield f"{_code(first)}-{_code(last)}"
+        if self._ignores_case and any(first <= letter <= last for letter in _ONE_I):
+            yield from map(_code, _ONE_I)
+
     def _character(self, text: str) -> str:
         return f"(?:{_code(ord(MARK))}*{text})" if self._on_words else text
+
+
+def _in_order(tree: Iterable[Any]) -> Iterator[Any]:
+    """Yield the parts of a sequence; of places that stand together ends last, and one ``\\b``."""
+    for is_place, parts in groupby(tree, lambda part: part[0] is op.AT):
+        if is_place:
+            yield from sorted(dict.fromkeys(parts), key=lambda part: _ORDER.get(part[1], 2))
+        else:
+            yield from parts
 
 
 def _unsupported(what: str, fix: str) -> ValueError:

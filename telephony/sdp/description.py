@@ -192,7 +192,7 @@ def _number(text: str | None) -> float | None:
     digits = text.strip()
     if not digits.replace(".", "", 1).isascii() or not digits.replace(".", "", 1).isdigit():
         return None
-    return float(digits) if len(digits) <= 9 else None
+    return (float(digits) or None) if len(digits) <= 9 else None
 
 
 def _parse_rtpmap(value: str) -> tuple[int, RtpMap] | None:

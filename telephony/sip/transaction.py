@@ -31,6 +31,8 @@ from telephony.sip.transaction_table import (
 _SENT_REQUEST: Final = re.compile(rb"([A-Z]+) [^\r]*\r\nVia: [^\r]*;branch=(z9hG4bK[^;,\s]+)")
 """Method and branch of a request that we wrote: ours is its first header."""
 
+_IN_DIALOG: Final = re.compile(rb"\r\nTo: [^\r]*;\s*tag=")
+
 _UNANSWERED: Final = frozenset((State.TRYING, State.CALLING))
 
 
@@ -179,7 +181,7 @@ class ServerTransaction(Transaction):
 class ClientTransaction(Transaction):
     """One request of ours. ``write_ack`` makes the ACK for a refusal from its To value."""
 
-    __slots__ = ("_ack", "_response", "key", "user", "write_ack")
+    __slots__ = ("_ack", "_begun_at", "_response", "key", "user", "write_ack")
 
     def __init__(
         self,
@@ -196,10 +198,12 @@ class ClientTransaction(Transaction):
         self.key = key
         self.user = user
         self.write_ack = write_ack
+        self._begun_at = 0.0
         self._response: IncomingResponse | None = None
         self._ack = b""
 
     def begin(self, data: bytes, now: float) -> None:
+        self._begun_at = now
         self.last_message = data
         self.layer.send(data, self.flow)
         invite = self.write_ack is not None
@@ -219,6 +223,17 @@ class ClientTransaction(Transaction):
         if not self.step(signal, now):
             self.layer.stats.retransmissions_received += 1
         self._response = None
+
+    def may_be_given_up(self, now: float) -> bool:
+        """Whether a datagram that came back is reason enough to stop sending the request.
+
+        Not before the second retransmission: a server that was started anew is back by then. Never
+        in a dialog, nor for a CANCEL: nobody else can be asked, and a BYE that is lost leaves a
+        call up.
+        """
+        if self.state not in _UNANSWERED or now < self._begun_at + 2 * self.layer.config.t1_s:
+            return False
+        return self.key[1] != "CANCEL" and _IN_DIALOG.search(self.last_message) is None
 
     def _perform(self, action: Action, now: float) -> None:
         response = self._response
@@ -311,17 +326,18 @@ class TransactionLayer:
         return True
 
     def datagram_undelivered(self, head: bytes, now: float) -> Flow | None:
-        """Fail the request that begins with ``head``, and return its flow.
+        """Fail the request that begins with ``head``, and return its flow (section 18.4).
 
-        None when it is none that waits for its first response: an answer proves the peer alive,
-        and whoever only guesses at our requests does not know their branch.
+        None when it is none that waits for its first response, or may still be answered: see
+        :meth:`ClientTransaction.may_be_given_up`. An answer proves the peer alive, and whoever
+        only guesses at our requests does not know their branch.
         """
         request = _SENT_REQUEST.match(head)
         if request is None:
             return None
         method, branch = (part.decode("ascii", "replace") for part in request.groups())
         transaction = self.client.get((branch, method))
-        if transaction is None or transaction.state not in _UNANSWERED:
+        if transaction is None or not transaction.may_be_given_up(now):
             return None
         transaction.step(Signal.TRANSPORT_ERROR, now)
         return transaction.flow

@@ -20,6 +20,9 @@ PAYLOAD_FORMATS: Final[Mapping[str, PayloadFormat]] = {
     "opus": PayloadFormat(CLOCK_RATE_HZ, packet_samples, OpusDecoder),
 }
 
+SHORTEST_PACKET_MS = 5
+"""Nobody needs them shorter, and no peer may have us send a thousand in a second."""
+
 Encode = Callable[[bytes], bytes]
 
 
@@ -30,8 +33,9 @@ def packets_per_frame(codec: Codec, ptime_ms: int, max_ptime_ms: float | None) -
     """
     if max_ptime_ms is None or max_ptime_ms >= ptime_ms or codec == "opus":
         return 1
+    longest_ms = max(max_ptime_ms, SHORTEST_PACKET_MS)
     counts = (count for count in range(2, ptime_ms) if ptime_ms % count == 0)
-    return next((count for count in counts if ptime_ms / count <= max_ptime_ms), ptime_ms)
+    return next((count for count in counts if ptime_ms / count <= longest_ms), 1)
 
 
 class _Encoder(Protocol):

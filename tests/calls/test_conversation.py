@@ -18,10 +18,11 @@ from telephony.base.interfaces import DigitsSent
 from telephony.calls import cause
 from telephony.calls.agent import AgentLanguage
 from telephony.calls.call_tasks import CallTasks
-from telephony.calls.conversation import REPROMPT, Conversation
+from telephony.calls.conversation import Conversation
 from telephony.calls.destination import Destination, TransferResult
 from telephony.calls.handoff import Handoff
 from telephony.calls.keypad import KeypadConfig
+from telephony.calls.model_talk import REPROMPT
 from telephony.calls.prompt_audio import PromptAudio
 from telephony.calls.tool_routing import CallPowers
 from telephony.calls.transfer_tool import CALLING, CANCELLED, NOT_CANCELLED, UNDER_WAY

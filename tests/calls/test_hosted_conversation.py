@@ -369,7 +369,7 @@ async def test_a_call_that_cost_too_much_ends_with_a_goodbye(
     monkeypatch.setattr("telephony.calls.succession.QUIET_POLL_S", 0.001)
     async with scene(spend_limit_usd=0.5) as (s, running):
         source = replace(s.conversation.agent.source, price=PRICE)
-        s.conversation.agent = replace(s.conversation.agent, source=source)
+        s.conversation._agent = replace(s.conversation.agent, source=source)
         s.answer("r1", words="Hello.", usage=USAGE_TEXT)
         s.play("r1")
         assert s.conversation.spend.usd == 1.0

@@ -150,6 +150,32 @@ async def test_a_connection_of_no_use_is_given_up() -> None:
         assert first.closed
 
 
+async def test_two_complaints_about_one_connection_open_one_other() -> None:
+    async with scene() as s:
+        await s.link.open()
+        s.link.give_up_connection("no_response", retry=True)
+        s.link.give_up_connection("server_error", retry=True)
+        await eventually(lambda: s.restored)
+        assert (s.restored, s.connector.tries) == ([1], 2)
+        # And the next loss is another one.
+        s.connection.on_closed(1006, "")
+        await eventually(lambda: len(s.restored) == 2)
+        assert s.connector.tries == 3
+
+
+async def test_a_sideband_that_is_ready_and_lost_at_once_is_opened_again() -> None:
+    async with scene(ready=False) as s:
+        opening = asyncio.create_task(s.link.open())
+        await eventually(lambda: s.connector.opened)
+        await eventually(lambda: s.connection.sent)
+        s.connector.ready = True
+        first = s.connection
+        first.get_ready()
+        first.on_closed(1006, "")
+        await opening
+        assert (first.closed, s.connector.tries) == (True, 2)
+
+
 async def test_after_its_end_it_hears_nothing() -> None:
     async with scene() as s:
         await s.link.open()

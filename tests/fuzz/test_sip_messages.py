@@ -113,6 +113,7 @@ def test_every_prefix_of_a_message_is_survived(data: bytes) -> None:
 def test_a_quote_of_the_network_that_is_none_of_ours_fails_nothing(data: bytes) -> None:
     peer = HandPeer()
     _, invite = peer.calling()
+    peer.now += 20.0
     assert peer.agent.datagram_undelivered(data, peer.now) is None
     assert peer.events() == []
     whole = [cut for cut in range(len(invite)) if b";branch=" in invite[:cut]]

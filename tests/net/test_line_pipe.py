@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import pytest
 
@@ -39,6 +40,24 @@ async def test_closing_tells_the_rest_and_then_nothing(pipe: LinePipe, lines: li
     pipe.close()
     assert lines == [*["x"] * 3000, "end"]
     pipe.close()
+    with pytest.raises(BrokenPipeError):
+        os.write(other, b"late\n")
+    os.close(other)
+
+
+async def test_closing_does_not_wait_for_a_program_that_goes_on_writing() -> None:
+    lines: list[str] = []
+
+    def write_more(line: str) -> None:
+        lines.append(line)
+        with suppress(BrokenPipeError):
+            os.write(other, b"more\n")
+
+    pipe = LinePipe(asyncio.get_running_loop(), write_more)
+    other = os.dup(pipe.end.fileno())
+    os.write(other, b"first\n")
+    pipe.close()
+    assert lines[:2] == ["first", "more"]
     with pytest.raises(BrokenPipeError):
         os.write(other, b"late\n")
     os.close(other)

@@ -12,7 +12,7 @@ from telephony.base.ids import Ids
 from telephony.net.listen import PortInUse, bind_tcp
 from telephony.net.sip_endpoint import SipEndpoint
 from telephony.net.tls import TlsContexts
-from telephony.sip.config import UserAgentConfig
+from telephony.sip.config import TimerConfig, UserAgentConfig
 from telephony.sip.events import (
     AckTimedOut,
     CallAnswered,
@@ -253,8 +253,9 @@ async def test_close_sends_what_is_left_and_stops_the_timer() -> None:
 class Phone:
     """A real user agent on an endpoint: answers what rings, remembers what happened."""
 
-    def __init__(self, seed: int) -> None:
-        self.core = UserAgent(UserAgentConfig(), Ids.seeded(seed))
+    def __init__(self, seed: int, t1_s: float = 0.5) -> None:
+        config = UserAgentConfig(timers=TimerConfig(t1_s=t1_s))
+        self.core = UserAgent(config, Ids.seeded(seed))
         self.events: list[Event] = []
         self.endpoint = SipEndpoint(self.core, asyncio.get_running_loop(), self._on_event)
 
@@ -430,4 +431,28 @@ async def test_a_datagram_that_comes_back_fails_its_request_and_says_why() -> No
     await peer.core.until(lambda: peer.core.received)
     assert peer.endpoint.failure_of(flow) == ""
     await peer.endpoint.close()
+    await back.endpoint.close()
+
+
+@pytest.mark.parametrize("comes_back", [True, False])
+async def test_a_call_outlives_a_server_that_is_started_anew(comes_back: bool) -> None:
+    caller, gone, back = Phone(1, 0.5 if comes_back else 0.02), Phone(2), Phone(3)
+    await caller.endpoint.listen("127.0.0.1", 0, tcp=False)
+    port = await gone.endpoint.listen("127.0.0.1", 0, tcp=False)
+    await gone.endpoint.close()
+    flow = caller.endpoint.flow_to(("127.0.0.1", port))
+    uri = f"sip:bot@127.0.0.1:{port}"
+    caller.core.invite(uri, "sip:a@127.0.0.1", b"v=0\r\n", flow, caller.endpoint.clock())
+    caller.endpoint.flush()
+    stats = caller.endpoint.udp_sockets.stats
+    await eventually(lambda: stats.undelivered)
+    if comes_back:
+        await back.endpoint.listen("127.0.0.1", port, tcp=False)
+        await eventually(lambda: caller.saw(CallAnswered))
+    else:
+        await eventually(lambda: caller.saw(CallFailed))
+        assert stats.undelivered == stats.sent > 1
+        assert caller.endpoint.failure_of(flow) == "connection refused"
+    assert caller.saw(CallFailed) is not comes_back
+    await caller.endpoint.close()
     await back.endpoint.close()

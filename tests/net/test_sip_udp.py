@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable
 
 import pytest
@@ -144,6 +145,47 @@ def test_a_datagram_that_nobody_takes_comes_back(new_loop: NewLoop, host: str) -
 
     with asyncio.Runner(loop_factory=new_loop) as runner:
         runner.run(lose_and_listen())
+
+
+@pytest.mark.parametrize("new_loop", LOOPS, ids=["asyncio", "uvloop"])
+def test_an_error_that_a_send_meets_leaves_no_deaf_socket(new_loop: NewLoop) -> None:
+    """The loop sees an error and a datagram together, and something sends before they are read."""
+
+    async def send_between() -> None:
+        inbox, lost = Inbox(), list[Undelivered]()
+        loop = asyncio.get_running_loop()
+        a = SipUdp(loop, ("127.0.0.1", 0), inbox, on_undelivered=lost.append)
+        b = open_udp()
+        first, wakes = socket.socketpair()
+
+        def send() -> None:
+            loop.remove_reader(first)
+            assert a.send(b"reply", Flow("udp", b.local, a.local))
+
+        loop.add_reader(first, send)
+        gone, sent = closed_port(), (b"watched by now", b"with the error", b"after it")
+        for count, text in enumerate(sent, 1):
+            if count == 2:
+                # The loop looks once more, so that what is ready first is seen first.
+                await asyncio.sleep(0)
+                wakes.send(b"x")
+                a.send(b"lost", Flow("udp", gone, a.local))
+            b.send(text, Flow("udp", a.local, b.local))
+            await inbox.wait(count)
+        assert tuple(data for data, _ in inbox.received) == sent
+        assert len(lost) == 1
+        for each in (a, b, first, wakes):
+            each.close()
+
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(asyncio.wait_for(send_between(), 5))
+
+
+async def test_sending_on_a_closed_socket() -> None:
+    a, b = open_udp(), open_udp()
+    a.close()
+    assert not a.send(b"x", Flow("udp", b.local, a.local))
+    b.close()
 
 
 async def test_the_error_of_one_datagram_does_not_cost_the_next() -> None:

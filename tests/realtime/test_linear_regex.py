@@ -32,6 +32,16 @@ def found(pattern: str, text: str, start: int = 0, end: int | None = None) -> bo
         ("[a-cà]", "À"),
         (r"x\.y\n", "x.y\n"),
         ("a{2,3}?b", "aab"),
+        ("istanbul", "İSTANBUL"),
+        ("ı", "I"),
+        ("[a-z]", "ı"),
+        ("[H-J]", "İ"),
+        ("stop", "ſtop"),
+        ("(?-i:(?i:a)b)", "Ab"),
+        (r"\b^no", "no"),
+        (r"no$\b", "no"),
+        (r"no$\b", "no\n"),
+        (r"\b\b\b\b\bno\b\b\b\b", "no"),
     ],
 )
 def test_what_python_would_find(pattern: str, text: str) -> None:
@@ -49,6 +59,10 @@ def test_what_python_would_find(pattern: str, text: str) -> None:
         (r"\w", "- ?"),
         (r"a\bb", "ab"),
         ("^b", "a\nb"),
+        ("(?-i:i)", "ı"),
+        ("(?-i:[^i])", "i"),
+        ("[^i]", "İ"),
+        ("(?i:(?-i:a)b)", "AB"),
     ],
 )
 def test_what_python_would_not_find(pattern: str, text: str) -> None:
@@ -70,6 +84,14 @@ def test_what_is_before_a_window_is_only_looked_at() -> None:
     assert found(r"\b cat", text, 6)
 
 
+@pytest.mark.parametrize("pattern", ["a.b", r"\ba.b\b", r"a\Wb"])
+@pytest.mark.parametrize("odd", [chr(0xD83D), chr(0xDCFF), MARK])
+def test_what_no_text_holds_is_some_character(pattern: str, odd: str) -> None:
+    assert found(pattern, f"é a{odd}b")
+    assert not found(pattern, f"a{odd}{odd}b")
+    assert not found(r"o\bx", f"o{odd}x")
+
+
 def test_words_of_every_script_are_marked() -> None:
     assert marked("né 5!").replace(MARK * 3, "|") == "|né| |5|!"
 
@@ -85,7 +107,8 @@ def test_words_of_every_script_are_marked() -> None:
         (r"a\B", r"fix: write \w where a word has to go on"),
         ("(?a)b", "letters of every script"),
         ("(?m:^a)", "fix: use (?i:...) and (?-i:...) only"),
-        ("a{2000}", "the regex can't be used"),
+        ("a{2000}", "fix: repeat less in it"),
+        (r"\w{500}", "fix: repeat less in it"),
         ("(((a{100}){100}){100})", "the regex can't be used"),
         ("a" * 201, "longer than 200 characters"),
         ("[[a]", "the regex can't be used"),

@@ -37,10 +37,10 @@ def test_outputs_are_drained_by_reading_them() -> None:
 def test_a_datagram_that_comes_back_fails_the_call_it_began() -> None:
     peer = HandPeer()
     leg_id, invite = peer.calling()
-    assert peer.agent.datagram_undelivered(invite[:200], 0.0) == peer.flow
+    assert peer.agent.datagram_undelivered(invite[:200], 1.5) == peer.flow
     (event,) = peer.events()
     assert isinstance(event, CallFailed)
     assert (event.leg_id, event.status) == (leg_id, 503)
-    assert peer.agent.datagram_undelivered(invite[:200], 0.0) is None
+    assert peer.agent.datagram_undelivered(invite[:200], 1.5) is None
     assert peer.agent.stats.transports_failed == 1
     peer.assert_drained()

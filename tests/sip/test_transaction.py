@@ -350,15 +350,43 @@ class TestUndelivered:
     HEAD = b"%s sip:a@b SIP/2.0\r\nVia: SIP/2.0/UDP h:5060;rport;branch=%s\r\nMax-Forwards: 70"
 
     @pytest.mark.parametrize("method", ["INVITE", "REGISTER"])
-    def test_the_request_that_was_lost_fails_at_once(self, method: str) -> None:
+    def test_the_request_that_is_lost_again_and_again_fails(self, method: str) -> None:
         bench = Bench()
         bench.client(method)
         head = self.HEAD % (method.encode(), b"z9hG4bKa")
-        assert bench.layer.datagram_undelivered(head, 0.1) == bench.flow
+        assert bench.layer.datagram_undelivered(head, 0.0) is None
+        assert bench.layer.datagram_undelivered(head, 0.5) is None
+        assert bench.user.failures == []
+        assert bench.layer.datagram_undelivered(head, 1.5) == bench.flow
         assert bench.user.failures == [503]
         assert len(bench.layer) == 0
-        assert bench.layer.datagram_undelivered(head, 0.2) is None
+        assert bench.layer.datagram_undelivered(head, 1.6) is None
         assert bench.run(100.0) == []
+
+    @pytest.mark.parametrize("method", ["INVITE", "REGISTER"])
+    def test_a_server_that_is_back_within_a_second_is_asked_again(self, method: str) -> None:
+        bench = Bench()
+        bench.client(method)
+        head = self.HEAD % (method.encode(), b"z9hG4bKa")
+        for now in (0.0, 0.5):
+            assert bench.layer.datagram_undelivered(head, now) is None
+        assert len(bench.run(1.5)) == 2
+        bench.respond(200, method)
+        assert bench.user.failures == []
+
+    @pytest.mark.parametrize("to", [b"<sip:a@b>;tag=x", b"<sip:a@b>;x=y ; tag=x", b"sip:a;tag=x"])
+    def test_a_request_in_a_dialog_is_sent_until_its_timer_ends(self, to: bytes) -> None:
+        bench = Bench()
+        bench.client("BYE").last_message = b"BYE sip:a@b SIP/2.0\r\nTo: %s\r\n\r\n" % to
+        head = self.HEAD % (b"BYE", b"z9hG4bKa")
+        assert bench.layer.datagram_undelivered(head, 20.0) is None
+        assert bench.user.failures == []
+
+    def test_so_is_a_cancel(self) -> None:
+        bench = Bench()
+        bench.client("CANCEL")
+        head = self.HEAD % (b"CANCEL", b"z9hG4bKa")
+        assert bench.layer.datagram_undelivered(head, 20.0) is None
 
     @pytest.mark.parametrize("method", ["INVITE", "REGISTER"])
     def test_what_was_answered_goes_on(self, method: str) -> None:
@@ -366,7 +394,7 @@ class TestUndelivered:
         bench.client(method)
         bench.respond(100, method)
         head = self.HEAD % (method.encode(), b"z9hG4bKa")
-        assert bench.layer.datagram_undelivered(head, 0.1) is None
+        assert bench.layer.datagram_undelivered(head, 20.0) is None
         assert bench.user.failures == []
 
     @pytest.mark.parametrize(
@@ -386,5 +414,5 @@ class TestUndelivered:
     def test_a_quote_that_names_no_request_of_ours_fails_none(self, head: bytes) -> None:
         bench = Bench()
         bench.client("INVITE")
-        assert bench.layer.datagram_undelivered(head, 0.1) is None
+        assert bench.layer.datagram_undelivered(head, 20.0) is None
         assert bench.user.failures == []

@@ -9,7 +9,12 @@ from telephony.audio import g711
 from telephony.audio.codecs import FACES
 from telephony.audio.format import L16_16K, L16_24K, PCMA, PCMU, AudioFormat, Codec
 from telephony.audio.opus_packet import packet_samples
-from telephony.stacks.wire_codec import PAYLOAD_FORMATS, WireCodec, packets_per_frame
+from telephony.stacks.wire_codec import (
+    PAYLOAD_FORMATS,
+    SHORTEST_PACKET_MS,
+    WireCodec,
+    packets_per_frame,
+)
 
 CODECS: tuple[Codec, ...] = get_args(Codec)
 FEC = "useinbandfec=1"
@@ -75,9 +80,8 @@ def test_sizes_of_payloads() -> None:
         ("pcma", 19.9, 2),
         ("g722", 10.0, 2),
         ("pcmu", 5.0, 4),
-        ("pcmu", 1.5, 20),
-        ("pcmu", 0.1, 20),
-        ("pcmu", 0.0, 20),
+        ("pcmu", 1.5, 4),
+        ("pcmu", 0.1, 4),
         ("opus", 10.0, 1),
     ],
 )
@@ -85,6 +89,11 @@ def test_packets_are_as_short_as_the_peer_takes_them(
     codec: Codec, max_ptime_ms: float | None, packets: int
 ) -> None:
     assert packets_per_frame(codec, 20, max_ptime_ms) == packets
+
+
+@pytest.mark.parametrize("ptime_ms", [10, 20, 30, 40, 60])
+def test_no_packet_is_shorter_than_anybody_needs(ptime_ms: int) -> None:
+    assert ptime_ms / packets_per_frame("pcmu", ptime_ms, 1.0) == SHORTEST_PACKET_MS
 
 
 def test_nothing_is_done_to_frames_that_are_payloads() -> None:

@@ -26,18 +26,16 @@ class CallSession(OpenAISession):
         self.cut_off_unseen = False
         self._undelivered: dict[str, None] = {}
         self._config_before: RealtimeSessionConfig = config
-        self._updates_open = 0
-        self._update_id = ""
+        self._open_updates: list[str] = []
 
     def reset(self) -> None:
         """Begin a new connection; items of ours that nobody confirmed are to be sent again."""
         self._undelivered = {**self.unacknowledged, **self._undelivered}
-        self._updates_open = 0
+        self._open_updates.clear()
         super().reset()
 
     def update(self, wire: JsonObject) -> None:
-        self._updates_open += 1
-        self._update_id = self.send("session.update", session=wire)
+        self._open_updates.append(self.send("session.update", session=wire))
 
     def change_to(self, config: SessionConfig) -> None:
         """Ask for other settings; without a connection the next one is."""
@@ -50,16 +48,19 @@ class CallSession(OpenAISession):
 
     def updated(self) -> None:
         """The server has taken the update that was sent first of those it has not answered."""
-        self._updates_open = max(0, self._updates_open - 1)
-        if self.change is not None and not self._updates_open:
+        del self._open_updates[:1]
+        if self.change is not None and not self._open_updates:
             self.change = None
             self.events.append(SessionChanged(accepted=True))
 
     def refused(self, event_id: str) -> bool:
-        """Tell whether a refused message was the change, which is undone then."""
-        if self.change is None or not event_id or event_id != self._update_id:
+        """Tell whether a refused message was the last change, which is undone then."""
+        if event_id not in self._open_updates:
             return False
-        self._updates_open = max(0, self._updates_open - 1)
+        is_last = event_id == self._open_updates[-1]
+        self._open_updates.remove(event_id)
+        if self.change is None or not is_last:
+            return False
         self.change, self.config = None, self._config_before
         self.events.append(SessionChanged(accepted=False))
         return True

@@ -60,3 +60,16 @@ def test_a_refusal_brings_back_what_stood_before_the_first_of_them() -> None:
     assert s.refused(event_id)
     assert s.config.instructions == "before"
     assert s.events == [SessionChanged(accepted=False)]
+
+
+def test_an_update_that_was_refused_is_not_waited_for() -> None:
+    s = session()
+    s.ready = True
+    s.update({"type": "realtime"})
+    assert not s.refused(sent(s)[-1]["event_id"])
+    s.change_to(AFTER)
+    first = sent(s)[-1]["event_id"]
+    s.change_to(SessionConfig(model="gpt-realtime-2.1", instructions="last"))
+    assert not s.refused(first)
+    s.updated()
+    assert s.events == [SessionChanged(accepted=True)]

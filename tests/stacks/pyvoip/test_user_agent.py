@@ -312,7 +312,7 @@ def test_a_network_that_refuses_a_datagram_fails_what_it_carried() -> None:
 def test_a_datagram_that_comes_back_fails_the_call_it_began() -> None:
     peer = hand_peer()
     _, invite = peer.calling()
-    assert peer.agent.datagram_undelivered(invite[:200], 0.0) == peer.flow
+    assert peer.agent.datagram_undelivered(invite[:200], 1.5) == peer.flow
     assert [event.status for event in peer.events()] == [503]
     assert peer.agent.stats.transports_failed == 1
     peer.assert_drained()
