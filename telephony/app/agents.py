@@ -39,10 +39,14 @@ BUILT_IN_TOOLS = (HANGUP, SEND_DIGITS)
 _APART = frozenset(
     (
         *("approve", "connect_timeout_s", "fallback", "filler", "greeting", "guardrails"),
-        *("handoffs", "hold_music", "languages", "model_format", "price", "reconnect", "spend"),
-        *("time_zone", "tool_limits", "tool_timeout_s", "vad", "barge_in", "silence", "digits"),
+        *("handoffs", "hold_music", "instructions", "languages", "model_format", "name", "price"),
+        *("reconnect", "spend", "time_zone", "tool_limits", "tool_timeout_s", "tools"),
+        *("vad", "barge_in", "silence", "digits"),
     )
 )
+# Without one of these nothing is known of the agent's model, and all the same of the rest.
+_OF_MODEL = frozenset(ModelPart.model_fields)
+_STAND_IN = {"to": "sip:stand-in@invalid"}
 
 SectionT = TypeVar("SectionT", bound=Section)
 
@@ -149,6 +153,7 @@ class _AgentReader:
         self._problems: list[Problem] = list(document.problems)
         self._warnings: list[Problem] = []
         self._missing: list[Problem] = []
+        self._model_known = True
 
     def read(self) -> LoadedAgent:
         data = self._document.data
@@ -177,7 +182,23 @@ class _AgentReader:
             return AgentFile.model_validate(data)
         except ValidationError as error:
             self._problems.extend(schema_problems(error, self._document, AgentFile))
-            return without_wrong(error, data, AgentFile, _APART)
+            return self._without_wrong(error, data)
+
+    def _without_wrong(self, error: ValidationError, data: object) -> AgentFile | None:
+        places = [item["loc"] for item in error.errors()]
+        wrong = {place[1] for place in places if place[0:1] == ("transfers",) and place[1:]}
+        if wrong and isinstance(data, dict):
+            # Rules and tools name them: whatever is wrong with one, it is there.
+            data = {**data, "transfers": {**data["transfers"], **dict.fromkeys(wrong, _STAND_IN)}}
+            try:
+                return AgentFile.model_validate(data)
+            except ValidationError as others:
+                error = others
+        part = without_wrong(error, data, AgentFile, _APART)
+        if part is None:
+            part = without_wrong(error, data, AgentFile, _APART | _OF_MODEL)
+            self._model_known = False
+        return part
 
     def _agent(self, name: str, part: AgentFile) -> Agent | None:
         settings = self._settings
@@ -260,7 +281,7 @@ class _AgentReader:
             self._missing,
             self._settings.spend.all_prices(),
         )
-        places: list[tuple[ModelPart, YamlPath]] = [(part, ())]
+        places: list[tuple[ModelPart, YamlPath]] = [(part, ())] if self._model_known else []
         places += [(other, ("fallback", n)) for n, other in enumerate(part.fallback)]
         wish = self._settings.media.model_format
         read = [(path, reader.read(model, path, wish)) for model, path in places]

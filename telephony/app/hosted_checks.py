@@ -60,6 +60,9 @@ def doubts_of_hosted(
         message = "the key travels unencrypted"
         yield loaded.problem(("hosted_sip", "base_url"), message, "use https://")
     ready = _ready(agents)
+    azure = (url.hostname or "").endswith(".openai.azure.com")
+    if azure or url.hostname == "api.openai.com":
+        yield from _of_another_provider(settings, agents, dialplan, azure)
     for extension in _extensions(settings, dialplan):
         if _names_trunk(extension, settings.hosted_sip.trunk) is not None:
             continue
@@ -76,6 +79,21 @@ def doubts_of_hosted(
             # An error already, or a reason to reject the call.
             if lack.harmless or not (lack.unsafe or item.name in surely):
                 yield item.problem(lack.key, f"on hosted calls {lack.text}", lack.fix)
+
+
+def _of_another_provider(
+    settings: Settings, agents: Sequence[LoadedAgent], dialplan: Dialplan, azure: bool
+) -> Iterator[Problem]:
+    """Find agents whose model the provider of the calls does not know by that name."""
+    hosted = _talking(settings, _ready(agents), dialplan, surely=True)
+    for item in agents:
+        if item.agent is None or item.name not in hosted:
+            continue
+        source = item.agent.source
+        if source.base_url != REHEARSAL and source.model.api.startswith("azure_") != azure:
+            where, other = ("Azure", "OpenAI") if azure else ("OpenAI", "Azure")
+            message = f"hosted calls are {where}'s (hosted_sip.base_url), the model is {other}'s"
+            yield item.problem(("api",), message, "let both be of the same provider")
 
 
 def _ready(agents: Sequence[LoadedAgent]) -> dict[str, Agent]:
@@ -159,10 +177,14 @@ def _check_agents(
         agent = item.agent
         if agent is None or item.name not in hosted:
             continue
-        for lack in lacks_of(agent, ready):
-            if not lack.harmless:
-                message = f"{item.name!r} takes calls that OpenAI answers: {lack.text}"
-                yield item.problem(lack.key, message, lack.fix)
+        lacks = (
+            item.problem(
+                lack.key, f"{item.name!r} takes calls that OpenAI answers: {lack.text}", lack.fix
+            )
+            for lack in lacks_of(agent, ready)
+            if not lack.harmless
+        )
+        yield from sorted(lacks, key=lambda problem: (problem.line, problem.column))
         for name, destination in as_hosted(agent, ready).transfers.items():
             try:
                 refer_target(destination.to)

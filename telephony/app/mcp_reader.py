@@ -54,6 +54,7 @@ class McpReader:
             name=part.name,
             command=tuple(part.command or ()),
             env=env,
+            secrets=self._secrets.values_in(part.env),
             cwd=part.cwd,
             url=part.url or "",
             headers=headers,

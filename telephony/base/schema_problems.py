@@ -107,7 +107,7 @@ def schema_problem(
 def _value_message(item: ErrorDetails, document: LocatedYaml, path: Path) -> tuple[str, str]:
     scalar = document.place(path).scalar
     kind: str = item["type"]
-    if kind == "string_type" and scalar is not None and scalar.reading:
+    if scalar is not None and scalar.reading and _text_was_meant(item, scalar.text):
         if scalar.value is None:
             return scalar.reading, "write a value, or remove the key"
         return scalar.reading, f'put it in quotes: "{scalar.text}"'
@@ -123,6 +123,14 @@ def _value_message(item: ErrorDetails, document: LocatedYaml, path: Path) -> tup
         fix = "write it without the quotes" if kind in _BARE and bare.reading else ""
         return f"{message}, not the text {scalar.text!r}", fix
     return message, ""
+
+
+def _text_was_meant(item: ErrorDetails, text: str) -> bool:
+    """Whether ``text``, which is none to YAML, would do in quotes: `off` is a boolean to it."""
+    kind = item["type"]
+    return kind == "string_type" or (
+        kind == "literal_error" and f"'{text}'" in item["ctx"]["expected"]
+    )
 
 
 def known_keys(schema: Any, location: Path) -> list[str]:

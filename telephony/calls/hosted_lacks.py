@@ -41,7 +41,7 @@ def lacks_of(agent: Agent, agents: Mapping[str, Agent]) -> Iterator[Lack]:
     yield from _of_rules(agent, live)
     if not live:
         yield from _of_session(agent)
-    yield from _of_barge_in(agent)
+    yield from _of_barge_in(agent, live)
     yield from _of_tools(agent, live)
     yield from _of_handoffs(agent, agents, live)
     yield from _of_languages(agent, live)
@@ -121,7 +121,7 @@ def _of_session(agent: Agent) -> Iterator[Lack]:
         yield Lack(("session", "turn_detection"), text, fix, unsafe=True)
 
 
-def _of_barge_in(agent: Agent) -> Iterator[Lack]:
+def _of_barge_in(agent: Agent, live: bool) -> Iterator[Lack]:
     """The provider alone hears the caller, and its own turn detection says what that does."""
     policy = agent.barge_in
     if not agent.source.model.traits.interrupts_by_itself:
@@ -133,6 +133,8 @@ def _of_barge_in(agent: Agent) -> Iterator[Lack]:
     if not policy.obeys_server:
         text = f"OpenAI interrupts by itself, whatever barge_in.mode says, here {policy.mode}"
         fix = "write mode: both, or session.turn_detection.interrupt_response: false"
+        if live:
+            fix = "write mode: server"
         yield Lack(("barge_in", "mode"), text, fix)
 
 

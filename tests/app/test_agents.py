@@ -346,6 +346,42 @@ def test_a_server_of_one_s_own_needs_no_key(url: str) -> None:
         assert agent.source.api_key is None
 
 
+@pytest.mark.parametrize(
+    ("wrong", "key"),
+    [
+        ("modle: x", "modle"),
+        ("api: 7", "api"),
+        ("session: none", "session"),
+        ("transfers: {sales: {to: nobody}}", "transfers.sales.to"),
+        ("transfers: {sales: {to: '+15550100', mode: bind}}", "transfers.sales.mode"),
+        ("transfers: {sales: }", "transfers.sales"),
+        ("model_format: mp3\ntransfers: {sales: {}}", "transfers.sales"),
+    ],
+)
+def test_a_key_that_is_wrong_hides_no_other_mistake(wrong: str, key: str) -> None:
+    rest = """\
+base_url: rehearsal
+tools: [nothing]
+greeting: Hello {{callr}}
+filler: tone:no
+guardrails:
+  rules:
+    - {name: a, side: output, regex: '(a'}
+    - {name: b, side: input, phrases: [x], action: transfer, transfer: sales}
+    - {name: c, side: input, phrases: [x], action: transfer, transfer: sale}
+fallback: [{api: nix}]
+"""
+    if "transfers" not in wrong:
+        wrong += "\ntransfers: {sales: {to: '+15550100'}}"
+    found = [problem.key for problem in load(f"{rest}{wrong}\n").problems]
+    assert key in found
+    assert set(found) >= {
+        *("tools[0]", "greeting", "filler", "guardrails.rules[0].regex"),
+        *("guardrails.rules[2].transfer", "fallback[0].api"),
+    }
+    assert "guardrails.rules[1].transfer" not in found
+
+
 def test_a_model_refuses_what_its_server_lacks() -> None:
     text = "api: xai\nbase_url: rehearsal\nsession: {turn_detection: {type: semantic_vad}}\n"
     (problem,) = problems(text)

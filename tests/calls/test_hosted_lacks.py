@@ -176,6 +176,8 @@ def test_what_interrupts_is_the_provider_s_to_say() -> None:
     places = [("barge_in", "protect_greeting"), ("barge_in", "mode")]
     assert keys(openai_agent(barge_in=off)) == places
     assert keys(live(barge_in=off)) == places
+    (_, fix) = (lack.fix for lack in lacks_of(live(barge_in=off), {}))
+    assert fix == "write mode: server"
     asked = ServerVad(interrupt_response=False)
     assert keys(replace(session(turn_detection=asked), barge_in=off)) == []
     assert keys(openai_agent(barge_in=BargeInPolicy(mode="server"))) == []
