@@ -28,6 +28,7 @@ _SPOKEN = {
     "conversation.item.input_audio_transcription.completed": "caller",
 }
 ANSWER_LIMIT_S = 15.0
+LINGER_S = 0.5
 QUIET_S = 1.0
 CALL_LIMIT_S = 120.0
 
@@ -102,16 +103,28 @@ async def _rehearse(args: argparse.Namespace, secret: str, key: str | None) -> b
         call.on_event, call.on_message = view.event, view.message
         await provider.announce(call, args.webhook, signing, caller=args.caller, called=args.called)
         _tell_webhooks(view, provider, surfaces)
-        if not any(provider.webhook_statuses):
+        if not any(200 <= status < 300 for status in provider.webhook_statuses):
+            view.note("hint", _why_unwanted(provider.webhook_statuses, args.webhook))
             return False
         with suppress(TimeoutError):
             async with asyncio.timeout(CALL_LIMIT_S):
                 await _talk(call, args.say)
         if not call.over.is_set():
             call.caller_leaves()
+        # The bot lets go of the call as well, and is told that it is gone.
+        await asyncio.sleep(LINGER_S)
         if not call.answered.is_set():
             view.note("hint", f"does the bot run with hosted_sip.base_url: {provider.base_url}?")
         return call.answered.is_set()
+
+
+def _why_unwanted(statuses: Sequence[int], url: str) -> str:
+    """Return what is probably wrong when no webhook was taken; a status of 0 is no answer."""
+    if 401 in statuses:
+        return "is the signing secret one of hosted_sip.secrets?"
+    if any(statuses):
+        return f"does the bot take webhooks at {url}? (hosted_sip.enabled, port and path)"
+    return f"does the bot listen at {url}?"
 
 
 def _tell_webhooks(view: _View, provider: HostedProvider, surfaces: Sequence[Surface]) -> None:
