@@ -237,6 +237,8 @@ class Conversation:
         self._guard.transcript_delta(role, item_id, piece)
 
     def caller_turn_ended(self, *, by_model: bool) -> None:
+        if not self.link.established:
+            self._owed.fill()
         self._tools.caller_turn_ended(by_model=by_model)
 
     def tool_calls_cancelled(self, call_ids: Collection[str]) -> None:
