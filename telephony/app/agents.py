@@ -26,7 +26,7 @@ from telephony.app.spend_settings import Dollars
 from telephony.base.errors import Problem
 from telephony.base.located_yaml import LocatedYaml, read_yaml
 from telephony.base.located_yaml import Path as YamlPath
-from telephony.base.schema_problems import schema_problems, without_wrong
+from telephony.base.schema_problems import NAME_PATTERN, schema_problems, without_wrong
 from telephony.calls.agent import Agent
 from telephony.calls.model_source import ModelSource
 from telephony.calls.recording_tool import RECORDING_TOOLS
@@ -46,7 +46,10 @@ _APART = frozenset(
 )
 # Without one of these nothing is known of the agent's model, and all the same of the rest.
 _OF_MODEL = frozenset(ModelPart.model_fields)
-_STAND_IN = {"to": "sip:stand-in@invalid"}
+_STAND_INS: dict[str, Any] = {
+    "transfers": {"to": "sip:stand-in@invalid"},
+    "variables": None,
+}
 
 SectionT = TypeVar("SectionT", bound=Section)
 
@@ -68,7 +71,7 @@ class AgentFile(ModelPart, ConductPart):
     The overrides have schemas of their own.
     """
 
-    name: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[\w.-]+$")] | None = None
+    name: Annotated[str, Field(min_length=1, max_length=64, pattern=NAME_PATTERN)] | None = None
     instructions: str = ""
     greeting: str | None = None
     hold_music: PathText | None = None
@@ -185,15 +188,11 @@ class _AgentReader:
             return self._without_wrong(error, data)
 
     def _without_wrong(self, error: ValidationError, data: object) -> AgentFile | None:
-        places = [item["loc"] for item in error.errors()]
-        wrong = {place[1] for place in places if place[0:1] == ("transfers",) and place[1:]}
-        if wrong and isinstance(data, dict):
-            # Rules and tools name them: whatever is wrong with one, it is there.
-            data = {**data, "transfers": {**data["transfers"], **dict.fromkeys(wrong, _STAND_IN)}}
-            try:
-                return AgentFile.model_validate(data)
-            except ValidationError as others:
-                error = others
+        data = _with_stand_ins(error, data)
+        try:
+            return AgentFile.model_validate(data)
+        except ValidationError as others:
+            error = others
         part = without_wrong(error, data, AgentFile, _APART)
         if part is None:
             part = without_wrong(error, data, AgentFile, _APART | _OF_MODEL)
@@ -313,3 +312,21 @@ class _AgentReader:
 
     def _report(self, path: YamlPath, message: str, fix: str, *, key: bool = False) -> None:
         self._problems.append(self._document.problem(path, message, fix, at_key=key))
+
+
+def _with_stand_ins(error: ValidationError, data: object) -> object:
+    """Replace transfers and variables that are wrong: rules and texts may name them all the same.
+
+    One whose name is wrong is left out.
+    """
+    if not isinstance(data, dict):
+        return data
+    places = [item["loc"] for item in error.errors()]
+    out = dict(data)
+    for key, stand_in in _STAND_INS.items():
+        wrong = {place[1] for place in places if place[:1] == (key,) and place[1:]}
+        no_names = {place[1] for place in places if place[:1] == (key,) and "[key]" in place[2:]}
+        if wrong:
+            left = {name: value for name, value in out[key].items() if name not in wrong}
+            out[key] = {**left, **dict.fromkeys(wrong - no_names, stand_in)}
+    return out

@@ -20,6 +20,8 @@ _MISSING_KEY = frozenset({"missing", "missing_argument"})
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
+NAME_PATTERN = r"^[\w.-]+$"
+"""Of what is given a name of the user's own in the configuration."""
 _LONGEST_LIST = 50
 _NEAR = 0.6
 """How alike an unknown name is to what was meant by it."""
@@ -114,6 +116,8 @@ def _value_message(item: ErrorDetails, document: LocatedYaml, path: Path) -> tup
     if kind == "value_error":
         reason, _, fix = str(item["ctx"]["error"]).partition("\nfix: ")
         return reason, fix
+    if kind == "string_pattern_mismatch" and item["ctx"]["pattern"] == NAME_PATTERN:
+        return "this is no name", "write letters, digits, _, - and ."
     if kind in _EXPECTED:
         return _EXPECTED[kind]
     message = item["msg"].replace("Input should", "this should")

@@ -205,7 +205,7 @@ def test_keys_whose_values_are_commented_out_keep_their_defaults() -> None:
         ("[1]", "bot.yaml:1:1: keys with values are expected here"),
         (
             "{name: 'a b', base_url: rehearsal}",
-            "bot.yaml:1:8: name: one line of printable text is expected here",
+            "bot.yaml:1:8: name: this is no name | write letters, digits, _, - and .",
         ),
     ],
 )
@@ -355,6 +355,9 @@ def test_a_server_of_one_s_own_needs_no_key(url: str) -> None:
         ("transfers: {sales: {to: nobody}}", "transfers.sales.to"),
         ("transfers: {sales: {to: '+15550100', mode: bind}}", "transfers.sales.mode"),
         ("transfers: {sales: }", "transfers.sales"),
+        ("transfers: {sales: {to: '+15550100'}, a b: {}}", "transfers.a b"),
+        ("variables: {caller: x}", "variables.caller"),
+        ("variables: {order: [1]}", "variables.order"),
         ("model_format: mp3\ntransfers: {sales: {}}", "transfers.sales"),
     ],
 )
@@ -380,6 +383,11 @@ fallback: [{api: nix}]
         *("guardrails.rules[2].transfer", "fallback[0].api"),
     }
     assert "guardrails.rules[1].transfer" not in found
+
+
+def test_a_text_may_name_a_variable_whose_value_is_wrong() -> None:
+    found = [p.key for p in load("greeting: '{{order}} {{b}}'\nvariables: {order: [1]}\n").problems]
+    assert found == ["", "greeting", "variables.order"]
 
 
 def test_a_model_refuses_what_its_server_lacks() -> None:
