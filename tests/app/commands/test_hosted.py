@@ -9,6 +9,10 @@ import structlog
 
 from telephony.app.cli import main
 from telephony.app.commands import hosted
+from telephony.calls.agent import Agent
+from telephony.calls.model_source import ModelSource
+from telephony.realtime.openai_live_config import LiveConfig
+from telephony.realtime.openai_live_model import OpenAILiveModel
 from tests.support.hosted import KEY, SECRET, hosted_bot
 
 
@@ -48,6 +52,22 @@ async def test_it_calls_a_bot_and_tells_what_is_said(
     assert "“Hello, this is the rehearsal bot. How can I help you?”" in out
     assert "“Thank you for calling. Goodbye!”" in out
     assert "hangup" in out
+
+
+async def test_a_call_on_live_is_told_in_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(hosted, "QUIET_S", 0.6)
+    port = free_port()
+    api = {"base_url": f"http://127.0.0.1:{port}/v1"}
+    source = ModelSource(OpenAILiveModel(LiveConfig.from_mapping({})))
+    agents = {"bot": Agent("bot", source, greeting="Good morning.")}
+    async with hosted_bot(tmp_path, monkeypatch, agents=agents, hosted_sip=api) as bot:
+        args = arguments("--webhook", bot.webhook_url, "--port", str(port), "--say", "caller_yes")
+        assert await hosted._rehearse(args, SECRET, KEY)
+    lines = capsys.readouterr().out.splitlines()
+    said = [line.split(maxsplit=1)[1] for line in lines if "“" in line]
+    assert said[:2] == ["model     “Good morning.”", "caller    “Yes please do that.”"]
 
 
 async def test_a_bot_that_is_not_there(
