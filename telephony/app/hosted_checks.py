@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 from telephony.app.agents import LoadedAgent
@@ -23,6 +24,17 @@ from telephony.realtime.hosted.client_tokens import token_way
 def hosted_trunk(settings: Settings) -> set[str]:
     """Return the name by which the dialplan knows hosted calls, if there are any."""
     return {settings.hosted_sip.trunk} if settings.hosted_sip.enabled else set()
+
+
+def with_hosted_hint(loaded: LoadedSettings, problems: Iterable[Problem]) -> Iterator[Problem]:
+    """Say of a trunk that there is not that hosted calls may be meant, which are off."""
+    off = not loaded.settings.hosted_sip.enabled and loaded.names(("hosted_sip",))
+    for problem in problems:
+        if off and ".when.trunk" in problem.key:
+            fix = "write hosted_sip: {enabled: true} for calls that OpenAI answers"
+            yield replace(problem, fix=f"{fix}; else {problem.fix}" if problem.fix else fix)
+        else:
+            yield problem
 
 
 def check_hosted(

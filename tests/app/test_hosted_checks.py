@@ -204,6 +204,18 @@ def test_without_hosted_calls_the_name_is_no_trunk(root: Path) -> None:
     assert any("when.trunk: no trunks are configured" in problem for problem in problems())
 
 
+def test_hosted_calls_that_are_off_may_be_what_was_meant(root: Path) -> None:
+    write(root, settings=HOSTED.replace("true", "false"))
+    (problem,) = problems()
+    assert problem.endswith(
+        "no trunks are configured | write hosted_sip: {enabled: true} for calls that OpenAI "
+        "answers; else write config/trunks/<name>.yaml, or remove this"
+    )
+    (root / "config/trunks/carrier.yaml").write_text("servers: 192.0.2.7\n")
+    (problem,) = problems()
+    assert "no trunk 'openai' | write hosted_sip: {enabled: true}" in problem
+
+
 def test_secrets_that_are_missing_or_no_good(root: Path) -> None:
     (problem,) = problems(HOOK="")
     assert "hosted_sip.secrets" in problem
