@@ -143,6 +143,9 @@ def _of_tools(agent: Agent, live: bool) -> Iterator[Lack]:
         if destination.mode == "attended":
             text = f"transfer {name!r} is attended, which needs the audio of the call"
             yield Lack(("transfers", name), text, "write mode: blind, or remove it")
+        elif destination.hold_music is not None:
+            text = f"there is no hold music in transfer {name!r}: OpenAI has the audio"
+            yield Lack(("transfers", name), text, "", harmless=True)
     for name in agent.recording_tools:
         text = f"there is no {name}: nothing is recorded, as OpenAI has the audio"
         yield Lack(("tools",), text, "remove it")

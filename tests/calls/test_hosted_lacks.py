@@ -183,6 +183,12 @@ def test_what_interrupts_is_the_provider_s_to_say() -> None:
     assert keys(openai_agent(barge_in=BargeInPolicy(mode="server"))) == []
 
 
+def test_nobody_hears_hold_music() -> None:
+    sales = Destination("+15550120", hold_music="tone:ringback")
+    (lack,) = lacks_of(openai_agent(transfers={"sales": sales}), {})
+    assert (lack.key, lack.harmless) == (("transfers", "sales"), True)
+
+
 def test_nothing_of_ours_is_played() -> None:
     (lack,) = lacks_of(openai_agent(filler="tone:busy"), {})
     assert (lack.key, lack.harmless) == (("filler",), True)
