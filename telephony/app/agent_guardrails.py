@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import string
 from collections.abc import Callable, Collection
 from typing import Annotated, Any, Literal
 
@@ -16,7 +17,7 @@ from telephony.base.errors import Problem
 from telephony.base.located_yaml import Path as YamlPath
 from telephony.base.schema_problems import did_you_mean
 from telephony.realtime.guardrails import Guardrails, Phrase, Remedy, Rule, Side, read_phrase
-from telephony.realtime.linear_regex import LinearRegex
+from telephony.realtime.linear_regex import LinearRegex, Window
 
 _FINDERS = ("phrases", "regex", "function")
 
@@ -76,9 +77,12 @@ class GuardrailsReader:
 
     def _rule(self, part: RulePart, path: YamlPath) -> Rule | None:
         found = len(self._problems)
-        if sum(getattr(part, name) is not None for name in _FINDERS) != 1:
-            fix = f"write exactly one of {', '.join(_FINDERS)}"
-            self._report(path, "a rule needs to know what to look for", fix)
+        finders = [name for name in _FINDERS if getattr(part, name) is not None]
+        if len(finders) != 1:
+            message = "a rule needs to know what to look for"
+            if finders:
+                message = f"a rule looks for one thing, not for {' and '.join(finders)}"
+            self._report(path, message, f"write exactly one of {', '.join(_FINDERS)}")
         if part.side == "output" and part.action != "tell":
             fix = "remove it; what follows too many trips is said under guardrails: then"
             self._report((*path, "action"), "what the bot says is cut off and corrected", fix)
@@ -112,11 +116,16 @@ class GuardrailsReader:
         if text is None:
             return None
         try:
-            return LinearRegex(text)
+            regex = LinearRegex(text)
         except ValueError as error:
             message, _, fix = str(error).partition("\nfix: ")
             self._report(path, message, fix)
             return None
+        if all(regex.found_in(Window(sample, 0, len(sample))) for sample in ("", string.printable)):
+            message = "it is found in everything that is said, as it may be nothing at all"
+            self._report(path, message, "let it be one character at least: x+ for x*, (x|y) for x|")
+            return None
+        return regex
 
     def _function(self, name: str | None, path: YamlPath) -> Callable[..., Any] | None:
         if name is None:

@@ -15,14 +15,14 @@ from telephony.audio.tone_source import is_tone, read_tone
 from telephony.audio.wav import read_wav
 from telephony.base.errors import Problem
 from telephony.base.located_yaml import Path as YamlPath
-from telephony.base.schema_problems import did_you_mean
+from telephony.base.schema_problems import NAME_PATTERN, did_you_mean
 from telephony.calls.destination import Destination, TransferMode
 from telephony.dialplan.targets import call_target
 
 Report = Callable[[YamlPath, str, str], None]
 """Takes the place of a mistake, what is wrong and the remedy."""
 
-TransferName = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[\w.-]+$")]
+TransferName = Annotated[str, Field(min_length=1, max_length=64, pattern=NAME_PATTERN)]
 
 
 def _as_list(value: object) -> object:

@@ -26,7 +26,7 @@ from telephony.app.spend_settings import Dollars
 from telephony.base.errors import Problem
 from telephony.base.located_yaml import LocatedYaml, read_yaml
 from telephony.base.located_yaml import Path as YamlPath
-from telephony.base.schema_problems import schema_problems, without_wrong
+from telephony.base.schema_problems import NAME_PATTERN, schema_problems, without_wrong
 from telephony.calls.agent import Agent
 from telephony.calls.model_source import ModelSource
 from telephony.calls.recording_tool import RECORDING_TOOLS
@@ -39,10 +39,17 @@ BUILT_IN_TOOLS = (HANGUP, SEND_DIGITS)
 _APART = frozenset(
     (
         *("approve", "connect_timeout_s", "fallback", "filler", "greeting", "guardrails"),
-        *("handoffs", "hold_music", "languages", "model_format", "price", "reconnect", "spend"),
-        *("time_zone", "tool_limits", "tool_timeout_s", "vad", "barge_in", "silence", "digits"),
+        *("handoffs", "hold_music", "instructions", "languages", "model_format", "name", "price"),
+        *("reconnect", "spend", "time_zone", "tool_limits", "tool_timeout_s", "tools"),
+        *("vad", "barge_in", "silence", "digits"),
     )
 )
+# Without one of these nothing is known of the agent's model, and all the same of the rest.
+_OF_MODEL = frozenset(ModelPart.model_fields)
+_STAND_INS: dict[str, Any] = {
+    "transfers": {"to": "sip:stand-in@invalid"},
+    "variables": None,
+}
 
 SectionT = TypeVar("SectionT", bound=Section)
 
@@ -64,7 +71,7 @@ class AgentFile(ModelPart, ConductPart):
     The overrides have schemas of their own.
     """
 
-    name: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[\w.-]+$")] | None = None
+    name: Annotated[str, Field(min_length=1, max_length=64, pattern=NAME_PATTERN)] | None = None
     instructions: str = ""
     greeting: str | None = None
     hold_music: PathText | None = None
@@ -149,6 +156,7 @@ class _AgentReader:
         self._problems: list[Problem] = list(document.problems)
         self._warnings: list[Problem] = []
         self._missing: list[Problem] = []
+        self._model_known = True
 
     def read(self) -> LoadedAgent:
         data = self._document.data
@@ -177,7 +185,19 @@ class _AgentReader:
             return AgentFile.model_validate(data)
         except ValidationError as error:
             self._problems.extend(schema_problems(error, self._document, AgentFile))
-            return without_wrong(error, data, AgentFile, _APART)
+            return self._without_wrong(error, data)
+
+    def _without_wrong(self, error: ValidationError, data: object) -> AgentFile | None:
+        data = _with_stand_ins(error, data)
+        try:
+            return AgentFile.model_validate(data)
+        except ValidationError as others:
+            error = others
+        part = without_wrong(error, data, AgentFile, _APART)
+        if part is None:
+            part = without_wrong(error, data, AgentFile, _APART | _OF_MODEL)
+            self._model_known = False
+        return part
 
     def _agent(self, name: str, part: AgentFile) -> Agent | None:
         settings = self._settings
@@ -260,7 +280,7 @@ class _AgentReader:
             self._missing,
             self._settings.spend.all_prices(),
         )
-        places: list[tuple[ModelPart, YamlPath]] = [(part, ())]
+        places: list[tuple[ModelPart, YamlPath]] = [(part, ())] if self._model_known else []
         places += [(other, ("fallback", n)) for n, other in enumerate(part.fallback)]
         wish = self._settings.media.model_format
         read = [(path, reader.read(model, path, wish)) for model, path in places]
@@ -292,3 +312,21 @@ class _AgentReader:
 
     def _report(self, path: YamlPath, message: str, fix: str, *, key: bool = False) -> None:
         self._problems.append(self._document.problem(path, message, fix, at_key=key))
+
+
+def _with_stand_ins(error: ValidationError, data: object) -> object:
+    """Replace transfers and variables that are wrong: rules and texts may name them all the same.
+
+    One whose name is wrong is left out.
+    """
+    if not isinstance(data, dict):
+        return data
+    places = [item["loc"] for item in error.errors()]
+    out = dict(data)
+    for key, stand_in in _STAND_INS.items():
+        wrong = {place[1] for place in places if place[:1] == (key,) and place[1:]}
+        no_names = {place[1] for place in places if place[:1] == (key,) and "[key]" in place[2:]}
+        if wrong:
+            left = {name: value for name, value in out[key].items() if name not in wrong}
+            out[key] = {**left, **dict.fromkeys(wrong - no_names, stand_in)}
+    return out

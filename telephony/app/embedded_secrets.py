@@ -14,6 +14,8 @@ from telephony.base.located_yaml import Path as YamlPath
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _SECRET_NAME = re.compile(r"auth|key|token|secret|cookie|password", re.IGNORECASE)
 
+_SHORTEST_SECRET = 4
+
 
 class EmbeddedSecrets:
     """Puts in what the environment holds; what it lacks is noted in ``missing``."""
@@ -41,6 +43,15 @@ class EmbeddedSecrets:
                 self._report(place, "a secret must not be written into a file", fix)
             out[name] = self._expand(text, place)
         return out
+
+    def values_in(self, values: Mapping[str, str]) -> frozenset[str]:
+        """Return what the environment holds for the references in named values.
+
+        What is too short to be a secret is left out.
+        """
+        names = [name for text in values.values() for name in _REFERENCE.findall(text)]
+        found = (look_up(name, self._environ) or "" for name in names)
+        return frozenset(value for value in found if len(value) >= _SHORTEST_SECRET)
 
     def _expand(self, text: str, path: YamlPath) -> str:
         def value_of(reference: re.Match[str]) -> str:

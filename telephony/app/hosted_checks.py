@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 from telephony.app.agents import LoadedAgent
@@ -23,6 +24,17 @@ from telephony.realtime.hosted.client_tokens import token_way
 def hosted_trunk(settings: Settings) -> set[str]:
     """Return the name by which the dialplan knows hosted calls, if there are any."""
     return {settings.hosted_sip.trunk} if settings.hosted_sip.enabled else set()
+
+
+def with_hosted_hint(loaded: LoadedSettings, problems: Iterable[Problem]) -> Iterator[Problem]:
+    """Say of a trunk that there is not that hosted calls may be meant, which are off."""
+    off = not loaded.settings.hosted_sip.enabled and loaded.names(("hosted_sip",))
+    for problem in problems:
+        if off and ".when.trunk" in problem.key:
+            fix = "write hosted_sip: {enabled: true} for calls that OpenAI answers"
+            yield replace(problem, fix=f"{fix}; else {problem.fix}" if problem.fix else fix)
+        else:
+            yield problem
 
 
 def check_hosted(
@@ -60,6 +72,9 @@ def doubts_of_hosted(
         message = "the key travels unencrypted"
         yield loaded.problem(("hosted_sip", "base_url"), message, "use https://")
     ready = _ready(agents)
+    azure = (url.hostname or "").endswith(".openai.azure.com")
+    if azure or url.hostname == "api.openai.com":
+        yield from _of_another_provider(settings, agents, dialplan, azure)
     for extension in _extensions(settings, dialplan):
         if _names_trunk(extension, settings.hosted_sip.trunk) is not None:
             continue
@@ -76,6 +91,21 @@ def doubts_of_hosted(
             # An error already, or a reason to reject the call.
             if lack.harmless or not (lack.unsafe or item.name in surely):
                 yield item.problem(lack.key, f"on hosted calls {lack.text}", lack.fix)
+
+
+def _of_another_provider(
+    settings: Settings, agents: Sequence[LoadedAgent], dialplan: Dialplan, azure: bool
+) -> Iterator[Problem]:
+    """Find agents whose model the provider of the calls does not know by that name."""
+    hosted = _talking(settings, _ready(agents), dialplan, surely=True)
+    for item in agents:
+        if item.agent is None or item.name not in hosted:
+            continue
+        source = item.agent.source
+        if source.base_url != REHEARSAL and source.model.api.startswith("azure_") != azure:
+            where, other = ("Azure", "OpenAI") if azure else ("OpenAI", "Azure")
+            message = f"hosted calls are {where}'s (hosted_sip.base_url), the model is {other}'s"
+            yield item.problem(("api",), message, "let both be of the same provider")
 
 
 def _ready(agents: Sequence[LoadedAgent]) -> dict[str, Agent]:
@@ -159,10 +189,14 @@ def _check_agents(
         agent = item.agent
         if agent is None or item.name not in hosted:
             continue
-        for lack in lacks_of(agent, ready):
-            if not lack.harmless:
-                message = f"{item.name!r} takes calls that OpenAI answers: {lack.text}"
-                yield item.problem(lack.key, message, lack.fix)
+        lacks = (
+            item.problem(
+                lack.key, f"{item.name!r} takes calls that OpenAI answers: {lack.text}", lack.fix
+            )
+            for lack in lacks_of(agent, ready)
+            if not lack.harmless
+        )
+        yield from sorted(lacks, key=lambda problem: (problem.line, problem.column))
         for name, destination in as_hosted(agent, ready).transfers.items():
             try:
                 refer_target(destination.to)

@@ -49,11 +49,12 @@ class McpReader:
         headers = self._secrets.read(part.headers, (*path, "headers"))
         if len(self._problems) > found:
             return None
-        tools = part.tools if isinstance(part.tools, dict) else {}
+        tools = part.tools or {}
         config = McpServerConfig(
             name=part.name,
             command=tuple(part.command or ()),
             env=env,
+            secrets=self._secrets.values_in(part.env),
             cwd=part.cwd,
             url=part.url or "",
             headers=headers,

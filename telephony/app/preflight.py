@@ -11,7 +11,12 @@ from telephony.app.agent_transfers import why_not_playable
 from telephony.app.agents import LoadedAgent, load_agents
 from telephony.app.codec_checks import codec_problems
 from telephony.app.files import display_name, list_yaml, read_file, why_not_writable
-from telephony.app.hosted_checks import check_hosted, doubts_of_hosted, hosted_trunk
+from telephony.app.hosted_checks import (
+    check_hosted,
+    doubts_of_hosted,
+    hosted_trunk,
+    with_hosted_hint,
+)
 from telephony.app.model_reader import REHEARSAL
 from telephony.app.processing_checks import check_processing
 from telephony.app.recording_checks import check_recording
@@ -65,7 +70,7 @@ def load_configuration(file: Path | None, environ: Mapping[str, str]) -> Configu
     dialplan, dialplan_problems = _load_dialplan(settings, agent_names, callers)
     problems = [*loaded.problems, *problems, *trunk_problems]
     problems += [problem for agent in agents for problem in agent.problems]
-    problems += dialplan_problems
+    problems += with_hosted_hint(loaded, dialplan_problems)
     warnings = [*loaded.warnings, *(w for agent in agents for w in agent.warnings)]
     problems += check_handoffs(agents)
     if dialplan is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from telephony.app.settings_types import Line, PathText, PositiveSeconds, Section, named
 from telephony.realtime.http_call import Method
@@ -60,6 +60,13 @@ class McpToolPart(Section):
     filler: Hint = ""
 
 
+def _by_name(value: object) -> object:
+    """A list of names stands for names without wishes."""
+    if isinstance(value, list) and all(isinstance(name, str) for name in value):
+        return dict.fromkeys(value)
+    return value
+
+
 class McpPart(Section):
     """``mcp``: a server with tools of its own."""
 
@@ -70,7 +77,7 @@ class McpPart(Section):
     url: Line | None = None
     headers: dict[HeaderName, Text] = Field(default_factory=dict)
     allow_http: bool = False
-    tools: list[Line] | dict[Line, McpToolPart | None] | None = None
+    tools: Annotated[dict[Line, McpToolPart | None], BeforeValidator(_by_name)] | None = None
     timeout_s: PositiveSeconds | None = None
     connect_timeout_s: PositiveSeconds = 10.0
     approval: Approval = "never"

@@ -19,6 +19,7 @@ from telephony.app.settings_types import (
 )
 from telephony.audio.format import Codec
 from telephony.base.interfaces import DigitMode
+from telephony.base.schema_problems import NAME_PATTERN
 from telephony.sip.values import bracketed_host, is_numeric, read_uri
 from telephony.stacks.trunk import IdentitySource, NumberFormat
 
@@ -263,7 +264,7 @@ class ProcessingKeys(Section):
 class TrunkFile(Section):
     """The keys of a trunk's file; ``config/trunks`` explains them."""
 
-    name: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[\w.-]+$")] | None = None
+    name: Annotated[str, Field(min_length=1, max_length=64, pattern=NAME_PATTERN)] | None = None
     enabled: bool = True
     servers: Servers = Field(default_factory=list)
     transport: Transport | None = None

@@ -17,6 +17,7 @@ from telephony.app.settings_types import (
     Section,
     as_list,
 )
+from telephony.base.schema_problems import NAME_PATTERN
 
 _PATH = re.compile(r"(/[A-Za-z0-9._~-]+)+")
 
@@ -60,7 +61,7 @@ ApiUrl = Annotated[str, AfterValidator(_api_url)]
 Origin = Annotated[str, AfterValidator(_origin)]
 Region = Annotated[str, AfterValidator(_region)]
 Secrets = Annotated[list[SecretReference], BeforeValidator(as_list)]
-TrunkName = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[\w.-]+$")]
+TrunkName = Annotated[str, Field(min_length=1, max_length=64, pattern=NAME_PATTERN)]
 IdentityHeader = Literal["pai", "rpid", "from"]
 
 

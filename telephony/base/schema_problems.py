@@ -20,6 +20,8 @@ _MISSING_KEY = frozenset({"missing", "missing_argument"})
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
+NAME_PATTERN = r"^[\w.-]+$"
+"""Of what is given a name of the user's own in the configuration."""
 _LONGEST_LIST = 50
 _NEAR = 0.6
 """How alike an unknown name is to what was meant by it."""
@@ -107,13 +109,15 @@ def schema_problem(
 def _value_message(item: ErrorDetails, document: LocatedYaml, path: Path) -> tuple[str, str]:
     scalar = document.place(path).scalar
     kind: str = item["type"]
-    if kind == "string_type" and scalar is not None and scalar.reading:
+    if scalar is not None and scalar.reading and _text_was_meant(item, scalar.text):
         if scalar.value is None:
             return scalar.reading, "write a value, or remove the key"
         return scalar.reading, f'put it in quotes: "{scalar.text}"'
     if kind == "value_error":
         reason, _, fix = str(item["ctx"]["error"]).partition("\nfix: ")
         return reason, fix
+    if kind == "string_pattern_mismatch" and item["ctx"]["pattern"] == NAME_PATTERN:
+        return "this is no name", "write letters, digits, _, - and ."
     if kind in _EXPECTED:
         return _EXPECTED[kind]
     message = item["msg"].replace("Input should", "this should")
@@ -123,6 +127,14 @@ def _value_message(item: ErrorDetails, document: LocatedYaml, path: Path) -> tup
         fix = "write it without the quotes" if kind in _BARE and bare.reading else ""
         return f"{message}, not the text {scalar.text!r}", fix
     return message, ""
+
+
+def _text_was_meant(item: ErrorDetails, text: str) -> bool:
+    """Whether ``text``, which is none to YAML, would do in quotes: `off` is a boolean to it."""
+    kind = item["type"]
+    return kind == "string_type" or (
+        kind == "literal_error" and f"'{text}'" in item["ctx"]["expected"]
+    )
 
 
 def known_keys(schema: Any, location: Path) -> list[str]:

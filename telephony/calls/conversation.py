@@ -197,6 +197,8 @@ class Conversation(ModelTalk):
         self.link.timers_changed()
 
     def caller_turn_ended(self, *, by_model: bool) -> None:
+        if not self.link.established:
+            self._owed.fill()
         self._tools.caller_turn_ended(by_model=by_model)
 
     def tool_calls_cancelled(self, call_ids: Collection[str]) -> None:

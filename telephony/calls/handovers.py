@@ -52,6 +52,7 @@ class Handovers:
         handoffs = self._call.agent.handoffs
         name = chosen_handoff(call.arguments, handoffs)
         if name is None:
+            self._log.info("handoff.refused")
             self._call.answer_tool(call.call_id, no_such("colleague", handoffs))
         else:
             self._log.info("handoff.requested", to=name)
@@ -62,6 +63,7 @@ class Handovers:
         agent = self._call.agent
         tag = chosen_language(call.arguments, agent.languages)
         if tag is None:
+            self._log.info("language.refused")
             self._call.answer_tool(call.call_id, no_such("language", agent.languages))
         elif tag == agent.language:
             self._call.answer_tool(call.call_id, f"The conversation is in {tag} already.")

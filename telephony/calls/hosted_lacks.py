@@ -41,7 +41,7 @@ def lacks_of(agent: Agent, agents: Mapping[str, Agent]) -> Iterator[Lack]:
     yield from _of_rules(agent, live)
     if not live:
         yield from _of_session(agent)
-    yield from _of_barge_in(agent)
+    yield from _of_barge_in(agent, live)
     yield from _of_tools(agent, live)
     yield from _of_handoffs(agent, agents, live)
     yield from _of_languages(agent, live)
@@ -121,7 +121,7 @@ def _of_session(agent: Agent) -> Iterator[Lack]:
         yield Lack(("session", "turn_detection"), text, fix, unsafe=True)
 
 
-def _of_barge_in(agent: Agent) -> Iterator[Lack]:
+def _of_barge_in(agent: Agent, live: bool) -> Iterator[Lack]:
     """The provider alone hears the caller, and its own turn detection says what that does."""
     policy = agent.barge_in
     if not agent.source.model.traits.interrupts_by_itself:
@@ -133,6 +133,8 @@ def _of_barge_in(agent: Agent) -> Iterator[Lack]:
     if not policy.obeys_server:
         text = f"OpenAI interrupts by itself, whatever barge_in.mode says, here {policy.mode}"
         fix = "write mode: both, or session.turn_detection.interrupt_response: false"
+        if live:
+            fix = "write mode: server"
         yield Lack(("barge_in", "mode"), text, fix)
 
 
@@ -141,6 +143,9 @@ def _of_tools(agent: Agent, live: bool) -> Iterator[Lack]:
         if destination.mode == "attended":
             text = f"transfer {name!r} is attended, which needs the audio of the call"
             yield Lack(("transfers", name), text, "write mode: blind, or remove it")
+        elif destination.hold_music is not None:
+            text = f"there is no hold music in transfer {name!r}: OpenAI has the audio"
+            yield Lack(("transfers", name), text, "", harmless=True)
     for name in agent.recording_tools:
         text = f"there is no {name}: nothing is recorded, as OpenAI has the audio"
         yield Lack(("tools",), text, "remove it")

@@ -352,7 +352,9 @@ class ModelLink:
         self.stats.failovers += failed_over
         self._services.metrics.model_reconnected("failed_over" if failed_over else "restored")
         self._log.info(
-            "model.restored", api=self.source.model.api, reconnects=self.stats.reconnects
+            "model.failed_over" if failed_over else "model.restored",
+            api=self.source.model.api,
+            reconnects=self.stats.reconnects,
         )
         self._on_restored()
 

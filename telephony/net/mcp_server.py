@@ -33,6 +33,7 @@ _MAX_TOOLS = 128
 _MAX_DESCRIPTION = 4000
 _CLOSE_S = 10.0
 _LONGEST_REASON = 200
+_HIDDEN = "[hidden]"
 _TRIES = 1_000_000_000
 _NOT_IN_A_NAME = re.compile(r"[^a-zA-Z0-9_-]")
 
@@ -50,12 +51,14 @@ class McpToolConfig:
 class McpServerConfig:
     """A server that is a program of ours (``command``), or one that is reached at ``url``.
 
-    ``allowed`` are the tools that the model may have, None all of them.
+    ``secrets`` are values that are not to be read in a log, should the server say them. ``allowed``
+    are the tools that the model may have, None all of them.
     """
 
     name: str
     command: tuple[str, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    secrets: frozenset[str] = field(default=frozenset(), repr=False)
     cwd: str | None = None
     url: str = ""
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -132,6 +135,8 @@ class McpServer:
 
     def _said(self, line: str) -> None:
         """A program tells its users what it likes, of callers too: that is for nobody but debug."""
+        for secret in self.config.secrets:
+            line = line.replace(secret, _HIDDEN)
         self._last_line = line
         log.debug("mcp.said", server=self.name, line=line)
 

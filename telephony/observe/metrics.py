@@ -68,7 +68,7 @@ class Metrics:
             "barge_in", "Fact of an interruption to the last RTP of the bot.", _OURS_BUCKETS
         )
         self._reconnects = self._counter(
-            "model_reconnects", "Model connections lost in a call.", "outcome"
+            "model_reconnects", "Sessions with a model that changed in a call.", "outcome"
         )
         self._audio_dropped = self._counter(
             "model_audio_dropped_seconds", "Caller's audio that never reached the model."

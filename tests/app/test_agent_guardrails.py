@@ -44,13 +44,15 @@ def test_without_rules_there_are_none() -> None:
     ("rule", "expected"),
     [
         ("{name: a, side: output}", "write exactly one of phrases, regex, function"),
-        ("{name: a, side: output, phrases: [x], regex: x}", "write exactly one of"),
+        ("{name: a, side: output, phrases: [x], regex: x}", "not for phrases and regex"),
         ("{name: a, side: both, phrases: [x]}", "side"),
         ("{name: a b, side: input, phrases: [x]}", "no name for a rule"),
         ("{name: a, side: input, phrases: ['...']}", "there is no word in '...'"),
         ("{name: a, side: input, phrases: []}", "this is empty"),
         ("{name: a, side: input, regex: '(a'}", "missing ), unterminated"),
         ("{name: a, side: input, regex: 'a(?!b)'}", "a condition on what may not follow"),
+        ("{name: a, side: output, regex: 'x*'}", "it is found in everything that is said"),
+        ("{name: a, side: output, regex: 'refund|'}", "it is found in everything that is said"),
         ("{name: a, side: input, function: nothing}", "write package.module:function"),
         (
             "{name: a, side: input, function: 'tests.support.guardrail_functions:takes_nothing'}",
@@ -69,6 +71,12 @@ def test_mistakes(rule: str, expected: str) -> None:
     [problem] = problems(rules(rule))
     assert problem.startswith("bot.yaml:4:")
     assert expected in problem
+
+
+@pytest.mark.parametrize("regex", ["^x*$", "^$", "^[^q]*$", "x*y", r"\\bno\\b|never"])
+def test_a_regex_that_may_be_empty_but_is_not_found_everywhere(regex: str) -> None:
+    [rule] = good(rules(f'{{name: a, side: output, regex: "{regex}"}}')).guardrails.rules
+    assert rule.pattern is not None
 
 
 def test_mistakes_of_the_section() -> None:

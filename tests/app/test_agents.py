@@ -205,7 +205,7 @@ def test_keys_whose_values_are_commented_out_keep_their_defaults() -> None:
         ("[1]", "bot.yaml:1:1: keys with values are expected here"),
         (
             "{name: 'a b', base_url: rehearsal}",
-            "bot.yaml:1:8: name: one line of printable text is expected here",
+            "bot.yaml:1:8: name: this is no name | write letters, digits, _, - and .",
         ),
     ],
 )
@@ -344,6 +344,50 @@ def test_a_server_of_one_s_own_needs_no_key(url: str) -> None:
     for api in ("local_realtime", "azure_openai", "qwen_omni"):
         agent = good(f"api: {api}\nmodel: m\nbase_url: {url}\n")
         assert agent.source.api_key is None
+
+
+@pytest.mark.parametrize(
+    ("wrong", "key"),
+    [
+        ("modle: x", "modle"),
+        ("api: 7", "api"),
+        ("session: none", "session"),
+        ("transfers: {sales: {to: nobody}}", "transfers.sales.to"),
+        ("transfers: {sales: {to: '+15550100', mode: bind}}", "transfers.sales.mode"),
+        ("transfers: {sales: }", "transfers.sales"),
+        ("transfers: {sales: {to: '+15550100'}, a b: {}}", "transfers.a b"),
+        ("variables: {caller: x}", "variables.caller"),
+        ("variables: {order: [1]}", "variables.order"),
+        ("model_format: mp3\ntransfers: {sales: {}}", "transfers.sales"),
+    ],
+)
+def test_a_key_that_is_wrong_hides_no_other_mistake(wrong: str, key: str) -> None:
+    rest = """\
+base_url: rehearsal
+tools: [nothing]
+greeting: Hello {{callr}}
+filler: tone:no
+guardrails:
+  rules:
+    - {name: a, side: output, regex: '(a'}
+    - {name: b, side: input, phrases: [x], action: transfer, transfer: sales}
+    - {name: c, side: input, phrases: [x], action: transfer, transfer: sale}
+fallback: [{api: nix}]
+"""
+    if "transfers" not in wrong:
+        wrong += "\ntransfers: {sales: {to: '+15550100'}}"
+    found = [problem.key for problem in load(f"{rest}{wrong}\n").problems]
+    assert key in found
+    assert set(found) >= {
+        *("tools[0]", "greeting", "filler", "guardrails.rules[0].regex"),
+        *("guardrails.rules[2].transfer", "fallback[0].api"),
+    }
+    assert "guardrails.rules[1].transfer" not in found
+
+
+def test_a_text_may_name_a_variable_whose_value_is_wrong() -> None:
+    found = [p.key for p in load("greeting: '{{order}} {{b}}'\nvariables: {order: [1]}\n").problems]
+    assert found == ["", "greeting", "variables.order"]
 
 
 def test_a_model_refuses_what_its_server_lacks() -> None:

@@ -23,6 +23,15 @@ def test_references_may_stand_inside_of_a_value() -> None:
     assert (reported, missing) == ([], [])
 
 
+def test_values_that_must_not_be_read_in_a_log() -> None:
+    document = read_yaml("A: Bearer ${TOKEN}\nB: ${ID} ${NOPE}\nC: plain\n", "bot.yaml")
+    missing: list[Problem] = []
+    environ = {"TOKEN": "t0ken", "ID": "7"}
+    secrets = EmbeddedSecrets(document, environ, lambda *_, **__: None, missing)
+    assert secrets.values_in(document.data) == {"t0ken"}
+    assert missing == []
+
+
 def test_what_the_environment_lacks_is_missing() -> None:
     _, reported, [missing] = read("X-Id: one\nX-Key: ${NOPE}\n")
     assert reported == []

@@ -92,6 +92,36 @@ def test_a_key_that_travels_unencrypted(root: Path) -> None:
     assert any("the key travels unencrypted" in str(warning) for warning in load().warnings)
 
 
+AZURE = "base_url: https://x.openai.azure.com/openai/v1"
+
+
+@pytest.mark.parametrize(
+    ("base_url", "bot", "message"),
+    [
+        ("", f"api: azure_openai\nmodel: m\n{AZURE}\n{BOT}", "calls are OpenAI's"),
+        (f"{AZURE}, ", BOT, "calls are Azure's"),
+        ("", BOT, None),
+        (f"{AZURE}, ", f"api: azure_openai\nmodel: m\n{AZURE}\n{BOT}", None),
+        ("base_url: 'http://127.0.0.1:8766/v1', ", BOT, None),
+        (f"{AZURE}, ", "base_url: rehearsal\n", None),
+    ],
+)
+def test_calls_of_one_provider_and_a_model_of_another(
+    base_url: str, bot: str, message: str | None, root: Path
+) -> None:
+    write(root, settings=HOSTED.replace("enabled", f"{base_url}enabled"), bot=bot)
+    found = [str(w) for w in load().warnings if "the model is" in str(w)]
+    assert len(found) == (0 if message is None else 1)
+    assert all(message in text and "bot.yaml:1:" in text for text in found if message)
+
+
+def test_mistakes_of_a_file_are_told_from_the_top(root: Path) -> None:
+    bot = BOT + "tools: [pause_recording]\nbarge_in: {mode: local}\ntransfers:\n"
+    write(root, bot=bot + "  sales: {to: '+15550123', mode: attended}\n")
+    lines = [int(problem.split(":")[1]) for problem in problems()]
+    assert lines == [2, 3, 5]
+
+
 REST = DIALPLAN.replace("{trunk: openai}", "{called: '1'}").replace('play: "tone:busy", ', "")
 """Hosted calls may come to the agent, but no extension is for them."""
 
@@ -172,6 +202,18 @@ def test_a_trunk_of_that_name_is_one_too_many(root: Path) -> None:
 def test_without_hosted_calls_the_name_is_no_trunk(root: Path) -> None:
     write(root, settings="{}\n".replace("{}", "log: {level: info}"))
     assert any("when.trunk: no trunks are configured" in problem for problem in problems())
+
+
+def test_hosted_calls_that_are_off_may_be_what_was_meant(root: Path) -> None:
+    write(root, settings=HOSTED.replace("true", "false"))
+    (problem,) = problems()
+    assert problem.endswith(
+        "no trunks are configured | write hosted_sip: {enabled: true} for calls that OpenAI "
+        "answers; else write config/trunks/<name>.yaml, or remove this"
+    )
+    (root / "config/trunks/carrier.yaml").write_text("servers: 192.0.2.7\n")
+    (problem,) = problems()
+    assert "no trunk 'openai' | write hosted_sip: {enabled: true}" in problem
 
 
 def test_secrets_that_are_missing_or_no_good(root: Path) -> None:

@@ -14,12 +14,27 @@ def test_what_is_left_out_is_safe() -> None:
 
 
 def test_tools_of_a_server_may_have_wishes_or_none() -> None:
-    assert McpPart.model_validate({"name": "a", "tools": ["b"]}).tools == ["b"]
+    assert McpPart.model_validate({"name": "a", "tools": ["b"]}).tools == {"b": None}
     with_wishes = McpPart.model_validate(
         {"name": "a", "tools": {"b": None, "c": {"timeout_s": 1.0}}}
     )
-    assert isinstance(with_wishes.tools, dict)
+    assert with_wishes.tools is not None
     assert set(with_wishes.tools) == {"b", "c"}
+
+
+@pytest.mark.parametrize(
+    ("tools", "place"),
+    [
+        ({"send": {"approval": "always"}}, ("tools", "send", "approval")),
+        ({"send": {"wait": 1}}, ("tools", "send", "wait")),
+        ([7], ("tools",)),
+        ("send", ("tools",)),
+    ],
+)
+def test_a_wish_that_is_wrong_has_one_place(tools: object, place: tuple[str, ...]) -> None:
+    with pytest.raises(ValidationError) as caught:
+        McpPart.model_validate({"name": "a", "tools": tools})
+    assert [error["loc"] for error in caught.value.errors()] == [place]
 
 
 @pytest.mark.parametrize("name", ["", "a b", "n" * 65, "ä"])

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import pytest
 from pydantic import (
@@ -36,6 +36,11 @@ class Inner(BaseModel):
         if " " in value:
             raise ValueError("a name has no spaces\nfix: write a_b")
         return value
+
+
+class Switch(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+    mode: Literal["both", "off", "on"] = "both"
 
 
 class Outer(BaseModel):
@@ -147,6 +152,23 @@ def test_a_list_that_nobody_reads_is_left_out() -> None:
     assert did_you_mean("zzz", ["a", "b"]) == "known here: a, b"
     assert did_you_mean("zzz", [f"name_{n}" for n in range(51)]) == ""
     assert did_you_mean("name", [f"name_{n}" for n in range(51)]).startswith("did you mean name_")
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("off", 'YAML reads the word off as the boolean false | put it in quotes: "off"'),
+        ("On", "this should be 'both', 'off' or 'on'"),
+        ("no", "this should be 'both', 'off' or 'on'"),
+        ("1", "this should be 'both', 'off' or 'on'"),
+    ],
+)
+def test_a_word_that_yaml_takes_for_a_boolean(text: str, problem: str) -> None:
+    document = read_yaml(f"mode: {text}", "f")
+    with pytest.raises(ValidationError) as caught:
+        Switch.model_validate(document.data)
+    [found] = schema_problems(caught.value, document, Switch)
+    assert str(found).replace("\n    fix: ", " | ") == f"f:1:7: mode: {problem}"
 
 
 class Whole(BaseModel):

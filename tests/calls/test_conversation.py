@@ -13,6 +13,7 @@ import pytest
 import structlog
 
 from telephony.audio.format import PCMU
+from telephony.audio.g711 import l16_to_pcmu
 from telephony.base.errors import LocalProtocolError
 from telephony.base.interfaces import DigitsSent
 from telephony.calls import cause
@@ -49,6 +50,7 @@ from tests.support.fake_call import (
     services,
 )
 from tests.support.phones import Watcher
+from tests.support.scenes import speech
 
 
 class FakePausable:
@@ -850,6 +852,30 @@ async def test_after_a_handoff_a_silent_caller_is_asked_when_the_agent_in_charge
         s.clock.now += 3.0
         line.tick()
         assert s.model.last("response.create")["response"] == {"instructions": REPROMPT}
+
+
+async def test_a_caller_whose_turn_ends_while_the_model_is_gone_hears_a_filler() -> None:
+    async with scene(filler="tone:ringback") as s:
+        line = Line20ms(s.conversation.bridge, s.clock)
+        s.connector.gate = asyncio.Event()
+        said = l16_to_pcmu(speech("caller_yes"))
+        line.say(said[: len(said) // 2])
+        s.model.on_closed(1006, "")
+        await eventually(lambda: s.connector.tries == 2)
+        line.say(said[len(said) // 2 :])
+        assert set(line.spoken) == {None}
+        line.tick(times=100)
+        assert not set(line.spoken) <= {None}
+        s.connector.gate.set()
+        await eventually(lambda: s.watcher.reconnects)
+
+
+async def test_a_caller_whose_turn_ends_before_a_model_that_is_there_hears_no_filler() -> None:
+    async with scene(filler="tone:ringback") as s:
+        line = Line20ms(s.conversation.bridge, s.clock)
+        line.say(l16_to_pcmu(speech("caller_yes")))
+        line.tick(times=100)
+        assert set(line.spoken) == {None}
 
 
 async def test_a_filler_that_cannot_be_read_is_no_reason_to_refuse_a_call(tmp_path: Path) -> None:

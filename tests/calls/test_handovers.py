@@ -112,8 +112,11 @@ async def test_one_handoff_at_a_time() -> None:
 
 
 async def test_a_name_that_there_is_not() -> None:
-    async with scene() as s:
-        s.handoff('{"to": "nobody"}')
+    with structlog.testing.capture_logs() as logs:
+        async with scene() as s:
+            s.handoff('{"to": "nobody"}')
+            s.switch('{"language": "fr"}')
+        assert [entry["event"] for entry in logs] == ["handoff.refused", "language.refused"]
         assert "billing" in s.call.did[0][0]
         assert s.farewell.wishes == []
 

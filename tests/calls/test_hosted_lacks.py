@@ -176,9 +176,17 @@ def test_what_interrupts_is_the_provider_s_to_say() -> None:
     places = [("barge_in", "protect_greeting"), ("barge_in", "mode")]
     assert keys(openai_agent(barge_in=off)) == places
     assert keys(live(barge_in=off)) == places
+    (_, fix) = (lack.fix for lack in lacks_of(live(barge_in=off), {}))
+    assert fix == "write mode: server"
     asked = ServerVad(interrupt_response=False)
     assert keys(replace(session(turn_detection=asked), barge_in=off)) == []
     assert keys(openai_agent(barge_in=BargeInPolicy(mode="server"))) == []
+
+
+def test_nobody_hears_hold_music() -> None:
+    sales = Destination("+15550120", hold_music="tone:ringback")
+    (lack,) = lacks_of(openai_agent(transfers={"sales": sales}), {})
+    assert (lack.key, lack.harmless) == (("transfers", "sales"), True)
 
 
 def test_nothing_of_ours_is_played() -> None:

@@ -427,6 +427,22 @@ async def test_another_model_takes_over_in_the_middle_of_a_call() -> None:
         assert (item.role, item.text) == ("user", "My name is Ann.")
 
 
+@pytest.mark.parametrize(
+    ("refusals", "event"),
+    [([], "model.restored"), ([ModelUnavailable("busy")], "model.failed_over")],
+)
+async def test_the_log_tells_a_connection_made_anew_from_a_model_that_took_over(
+    refusals: list[ModelUnavailable], event: str
+) -> None:
+    with structlog.testing.capture_logs() as logs:
+        async with scene(fallbacks=(other_model(),)) as s:
+            await s.link.open()
+            s.connector.refusals = refusals
+            s.connector.opened[0].on_closed(1006, "")
+            await eventually(lambda: s.happened)
+    assert [entry["event"] for entry in logs][-1] == event
+
+
 async def test_an_account_without_money_costs_no_second_try_of_the_same_model() -> None:
     async with scene(fallbacks=(other_model(),)) as s:
         await s.link.open()

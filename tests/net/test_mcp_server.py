@@ -144,6 +144,21 @@ async def test_why_a_program_does_not_start_is_told() -> None:
     assert (found["log_level"], found["said"]) == ("warning", "no TOKEN is set")
 
 
+async def test_a_secret_that_a_program_says_is_hidden() -> None:
+    text = "import os; raise SystemExit('bad token ' + os.environ['TOKEN'])"
+    with structlog.testing.capture_logs() as logs:
+        async with connected(
+            command=(sys.executable, "-c", text),
+            env={"TOKEN": "abcdef"},
+            secrets=frozenset({"abcdef"}),
+            retry_initial_s=60.0,
+        ) as server:
+            assert not server.connected
+    assert "abcdef" not in repr(logs)
+    found = next(entry for entry in logs if entry["event"] == "mcp.unavailable")
+    assert found["said"] == "bad token [hidden]"
+
+
 async def test_a_server_over_http() -> None:
     async with (
         http_peer() as port,

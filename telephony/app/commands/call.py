@@ -153,6 +153,8 @@ def _address_of(uri: str) -> tuple[str, int]:
         target = sipmessage.URI.parse(uri)
     except ValueError:
         raise ValueError(f"{uri!r} is no SIP address; {wanted}") from None
+    if not target.host:
+        raise ValueError(f"{uri!r} is no SIP address; {wanted}")
     try:
         ip_address(bare_host(target.host))
     except ValueError:

@@ -27,7 +27,12 @@ _SPOKEN = {
     "response.output_audio_transcript.done": "model",
     "conversation.item.input_audio_transcription.completed": "caller",
 }
+_SPOKEN_IN_PIECES = {
+    "session.output_transcript.delta": "model",
+    "session.input_transcript.delta": "caller",
+}
 ANSWER_LIMIT_S = 15.0
+LINGER_S = 0.5
 QUIET_S = 1.0
 CALL_LIMIT_S = 120.0
 
@@ -102,16 +107,28 @@ async def _rehearse(args: argparse.Namespace, secret: str, key: str | None) -> b
         call.on_event, call.on_message = view.event, view.message
         await provider.announce(call, args.webhook, signing, caller=args.caller, called=args.called)
         _tell_webhooks(view, provider, surfaces)
-        if not any(provider.webhook_statuses):
+        if not any(200 <= status < 300 for status in provider.webhook_statuses):
+            view.note("hint", _why_unwanted(provider.webhook_statuses, args.webhook))
             return False
         with suppress(TimeoutError):
             async with asyncio.timeout(CALL_LIMIT_S):
-                await _talk(call, args.say)
+                await _talk(call, args.say, view)
         if not call.over.is_set():
             call.caller_leaves()
+        # The bot lets go of the call as well, and is told that it is gone.
+        await asyncio.sleep(LINGER_S)
         if not call.answered.is_set():
             view.note("hint", f"does the bot run with hosted_sip.base_url: {provider.base_url}?")
         return call.answered.is_set()
+
+
+def _why_unwanted(statuses: Sequence[int], url: str) -> str:
+    """Return what is probably wrong when no webhook was taken; a status of 0 is no answer."""
+    if 401 in statuses:
+        return "is the signing secret one of hosted_sip.secrets?"
+    if any(statuses):
+        return f"does the bot take webhooks at {url}? (hosted_sip.enabled, port and path)"
+    return f"does the bot listen at {url}?"
 
 
 def _tell_webhooks(view: _View, provider: HostedProvider, surfaces: Sequence[Surface]) -> None:
@@ -119,7 +136,7 @@ def _tell_webhooks(view: _View, provider: HostedProvider, surfaces: Sequence[Sur
         view.note("webhook", f"{surface}: {f'HTTP {status}' if status else 'nobody answered'}")
 
 
-async def _talk(call: RehearsedCall, words: Sequence[str]) -> None:
+async def _talk(call: RehearsedCall, words: Sequence[str], view: _View) -> None:
     """Wait for the answer, and say or press one thing after the other."""
     with suppress(TimeoutError):
         async with asyncio.timeout(ANSWER_LIMIT_S):
@@ -131,24 +148,28 @@ async def _talk(call: RehearsedCall, words: Sequence[str]) -> None:
                 return_when=asyncio.FIRST_COMPLETED,
             )
     for word in words:
-        await _quiet(call)
+        await _quiet(call, view)
         if call.over.is_set():
             return
         if word[0] in "0123456789*#ABCD":
             for key in word:
                 call.press(key)
+        elif call.live is not None:
+            # Words are all that a sideband of Live hears of its call.
+            call.speak(shipped_prompts()[word].text)
         else:
             call.say(word)
-    await _quiet(call)
+    await _quiet(call, view)
 
 
-async def _quiet(call: RehearsedCall) -> None:
-    """Wait until nothing was said for a while."""
+async def _quiet(call: RehearsedCall, view: _View) -> None:
+    """Wait until nothing was said for a while, once somebody listens."""
     quiet_since = monotonic()
-    while not call.over.is_set() and call.line is not None:
-        if call.line.playing:
+    while call.answered.is_set() and not call.over.is_set():
+        if call.line is not None and call.line.playing:
             quiet_since = monotonic()
-        elif monotonic() - quiet_since >= QUIET_S:
+        elif monotonic() - max(quiet_since, view.heard_at) >= QUIET_S:
+            view.tell_pieces()
             return
         await asyncio.sleep(0.05)
 
@@ -157,20 +178,34 @@ class _View:
     """Prints what happens, one line per event."""
 
     def __init__(self) -> None:
-        self._started_at = monotonic()
+        self._started_at = self.heard_at = monotonic()
+        self._speaker = self._said = ""
 
     def note(self, what: str, text: str) -> None:
         print(f"{monotonic() - self._started_at:8.3f}  {what:<9} {text}", flush=True)
 
     def event(self, what: str, value: Any) -> None:
+        self.tell_pieces()
         self.note("call", f"{what} {value}" if value is not None else what)
 
     def message(self, message: str) -> None:
         event = json.loads(message)
+        self.heard_at = monotonic()
         speaker = _SPOKEN.get(event["type"])
         if speaker is not None:
             self.note(speaker, f"“{event['transcript']}”")
+        elif speaker := _SPOKEN_IN_PIECES.get(event["type"]):
+            if speaker != self._speaker:
+                self.tell_pieces()
+            self._speaker = speaker
+            self._said += event["delta"]
         elif event["type"] == "output_audio_buffer.cleared":
             self.note("model", "is cut off")
         elif event["type"] == "error":
             self.note("error", event["error"]["message"])
+
+    def tell_pieces(self) -> None:
+        """Print what was said in pieces; nobody says when a turn of Live is over."""
+        if self._said:
+            self.note(self._speaker, f"“{self._said.strip()}”")
+        self._said = ""

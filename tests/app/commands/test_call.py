@@ -17,6 +17,7 @@ from telephony.rehearsal.network import Network, shipped_profile, shipped_profil
     ("uri", "said"),
     [
         ("bob", "'bob' is no SIP address; write sip:user@192.0.2.7:5060"),
+        ("tel:+15550100", "'tel:+15550100' is no SIP address; write sip:user@192.0.2.7:5060"),
         ("sip:bob@example.com", "names such as 'example.com' are not looked up; write sip:"),
         ("sip:1@127.0.0.1:99999", "'sip:1@127.0.0.1:99999' has a wrong port; ports are 1 to"),
         ("sip:1@127.0.0.1:0", "'sip:1@127.0.0.1:0' has a wrong port; ports are 1 to"),
