@@ -83,6 +83,11 @@ class Bot:
         fields = Path(f"/proc/{self._process.pid}/stat").read_text().rsplit(") ", 1)[1].split()
         return int(fields[11]) / TICKS_PER_S, int(fields[12]) / TICKS_PER_S
 
+    @property
+    def ended(self) -> bool:
+        """Whether it ended by itself."""
+        return self._process.poll() is not None
+
     def rss_bytes(self) -> int:
         return int(Path(f"/proc/{self._process.pid}/statm").read_text().split()[1]) * PAGE_BYTES
 
@@ -176,6 +181,9 @@ async def measure_echo(load: Load, calls: int, core: int, seconds: float, folder
     bot = Bot([sys.executable, "-c", ECHO, str(ECHO_PORT), str(calls)], core, folder)
     try:
         await asyncio.sleep(1)
+        if bot.ended:
+            last = ECHO_PORT + 2 * calls - 2
+            raise SystemExit(f"the echo needs the UDP ports {ECHO_PORT} to {last}: one is taken")
         callers = load.echo_callers(ECHO_PORT, calls)
         await asyncio.sleep(1)
         cpu_s, started_at = bot.cpu_s(), time.monotonic()

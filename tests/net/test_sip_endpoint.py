@@ -225,8 +225,9 @@ async def test_port_0_is_one_that_tcp_has_free_too(monkeypatch: pytest.MonkeyPat
         return await listen(local)
 
     monkeypatch.setattr(peer.endpoint.streams, "listen", listen_at_the_third_port)
-    assert await peer.endpoint.listen("127.0.0.1", 0) == tried[2]
-    assert len(tried) == 3
+    # The third may be another program's, too.
+    assert await peer.endpoint.listen("127.0.0.1", 0) == tried[-1]
+    assert len(tried) >= 3
     await peer.endpoint.close()
 
 
