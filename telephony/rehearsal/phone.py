@@ -27,6 +27,9 @@ from telephony.stacks.rtp_media import MediaConfig, MediaPlane
 
 RTP_PORTS = (40000, 48998)
 
+GOODBYE_S = 2.0
+"""How long the answer to a BYE is waited for, which is sent again after 0.5 and 1.5 s."""
+
 OWN_CLOCK = JitterConfig(follow_sender=False)
 """Like a telephone on a desk, whose clock is a crystal: it is for the bot to follow."""
 
@@ -63,6 +66,9 @@ async def telephone(
         yield caller
     finally:
         await caller.hang_up()
+        deadline = monotonic() + GOODBYE_S
+        while user_agent.dialogs and monotonic() < deadline:  # noqa: ASYNC110 - no event
+            await asyncio.sleep(0.02)
         await stack.close()
         pacer.close()
 

@@ -43,6 +43,22 @@ async def test_the_trace_sees_both_directions() -> None:
     assert {"sent", "received"} == set(seen)
 
 
+async def test_a_call_is_hung_up_until_the_other_end_says_so() -> None:
+    """A BYE may be lost: who leaves before it is answered leaves a call behind."""
+    seen: list[tuple[str, bytes]] = []
+    async with (
+        running_server() as server,
+        telephone(
+            "127.0.0.1", trace=lambda way, data, flow, now: seen.append((way, data))
+        ) as caller,
+    ):
+        assert server.sip_udp is not None
+        await caller.dial(f"sip:x@127.0.0.1:{server.sip_udp[1]}", "sip:a@127.0.0.1")
+    way, last = seen[-1]
+    assert (way, last.partition(b"\r\n")[0]) == ("received", b"SIP/2.0 200 OK")
+    assert b"BYE" in last
+
+
 @pytest.mark.parametrize("codec", ["pcma", "g722", "opus"])
 async def test_a_call_in_another_codec_is_heard(codec: Codec) -> None:
     if not is_available(codec):
